@@ -1,0 +1,73 @@
+//! SHA-256 over canonical JSON, one domain for each kind of thing: a digest of a call is never a digest of a tool.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::json::{Json, canonical};
+
+/// What a digest is of. The domain's text is hashed before the content.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Domain {
+    Bundle,
+    Schema,
+    Tool,
+    Input,
+    Call,
+    Record,
+}
+
+impl Domain {
+    fn tag(self) -> &'static str {
+        match self {
+            Self::Bundle => "toolgate/bundle/v1",
+            Self::Schema => "toolgate/schema/v1",
+            Self::Tool => "toolgate/tool/v1",
+            Self::Input => "toolgate/input/v1",
+            Self::Call => "toolgate/call/v1",
+            Self::Record => "toolgate/record/v1",
+        }
+    }
+}
+
+/// A SHA-256 digest, printed as `sha256:` and 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub(crate) fn of(domain: Domain, value: &Json) -> Self {
+        Self::of_text(domain, &canonical(value))
+    }
+
+    pub(crate) fn of_text(domain: Domain, text: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(domain.tag().as_bytes());
+        hash.update([0]);
+        hash.update(text.as_bytes());
+        Self(hash.finalize().into())
+    }
+
+    /// Reads `sha256:` and 64 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("sha256:")?;
+        let lower = hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let mut bytes = [0; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(hex.get(index * 2..index * 2 + 2)?, 16).ok()?;
+        }
+        lower.then_some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,113 @@
+//! The names of things: servers, tools, entities. Checked once, where they come in.
+
+use std::{fmt, sync::Arc};
+
+/// Whether `name` is a legal MCP tool name: 1 to 128 of `A-Z a-z 0-9 _ . -` (MCP 2025-11-25, "Tool Names").
+pub(crate) fn is_tool_name(name: &str) -> bool {
+    (1..=128).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+}
+
+/// Whether `name` can be a server id: what a tool name may be. It has no `/`, so `server/tool` splits in one way.
+pub(crate) fn is_server_id(name: &str) -> bool {
+    is_tool_name(name)
+}
+
+/// An entity of the Cedar model: a type and an id, printed as Cedar writes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityRef {
+    /// The type, with its namespace: `Repository`, `Acme::Account`.
+    pub kind: Arc<str>,
+    /// The id, any string.
+    pub id: Arc<str>,
+}
+
+impl EntityRef {
+    /// The entity `kind::"id"`.
+    pub fn new(kind: impl Into<Arc<str>>, id: impl Into<Arc<str>>) -> Self {
+        Self { kind: kind.into(), id: id.into() }
+    }
+
+    /// Reads Cedar's notation, `Type::"id"`. `None` when it is something else.
+    ///
+    /// ```
+    /// use toolgate::EntityRef;
+    /// assert_eq!(EntityRef::parse(r#"User::"alice""#), Some(EntityRef::new("User", "alice")));
+    /// assert_eq!(EntityRef::parse("alice"), None);
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once("::\"")?;
+        let body = rest.strip_suffix('"')?;
+        let named = !kind.is_empty()
+            && kind.split("::").all(|part| {
+                let mut chars = part.chars();
+                chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+                    && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+            });
+        let id = unescape(body)?;
+        named.then(|| Self::new(kind, id))
+    }
+}
+
+/// Undoes the escapes of a Cedar string literal; `None` for an unknown escape or a bare quote.
+pub(crate) fn unescape(body: &str) -> Option<String> {
+    let mut out = String::with_capacity(body.len());
+    let mut chars = body.chars();
+    while let Some(c) = chars.next() {
+        let plain = match c {
+            '"' => return None,
+            '\\' => match chars.next()? {
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                '0' => '\0',
+                c @ ('\\' | '"' | '\'' | '*') => c,
+                'x' => {
+                    let hex: String = chars.by_ref().take(2).collect();
+                    char::from_u32(u32::from_str_radix(&hex, 16).ok()?)?
+                }
+                'u' => {
+                    let (open, rest) = (chars.next()?, chars.as_str());
+                    let (hex, after) = rest.split_once('}')?;
+                    chars = after.chars();
+                    (open == '{').then_some(())?;
+                    char::from_u32(u32::from_str_radix(hex, 16).ok()?)?
+                }
+                _ => return None,
+            },
+            c => c,
+        };
+        out.push(plain);
+    }
+    Some(out)
+}
+
+impl fmt::Display for EntityRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::\"{}\"", self.kind, self.id.escape_debug())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn prints_and_reads_back(id: String) {
+            let entity = EntityRef::new("Acme::Account", id);
+            prop_assert_eq!(EntityRef::parse(&entity.to_string()), Some(entity));
+        }
+    }
+
+    #[test]
+    fn names() {
+        for good in ["create_issue", "get-weather", "files.read", "2fa", "A"] {
+            assert!(is_tool_name(good), "{good}");
+        }
+        for bad in ["", "a/b", "a b", "é", &"x".repeat(129)] {
+            assert!(!is_tool_name(bad), "{bad}");
+        }
+    }
+}

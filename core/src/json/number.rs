@@ -1,0 +1,174 @@
+//! Numbers without loss: a 64-bit integer, or a double whose shortest decimal form is the number that was written.
+
+/// A JSON number, kept exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Number {
+    /// An integer from −2^63 to 2^63 − 1, however it was written (`1`, `1.0`, `1e0`).
+    Int(i64),
+    /// Any other number that a double holds without loss.
+    Float(f64),
+    /// A number that neither holds, in normal form. Only in tool definitions (a schema's bound, say), never in a call.
+    Literal(Box<str>),
+}
+
+/// A decimal number: `digits × 10^exponent`, with no leading or trailing zero among the digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Digits {
+    negative: bool,
+    digits: String,
+    exponent: i64,
+}
+
+/// Longer literals are refused before any arithmetic.
+const LITERAL_CAP: usize = 1024;
+
+impl Digits {
+    /// Reads a literal of the JSON grammar. `None` when it is longer than any honest number.
+    pub(crate) fn parse(literal: &str) -> Option<Self> {
+        if literal.len() > LITERAL_CAP {
+            return None;
+        }
+        let (negative, rest) = match literal.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, literal),
+        };
+        let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => {
+                (mantissa, exponent.strip_prefix('+').unwrap_or(exponent).parse::<i64>().ok()?)
+            }
+            None => (rest, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all = format!("{whole}{fraction}");
+        let kept = all.trim_end_matches('0');
+        let zeros = i64::try_from(all.len() - kept.len()).ok()?;
+        let digits = kept.trim_start_matches('0').to_owned();
+        if digits.is_empty() {
+            return Some(Self { negative: false, digits, exponent: 0 });
+        }
+        let shift = zeros - i64::try_from(fraction.len()).ok()?;
+        Some(Self { negative, digits, exponent: exponent.checked_add(shift)? })
+    }
+
+    /// The value × 10^`scale` as a 64-bit integer, if it is one.
+    pub(crate) fn scaled(&self, scale: u32) -> Option<i64> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        let power = u32::try_from(self.exponent.checked_add(i64::from(scale))?).ok()?;
+        let digits: i128 = self.digits.parse().ok()?;
+        let value = digits.checked_mul(10_i128.checked_pow(power)?)?;
+        i64::try_from(if self.negative { -value } else { value }).ok()
+    }
+
+    fn integral(&self) -> bool {
+        self.exponent >= 0
+    }
+}
+
+impl Number {
+    /// The number that `literal` writes, or `None` if no [`Number::Int`] or [`Number::Float`] holds it.
+    pub(crate) fn exact(literal: &str) -> Option<Self> {
+        let digits = Digits::parse(literal)?;
+        if digits.integral() {
+            return digits.scaled(0).map(Self::Int);
+        }
+        let value: f64 = literal.parse().ok()?;
+        let back = Digits::parse(ryu_js::Buffer::new().format_finite(value.is_finite().then_some(value)?))?;
+        (back == digits).then_some(Self::Float(value))
+    }
+
+    /// As [`Number::exact`], and a number beyond both kept as its normal form.
+    pub(crate) fn any(literal: &str) -> Option<Self> {
+        Self::exact(literal).or_else(|| {
+            let Digits { negative, digits, exponent } = Digits::parse(literal)?;
+            let sign = if negative { "-" } else { "" };
+            Some(Self::Literal(format!("{sign}{digits}e{exponent}").into()))
+        })
+    }
+
+    /// A double as a number: an integer where it is one.
+    pub(crate) fn from_f64(value: f64) -> Option<Self> {
+        value.is_finite().then(|| Self::exact(ryu_js::Buffer::new().format_finite(value)))?
+    }
+
+    pub(crate) fn digits(&self) -> Option<Digits> {
+        match self {
+            Self::Int(value) => Digits::parse(&value.to_string()),
+            Self::Float(value) => Digits::parse(ryu_js::Buffer::new().format_finite(*value)),
+            Self::Literal(text) => Digits::parse(text),
+        }
+    }
+
+    /// The nearest double, to compare with a schema's bounds.
+    pub(crate) fn nearest(&self) -> f64 {
+        match self {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "bounds are compared as doubles where they are not integers"
+            )]
+            Self::Int(value) => *value as f64,
+            Self::Float(value) => *value,
+            Self::Literal(text) => text.parse().unwrap_or(f64::NAN),
+        }
+    }
+}
+
+impl TryFrom<f64> for Number {
+    type Error = f64;
+
+    /// The number a double stands for; refused are the infinities, not-a-number, and integers beyond 64 bits.
+    fn try_from(value: f64) -> Result<Self, f64> {
+        Self::from_f64(value).ok_or(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(literal: &str, expected: Option<Number>) {
+        assert_eq!(Number::exact(literal), expected, "{literal}");
+    }
+
+    #[test]
+    fn literals() {
+        check("0", Some(Number::Int(0)));
+        check("-0.0e5", Some(Number::Int(0)));
+        check("1.0", Some(Number::Int(1)));
+        check("12e2", Some(Number::Int(1200)));
+        check("1200e-2", Some(Number::Int(12)));
+        check("9223372036854775807", Some(Number::Int(i64::MAX)));
+        check("-9223372036854775808", Some(Number::Int(i64::MIN)));
+        check("9223372036854775808", None);
+        check("18446744073709551616", None);
+        check("9007199254740993", Some(Number::Int(9_007_199_254_740_993)));
+        check("1e400", None);
+        check("1e-400", None);
+        check("0.1", Some(Number::Float(0.1)));
+        check("1000000.00001", Some(Number::Float(1_000_000.000_01)));
+        check("0.1000000000000000055511151231257827", None);
+        check("1000000.00000000000001", None);
+        check("1e9223372036854775808", None);
+        check(&"9".repeat(2000), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_double_comes_back(bits: u64) {
+            let value = f64::from_bits(bits);
+            match Number::from_f64(value) {
+                Some(Number::Float(back)) => prop_assert_eq!(back.to_bits(), bits),
+                Some(Number::Int(back)) => prop_assert_eq!(back as f64, value),
+                Some(Number::Literal(_)) => prop_assert!(false, "a call never holds a literal"),
+                None => prop_assert!(!value.is_finite() || value.abs() >= 2_f64.powi(63)),
+            }
+        }
+
+        #[test]
+        fn every_integer_is_exact(value: i64) {
+            prop_assert_eq!(Number::exact(&value.to_string()), Some(Number::Int(value)));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The values that policies compare: Cedar's, as our own type. Nothing that decides names a Cedar crate.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use crate::{
+    id::EntityRef,
+    json::{Json, Number, Object},
+    time::Timestamp,
+};
+
+/// The members of a record, by name.
+pub type Record = BTreeMap<Arc<str>, Value>;
+
+/// A value of the Cedar model.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value {
+    /// Cedar `Bool`.
+    Bool(bool),
+    /// Cedar `Long`, 64 bits, signed.
+    Long(i64),
+    /// Cedar `String`.
+    String(Arc<str>),
+    /// Cedar `decimal`, in ten-thousandths.
+    Decimal(i64),
+    /// Cedar `datetime`.
+    Datetime(Timestamp),
+    /// Cedar `duration`, in milliseconds.
+    Duration(i64),
+    /// Cedar `ipaddr`, as it was written.
+    Ip(Arc<str>),
+    /// An entity.
+    Entity(EntityRef),
+    /// Cedar `Set`: sorted, no element twice.
+    Set(Vec<Value>),
+    /// Cedar record.
+    Record(Record),
+}
+
+impl Value {
+    pub(crate) fn string(text: impl Into<Arc<str>>) -> Self {
+        Self::String(text.into())
+    }
+
+    pub(crate) fn set(items: impl IntoIterator<Item = Value>) -> Self {
+        let mut items: Vec<_> = items.into_iter().collect();
+        items.sort();
+        items.dedup();
+        Self::Set(items)
+    }
+
+    pub(crate) fn strings<S: Into<Arc<str>>>(items: impl IntoIterator<Item = S>) -> Self {
+        Self::set(items.into_iter().map(Self::string))
+    }
+
+    /// Follows a path of record members.
+    pub(crate) fn path<'v>(&'v self, path: &[impl AsRef<str>]) -> Option<&'v Value> {
+        path.iter().try_fold(self, |value, name| match value {
+            Self::Record(members) => members.get(name.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// The value as records show it: entities and extension values as Cedar writes them.
+    pub(crate) fn to_json(&self) -> Json {
+        match self {
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Long(value) => Json::Number(Number::Int(*value)),
+            Self::String(text) | Self::Ip(text) => Json::String(text.to_string()),
+            Self::Decimal(_) | Self::Datetime(_) | Self::Duration(_) | Self::Entity(_) => Json::String(self.bare()),
+            Self::Set(items) => Json::Array(items.iter().map(Self::to_json).collect()),
+            Self::Record(members) => {
+                Json::Object(members.iter().map(|(k, v)| (k.to_string(), v.to_json())).collect::<Object>())
+            }
+        }
+    }
+
+    fn bare(&self) -> String {
+        match self {
+            Self::Decimal(value) => {
+                let (sign, value) = (if *value < 0 { "-" } else { "" }, value.unsigned_abs());
+                let fraction = format!("{:04}", value % 10_000);
+                let fraction = fraction.trim_end_matches('0');
+                format!("{sign}{}.{}", value / 10_000, if fraction.is_empty() { "0" } else { fraction })
+            }
+            Self::Datetime(time) => time.to_string(),
+            Self::Duration(millis) => format!("{millis}ms"),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Cedar's notation.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Long(value) => write!(f, "{value}"),
+            Self::String(text) => write!(f, "\"{}\"", text.escape_debug()),
+            Self::Decimal(_) => write!(f, "decimal(\"{}\")", self.bare()),
+            Self::Datetime(_) => write!(f, "datetime(\"{}\")", self.bare()),
+            Self::Duration(_) => write!(f, "duration(\"{}\")", self.bare()),
+            Self::Ip(text) => write!(f, "ip(\"{text}\")"),
+            Self::Entity(entity) => write!(f, "{entity}"),
+            Self::Set(items) => {
+                f.write_str("[")?;
+                for (index, item) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str("]")
+            }
+            Self::Record(members) => {
+                f.write_str("{")?;
+                for (index, (name, value)) in members.iter().enumerate() {
+                    write!(f, "{}\"{}\": {value}", if index == 0 { "" } else { ", " }, name.escape_debug())?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
