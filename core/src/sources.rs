@@ -31,7 +31,11 @@ impl Sources {
     }
 
     /// The files of a folder whose names end in `.{extension}`, in order.
-    pub(crate) fn folder<'a>(&'a self, folder: &'a str, extension: &'a str) -> impl Iterator<Item = (&'a Arc<str>, &'a str)> {
+    pub(crate) fn folder<'a>(
+        &'a self,
+        folder: &'a str,
+        extension: &'a str,
+    ) -> impl Iterator<Item = (&'a Arc<str>, &'a str)> {
         let wanted = move |name: &str| {
             name.strip_prefix(folder)
                 .and_then(|rest| rest.strip_prefix('/'))

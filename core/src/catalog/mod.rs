@@ -15,7 +15,7 @@ mod tools_list;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub(crate) use admit::{Admission, Fault};
+pub(crate) use admit::{Admission, Admitted, Fault};
 pub use effect::{Basis, Effect};
 pub(crate) use level::Levels;
 pub(crate) use manifest::{Attribute, AttributeType, FILE as MANIFEST, Output, Placed, Principals, Require};
@@ -143,6 +143,11 @@ impl Catalog {
         self.servers
             .values()
             .flat_map(|server| server.tools.values().chain(server.methods.values()).map(move |tool| (server, tool)))
+    }
+
+    /// Every label that some tool's result brings into a session.
+    pub(crate) fn output_labels(&self) -> impl Iterator<Item = &str> {
+        self.tools().flat_map(|(_, tool)| tool.output.labels.iter().map(String::as_str))
     }
 
     /// Compares a live tools/list result with the pins of `server`. `None` if there is no such server.
