@@ -16,6 +16,7 @@ mod catalog;
 mod ledger;
 mod facts;
 mod engine;
+mod policy;
 
 pub use call::{Binding, Credential, Origin, Principal, PrincipalKind, ToolCall};
 pub use catalog::{ArgumentReport, Basis, Change, Drift, Effect, Field, LeftOut, REVISION, ToolReport, Type, UNPINNED};
@@ -26,6 +27,7 @@ pub use json::{Json, JsonError, JsonFault, Number, Object};
 pub use ledger::{Approval, Event, EventError, Ledger, Revocation, Scope, TaskOpened};
 pub use limits::Limits;
 pub use obligation::Obligation;
+pub use policy::{Policy, PolicyBundle};
 pub use reason::Reason;
 pub use sources::Sources;
 pub use time::Timestamp;
