@@ -61,6 +61,8 @@ reasons! {
     NoPermit = "no_permit",
     /// A forbid applies that an approval would lift.
     ApprovalRequired = "approval_required",
+    /// The protocol's task belongs to somebody else, or nobody knows whose it is.
+    NotTaskOwner = "not_task_owner",
     /// The caller's clock is behind the ledger's.
     ClockBehind = "clock_behind",
     /// The gate failed in itself.

@@ -2,6 +2,7 @@
 
 mod credential;
 mod principal;
+mod within;
 
 pub use credential::{Binding, Credential};
 pub use principal::{Principal, PrincipalKind};

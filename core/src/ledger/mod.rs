@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use event::{Approval, Event, EventError, Revocation, Scope, TaskOpened};
 pub(crate) use usage::{Counts, Usage};
 
-use crate::{digest::Digest, id::EntityRef, time::Timestamp};
+use crate::{call::ToolCall, digest::Digest, id::EntityRef, time::Timestamp};
 
 /// A session, as far as it has come.
 #[derive(Clone, Debug)]
@@ -45,7 +45,8 @@ pub(crate) struct Reservation<'a> {
     pub(crate) labels: &'a [String],
     /// The level that the session has seen afterwards.
     pub(crate) seen: &'a str,
-    pub(crate) approvals: Vec<Digest>,
+    /// The digest of the call; the approvals that lifted it are used up.
+    pub(crate) approval: Option<Digest>,
 }
 
 /// The facts that change between calls.
@@ -127,9 +128,24 @@ impl Ledger {
         for hop in call.hops {
             self.principals.entry(hop).or_default().add(now);
         }
-        for digest in call.approvals {
+        if let Some(digest) = call.approval {
             self.approvals.remove(&digest);
         }
+    }
+
+    /// Whether somebody who may has approved the call of this digest, for the class that an `@approval` names.
+    pub(crate) fn approved(&self, digest: &Digest, class: &str, call: &ToolCall, now: Timestamp) -> bool {
+        self.approvals.get(digest).into_iter().flatten().any(|approval| {
+            let approver = &approval.approver;
+            // The user's own confirmation is the one approval that comes from inside the chain.
+            let may = if class == "initiator" {
+                *approver == call.initiator().entity()
+            } else {
+                call.chain().all(|actor| actor.entity() != *approver)
+            };
+            let good = !self.revoked.contains(&Revocation::Principal(approver.clone()));
+            approval.class == class && now < approval.expires && may && good
+        })
     }
 
     /// Counts a denial in its session, if that session is the caller's. A denial uses up no budget.

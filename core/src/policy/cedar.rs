@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request,
-    RestrictedExpression,
+    RestrictedExpression, pst,
 };
 
 use crate::{
@@ -21,6 +21,7 @@ pub(crate) struct Slice {
     pub(super) permits: PolicySet,
     pub(super) forbids: PolicySet,
     pub(super) reads: Reads,
+    pub(super) candidates: Vec<PolicyIndex>,
 }
 
 /// The engine behind [`Evaluate`].
@@ -29,6 +30,8 @@ pub(crate) struct CedarEngine {
     pub(super) ancestry: super::Ancestry,
     pub(super) index: HashMap<PolicyId, PolicyIndex>,
     pub(super) nothing: Reads,
+    /// The syntax trees, by policy.
+    pub(super) trees: Vec<pst::Template>,
 }
 
 impl Evaluate for CedarEngine {
@@ -69,6 +72,11 @@ impl CedarEngine {
         self.index.get(id).copied().ok_or_else(|| format!("the policy `{id}` is in no bundle"))
     }
 
+    /// The policies whose scope covers an action.
+    pub(super) fn candidates(&self, action: &str) -> &[PolicyIndex] {
+        self.slices.get(action).map_or(&[], |slice| &slice.candidates)
+    }
+
     /// The entities of a question, its action and the action's groups included.
     pub(super) fn entities(&self, action: &EntityRef, reach: &Reach) -> Result<Entities, String> {
         let groups = self.ancestry.get(&*action.id).into_iter().flatten();
@@ -92,7 +100,7 @@ pub(super) fn uid(id: &EntityRef) -> Result<EntityUid, String> {
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(&id.id)))
 }
 
-fn pairs(record: &Record) -> Result<Vec<(String, RestrictedExpression)>, String> {
+pub(super) fn pairs(record: &Record) -> Result<Vec<(String, RestrictedExpression)>, String> {
     record.iter().map(|(name, value)| Ok((name.to_string(), expression(value)?))).collect()
 }
 

@@ -340,6 +340,7 @@ fn compile(catalog: &Catalog, parsed: &[Parsed]) -> CedarEngine {
         for (_, action) in actions.covered(&one.tree.action) {
             let Some(slice) = slices.get_mut(&*action.id) else { continue };
             slice.reads.extend(&reads);
+            slice.candidates.push(place);
             if let Body::Policy(policy) = &one.body {
                 let set = if one.policy.forbids { &mut slice.forbids } else { &mut slice.permits };
                 // Ids are unique here; an id that is not would have been a load error.
@@ -347,7 +348,8 @@ fn compile(catalog: &Catalog, parsed: &[Parsed]) -> CedarEngine {
             }
         }
     }
-    CedarEngine { slices, ancestry: actions.ancestry, index, nothing: Reads::default() }
+    let trees = parsed.iter().map(|one| one.tree.clone()).collect();
+    CedarEngine { slices, ancestry: actions.ancestry, index, nothing: Reads::default(), trees }
 }
 
 /// All policies and templates as one set, for the validator.

@@ -4,6 +4,7 @@ mod annotate;
 mod cedar;
 mod declared;
 mod entities;
+mod explain;
 mod lint;
 mod load;
 mod read_paths;
@@ -13,6 +14,8 @@ mod text;
 mod validate;
 
 use std::collections::BTreeMap;
+
+pub use explain::{Condition, Explanation, Outcome};
 
 use crate::{
     catalog::{Catalog, Drift, ToolReport, definitions},

@@ -1,0 +1,231 @@
+//! How evaluations become an answer: the order of the rules, in one place.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    catalog::Fault, digest::Digest, engine::Evaluation, id::EntityRef, obligation::Obligation, policy::Policy,
+    reason::Reason,
+};
+
+/// The answer to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// The call may happen, with these obligations. A host that does not know one of them must treat this as a deny.
+    Allow {
+        /// Of all deciding permits, each once.
+        obligations: Vec<Obligation>,
+        /// What the answer rests on.
+        basis: Basis,
+    },
+    /// The call may not happen.
+    Deny {
+        /// Why, with details for the host's people.
+        reasons: Vec<Denial>,
+        /// What the answer rests on.
+        basis: Basis,
+    },
+    /// The call may happen once each of these has approved it.
+    NeedsApproval {
+        /// The approver classes that `@approval` names, each once.
+        by: Vec<String>,
+        /// What the answer rests on.
+        basis: Basis,
+    },
+}
+
+/// One reason for a deny.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The stable code.
+    pub reason: Reason,
+    /// What exactly, for the host and its people. Not for the client.
+    pub detail: String,
+}
+
+/// What a decision rests on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Basis {
+    /// The deciding policies, by id, sorted: permits of an allow, forbids of a deny or of a needed approval.
+    pub policies: Vec<String>,
+    /// The digest of the exact call. Absent where the call names nothing that the bundle knows.
+    pub call: Option<Digest>,
+    /// The answer for each hop and each resource.
+    pub answers: Vec<Answer>,
+}
+
+/// What all policies said of one hop and one resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The actor.
+    pub principal: EntityRef,
+    /// The resource.
+    pub resource: EntityRef,
+    /// The satisfied permits, by id.
+    pub permits: Vec<String>,
+    /// The satisfied forbids, by id.
+    pub forbids: Vec<String>,
+    /// The policies that failed to evaluate, with the engine's words.
+    pub errors: Vec<(String, String)>,
+}
+
+impl Decision {
+    /// `allow`, `deny` or `needs_approval`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Allow { .. } => "allow",
+            Self::Deny { .. } => "deny",
+            Self::NeedsApproval { .. } => "needs_approval",
+        }
+    }
+
+    /// Whether the call may happen now.
+    pub fn is_allow(&self) -> bool {
+        matches!(self, Self::Allow { .. })
+    }
+
+    /// What the answer rests on.
+    pub fn basis(&self) -> &Basis {
+        match self {
+            Self::Allow { basis, .. } | Self::Deny { basis, .. } | Self::NeedsApproval { basis, .. } => basis,
+        }
+    }
+
+    /// The obligations of an allow.
+    pub fn obligations(&self) -> &[Obligation] {
+        match self {
+            Self::Allow { obligations, .. } => obligations,
+            _ => &[],
+        }
+    }
+
+    /// Why not, each code once, in order; empty for an allow.
+    pub fn reasons(&self) -> Vec<Reason> {
+        let mut reasons: Vec<_> = match self {
+            Self::Allow { .. } => Vec::new(),
+            Self::Deny { reasons, .. } => reasons.iter().map(|denial| denial.reason).collect(),
+            Self::NeedsApproval { .. } => vec![Reason::ApprovalRequired],
+        };
+        reasons.dedup();
+        reasons
+    }
+
+    /// The details of a deny.
+    pub fn denials(&self) -> &[Denial] {
+        match self {
+            Self::Deny { reasons, .. } => reasons,
+            _ => &[],
+        }
+    }
+
+    /// A call that never reached policy.
+    pub(crate) fn refused(fault: Fault, call: Option<Digest>) -> Self {
+        let reasons = vec![Denial { reason: fault.reason, detail: fault.detail }];
+        Self::Deny { reasons, basis: Basis { call, ..Basis::default() } }
+    }
+}
+
+/// One question and what came of it.
+pub(crate) struct Asked {
+    pub(crate) principal: EntityRef,
+    pub(crate) resource: EntityRef,
+    pub(crate) evaluation: Evaluation,
+}
+
+/// The forbids that apply and that an approval could lift, by id, sorted: part of the call digest.
+pub(crate) fn liftable(asked: &[Asked], policies: &[Policy]) -> Vec<String> {
+    ids(asked
+        .iter()
+        .flat_map(|one| &one.evaluation.forbids)
+        .filter_map(|index| policies.get(*index))
+        .filter(|p| p.approval.is_some()))
+}
+
+fn ids<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<String> {
+    policies.map(|policy| policy.id.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Combines the answers for all hops and resources. `approved`: whether the ledger holds an approval of this class.
+pub(crate) fn combine(asked: &[Asked], policies: &[Policy], call: Digest, approved: impl Fn(&str) -> bool) -> Decision {
+    let policy = |index: &usize| policies.get(*index);
+    let answers = asked.iter().map(|one| answer(one, policies)).collect();
+    let basis = |deciding: Vec<String>| Basis { policies: deciding, call: Some(call), answers };
+    let errors = asked.iter().flat_map(|one| &one.evaluation.errors);
+    let erring: Vec<_> =
+        errors.filter_map(|(index, why)| Some((policy(index)?, why))).filter(|(p, _)| p.forbids).collect();
+    if !erring.is_empty() {
+        let mut reasons: Vec<_> = erring
+            .iter()
+            .map(|(policy, why)| Denial {
+                reason: Reason::ForbidError,
+                detail: format!("the forbid `{}` failed to evaluate: {why}", policy.id),
+            })
+            .collect();
+        reasons.dedup();
+        return Decision::Deny { reasons, basis: basis(ids(erring.into_iter().map(|(policy, _)| policy))) };
+    }
+    let satisfied: Vec<_> = asked.iter().flat_map(|one| &one.evaluation.forbids).filter_map(policy).collect();
+    let (lifted_by, final_): (Vec<&Policy>, Vec<&Policy>) = satisfied.iter().partition(|p| p.approval.is_some());
+    if !final_.is_empty() {
+        let deciding = ids(final_.iter().copied());
+        let reasons = deciding
+            .iter()
+            .filter_map(|id| final_.iter().find(|policy| policy.id == *id))
+            .map(|policy| Denial { reason: Reason::Forbidden, detail: forbidden(policy) })
+            .collect();
+        return Decision::Deny { reasons, basis: basis(deciding) };
+    }
+    let unpermitted: Vec<_> = asked.iter().filter(|one| one.evaluation.permits.is_empty()).collect();
+    if asked.is_empty() || !unpermitted.is_empty() {
+        let reasons = unpermitted.into_iter().map(|one| no_permit(one, policies)).collect();
+        return Decision::Deny { reasons, basis: basis(Vec::new()) };
+    }
+    let by: BTreeSet<_> =
+        lifted_by.iter().filter_map(|p| p.approval.as_deref()).filter(|class| !approved(class)).collect();
+    if !by.is_empty() {
+        let waiting =
+            lifted_by.iter().copied().filter(|p| p.approval.as_deref().is_some_and(|class| by.contains(class)));
+        return Decision::NeedsApproval {
+            by: by.iter().map(|class| (*class).to_owned()).collect(),
+            basis: basis(ids(waiting)),
+        };
+    }
+    let permits = || asked.iter().flat_map(|one| &one.evaluation.permits).filter_map(policy);
+    let obligations: BTreeSet<_> = permits().flat_map(|permit| permit.obligations.iter().cloned()).collect();
+    Decision::Allow { obligations: obligations.into_iter().collect(), basis: basis(ids(permits())) }
+}
+
+fn answer(one: &Asked, policies: &[Policy]) -> Answer {
+    let id = |index: &usize| policies.get(*index).map(|policy| policy.id.clone());
+    let sorted = |indexes: &[usize]| {
+        let mut found: Vec<_> = indexes.iter().filter_map(id).collect();
+        found.sort();
+        found
+    };
+    let mut errors: Vec<_> =
+        one.evaluation.errors.iter().filter_map(|(index, why)| Some((id(index)?, why.clone()))).collect();
+    errors.sort();
+    Answer {
+        principal: one.principal.clone(),
+        resource: one.resource.clone(),
+        permits: sorted(&one.evaluation.permits),
+        forbids: sorted(&one.evaluation.forbids),
+        errors,
+    }
+}
+
+fn forbidden(policy: &Policy) -> String {
+    match &policy.reason {
+        Some(reason) => format!("`{}`: {reason}", policy.id),
+        None => format!("`{}` forbids the call", policy.id),
+    }
+}
+
+fn no_permit(one: &Asked, policies: &[Policy]) -> Denial {
+    let mut detail = format!("no policy permits {} to do this to {}", one.principal, one.resource);
+    for (index, why) in &one.evaluation.errors {
+        if let Some(policy) = policies.get(*index) {
+            detail.push_str(&format!("; the permit `{}` failed to evaluate: {why}", policy.id));
+        }
+    }
+    Denial { reason: Reason::NoPermit, detail }
+}

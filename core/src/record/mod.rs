@@ -1,0 +1,156 @@
+//! The trace of a decision: one record, its redaction, and chains of records.
+
+mod chain;
+mod redact;
+
+use std::sync::Arc;
+
+pub use chain::{Chain, ChainError, verify};
+
+use crate::{
+    call::ToolCall,
+    catalog::Admitted,
+    decision::Decision,
+    digest::{Digest, Domain},
+    engine::{Reads, Root},
+    facts,
+    json::{Json, Object},
+    policy::PolicyBundle,
+    time::Timestamp,
+    value::{Record, Value},
+};
+
+/// What was asked, what was known, and what was decided. [`DecisionRecord::to_json`](crate::DecisionRecord::to_json) is
+/// its one line.
+#[derive(Clone, Debug)]
+pub struct DecisionRecord {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What was decided.
+    pub decision: Decision,
+    pub(crate) bundle: Bundle,
+    pub(crate) asked: Option<Asked>,
+    pub(crate) facts: Option<Facts>,
+}
+
+/// By what it was decided.
+#[derive(Clone, Debug)]
+pub(crate) struct Bundle {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) digest: Digest,
+    pub(crate) schema: Digest,
+    pub(crate) disabled: Vec<String>,
+}
+
+/// What was asked, without credentials and with secrets taken out.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) server: String,
+    pub(crate) method: String,
+    pub(crate) tool: String,
+    pub(crate) action: Option<Arc<str>>,
+    pub(crate) pin: Option<Digest>,
+    pub(crate) chain: Vec<String>,
+    pub(crate) task: Option<String>,
+    pub(crate) session: Option<String>,
+    pub(crate) origin: &'static str,
+    pub(crate) transport: Option<String>,
+    pub(crate) input_digest: Digest,
+    pub(crate) arguments: Json,
+}
+
+/// The facts that candidate policies can read: for each hop, principal and context; for each resource, its attributes.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) hops: Vec<Json>,
+    pub(crate) resources: Vec<Json>,
+}
+
+impl Facts {
+    pub(crate) fn of(admitted: &Admitted<'_>, facts: &facts::Facts, reads: &Reads) -> Self {
+        let entity = |root, id: &crate::EntityRef| {
+            let known = facts.entities.get(id);
+            let attributes = known.map(|entity| entity.attributes.clone()).unwrap_or_default();
+            let mut seen = reads.project(root, &attributes);
+            let tags =
+                Record::from([("tags".into(), Value::Record(known.map(|e| e.tags.clone()).unwrap_or_default()))]);
+            seen.extend(reads.project(root, &tags));
+            Object::from([("id".to_owned(), id.to_string().as_str().into()), ("attributes".to_owned(), shown(seen))])
+        };
+        let hops = facts.hops.iter().map(|(principal, context)| {
+            let mut seen = shown(reads.project(Root::Context, context));
+            if let Json::Object(members) = &mut seen {
+                if let Some(input) = members.get_mut("input") {
+                    redact::arguments(input, admitted.tool.shape.secrets());
+                }
+                if let Some(credential) = members.get_mut("credential") {
+                    redact::arguments(credential, &[]);
+                }
+            }
+            let principal = entity(Root::Principal, principal);
+            Json::Object([("principal".to_owned(), Json::Object(principal)), ("context".to_owned(), seen)].into())
+        });
+        let resources = facts.resources.iter().map(|id| Json::Object(entity(Root::Resource, id)));
+        Self { hops: hops.collect(), resources: resources.collect() }
+    }
+}
+
+fn shown(record: Record) -> Json {
+    let mut shown = Value::Record(record).to_json();
+    redact::shapes(&mut shown);
+    shown
+}
+
+impl DecisionRecord {
+    pub(crate) fn new(
+        bundle: &PolicyBundle,
+        call: &ToolCall,
+        decision: Decision,
+        admitted: Option<&Admitted<'_>>,
+        facts: Option<Facts>,
+        at: Timestamp,
+    ) -> Self {
+        // A call over a limit is not copied into its record.
+        let oversize = decision.reasons().contains(&crate::Reason::LimitExceeded);
+        let mut arguments = if oversize { Json::Null } else { call.input.clone() };
+        redact::arguments(&mut arguments, admitted.map_or(&[], |admitted| admitted.tool.shape.secrets()));
+        let input = if oversize { &Json::Null } else { &call.input };
+        let asked = Asked {
+            server: short(&call.server),
+            method: short(&call.method),
+            tool: short(&call.tool),
+            action: admitted.map(|admitted| admitted.action.id.clone()),
+            pin: admitted.and_then(|admitted| admitted.tool.pin),
+            chain: call.chain().map(|actor| short(&actor.entity().to_string())).collect(),
+            task: call.task.as_deref().map(short),
+            session: call.session.as_deref().map(short),
+            origin: call.origin.name(),
+            transport: call.transport.as_deref().map(short),
+            input_digest: Digest::of(Domain::Input, input),
+            arguments,
+        };
+        Self { at, decision, bundle: Bundle::of(bundle), asked: Some(asked), facts }
+    }
+
+    pub(crate) fn without_call(bundle: &PolicyBundle, decision: Decision, at: Timestamp) -> Self {
+        Self { at, decision, bundle: Bundle::of(bundle), asked: None, facts: None }
+    }
+}
+
+impl Bundle {
+    fn of(bundle: &PolicyBundle) -> Self {
+        Self {
+            name: bundle.name().to_owned(),
+            version: bundle.version().to_owned(),
+            digest: bundle.digest(),
+            schema: bundle.schema_digest(),
+            disabled: bundle.disabled_baseline().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// An identifier is kept as it is; one that is over the limits is cut.
+fn short(text: &str) -> String {
+    text.chars().take(1024).collect()
+}

@@ -1,0 +1,116 @@
+//! A call as JSON.
+
+use super::fields::Fields;
+use crate::{
+    Binding, Credential, Decision, Limits, Origin, Principal, PrincipalKind, Reason, ToolCall,
+    catalog::Fault,
+    id::EntityRef,
+    json::{Caps, Json, Object, read},
+};
+
+/// Reads a call as JSON under `limits`. What cannot be read is a `Deny` with reason `malformed_call` or `limit_exceeded`.
+///
+/// # Errors
+/// The deny.
+///
+/// ```
+/// use toolgate::{Limits, wire};
+/// let text = br#"{"server": "github", "tool": "get_me", "principal": {"type": "User", "id": "alice"}}"#;
+/// let call = wire::read_call(text, &Limits::default()).unwrap();
+/// assert_eq!(call.tool, "get_me");
+/// assert!(wire::read_call(b"{", &Limits::default()).is_err());
+/// ```
+pub fn read_call(text: &[u8], limits: &Limits) -> Result<ToolCall, Decision> {
+    let json = read(text, &Caps::call(limits)).map_err(|error| {
+        let reason = if error.fault.is_limit() { Reason::LimitExceeded } else { Reason::MalformedCall };
+        refused(reason, error.to_string())
+    })?;
+    call(&json).map_err(|why| refused(Reason::MalformedCall, why))
+}
+
+fn refused(reason: Reason, detail: String) -> Decision {
+    Decision::refused(Fault::new(reason, detail), None)
+}
+
+fn call(json: &Json) -> Result<ToolCall, String> {
+    let mut fields = Fields::of(json, "")?;
+    let server = fields.required("server")?;
+    let method = fields.string("method")?.unwrap_or_else(|| "tools/call".to_owned());
+    let tool = fields.string("tool")?;
+    if tool.is_none() && method == "tools/call" {
+        return Err(fields.missing("tool"));
+    }
+    let input = fields.value("input").cloned().unwrap_or_default();
+    if !matches!(input, Json::Object(_)) {
+        return Err("`/input` is not an object".to_owned());
+    }
+    let principal = fields.value("principal").ok_or_else(|| fields.missing("principal"))?;
+    let principal = self::principal(principal, "/principal")?;
+    let on_behalf_of = match fields.value("on_behalf_of") {
+        None => Vec::new(),
+        Some(Json::Array(items)) => {
+            let actors = items.iter().enumerate().map(|(i, item)| self::principal(item, &format!("/on_behalf_of/{i}")));
+            actors.collect::<Result<_, _>>()?
+        }
+        Some(_) => return Err("`/on_behalf_of` is not a list of actors".to_owned()),
+    };
+    let credential = fields.value("credential").map(credential).transpose()?;
+    let call = ToolCall {
+        server,
+        method,
+        tool: tool.unwrap_or_default(),
+        input,
+        principal,
+        on_behalf_of,
+        credential,
+        task: fields.string("task")?,
+        session: fields.string("session")?,
+        origin: fields.choice("origin", &Origin::ALL, Origin::name)?.unwrap_or_default(),
+        transport: fields.string("transport")?,
+    };
+    fields.finish()?;
+    Ok(call)
+}
+
+/// `{"type": "User", "id": "alice", "claims": {..}}`, or Cedar's `User::"alice"`.
+fn principal(value: &Json, at: &str) -> Result<Principal, String> {
+    let (entity, claims) = match value {
+        Json::String(text) => {
+            let entity =
+                EntityRef::parse(text).ok_or_else(|| format!("`{at}` is no actor such as `User::\"alice\"`"))?;
+            (entity, Object::new())
+        }
+        other => {
+            let mut fields = Fields::of(other, at)?;
+            let entity = EntityRef::new(fields.required("type")?, fields.required("id")?);
+            let claims = match fields.value("claims") {
+                None => Object::new(),
+                Some(Json::Object(claims)) => claims.clone(),
+                Some(_) => return Err(format!("`{at}/claims` is not an object")),
+            };
+            fields.finish()?;
+            (entity, claims)
+        }
+    };
+    let kind =
+        PrincipalKind::parse(&entity.kind).ok_or_else(|| format!("`{at}` is none of `User`, `Agent`, `Workload`"))?;
+    if entity.id.is_empty() {
+        return Err(format!("`{at}` has an empty id"));
+    }
+    Ok(Principal { kind, id: entity.id.to_string(), claims })
+}
+
+fn credential(value: &Json) -> Result<Credential, String> {
+    let mut fields = Fields::of(value, "/credential")?;
+    let credential = Credential {
+        id: fields.string("id")?,
+        issuer: fields.string("issuer")?,
+        audience: fields.strings("audience")?.unwrap_or_default(),
+        expires: fields.time("expires")?,
+        issued: fields.time("issued")?,
+        bound: fields.choice("bound", &Binding::ALL, Binding::name)?.unwrap_or(Binding::None),
+        scopes: fields.strings("scopes")?.unwrap_or_default(),
+    };
+    fields.finish()?;
+    Ok(credential)
+}

@@ -1,0 +1,51 @@
+//! The JSON that every binding shares. Domain types are not `Serialize`; their twins here are.
+
+mod answer;
+pub mod authzen;
+mod call;
+mod event;
+mod fields;
+mod record;
+
+pub use answer::answer;
+pub use call::read_call;
+pub use event::{JournalError, read_journal};
+
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap as _, SerializeSeq as _},
+};
+
+use crate::json::{Json, Number};
+
+/// A [`Json`] value for serde.
+struct Shown<'a>(&'a Json);
+
+impl Serialize for Shown<'_> {
+    /// As deep as the value, which was bounded when it was read.
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Json::Null => out.serialize_unit(),
+            Json::Bool(value) => out.serialize_bool(*value),
+            Json::Number(Number::Int(value)) => out.serialize_i64(*value),
+            Json::Number(Number::Float(value)) => out.serialize_f64(*value),
+            Json::Number(Number::Literal(text)) => out.serialize_str(text),
+            Json::String(text) => out.serialize_str(text),
+            Json::Array(items) => {
+                let mut seq = out.serialize_seq(Some(items.len()))?;
+                items.iter().try_for_each(|item| seq.serialize_element(&Shown(item)))?;
+                seq.end()
+            }
+            Json::Object(members) => {
+                let mut map = out.serialize_map(Some(members.len()))?;
+                members.iter().try_for_each(|(name, value)| map.serialize_entry(name, &Shown(value)))?;
+                map.end()
+            }
+        }
+    }
+}
+
+/// A twin as one line of JSON. Twins have string keys only, so that this cannot fail.
+fn line(twin: &impl Serialize) -> String {
+    serde_json::to_string(twin).unwrap_or_else(|_| "{}".to_owned())
+}

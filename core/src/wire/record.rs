@@ -1,0 +1,108 @@
+//! A record as one line of JSON. The order of the members is fixed: the same input gives the same bytes.
+
+use serde::Serialize;
+
+use super::{Shown, answer::AnswerTwin, line};
+use crate::{
+    digest::Digest,
+    record::{Asked, Chain, DecisionRecord},
+};
+
+#[derive(Serialize)]
+struct RecordTwin<'a> {
+    version: u32,
+    at: String,
+    #[serde(flatten)]
+    answer: AnswerTwin<'a>,
+    call: Option<CallTwin<'a>>,
+    facts: Option<FactsTwin<'a>>,
+    bundle: BundleTwin<'a>,
+    // The last member: `verify` finds it from the end.
+    previous: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CallTwin<'a> {
+    server: &'a str,
+    method: &'a str,
+    tool: &'a str,
+    action: Option<&'a str>,
+    tool_digest: Option<String>,
+    principal: Option<&'a String>,
+    on_behalf_of: &'a [String],
+    task: Option<&'a str>,
+    session: Option<&'a str>,
+    origin: &'a str,
+    transport: Option<&'a str>,
+    input_digest: String,
+    arguments: Shown<'a>,
+}
+
+#[derive(Serialize)]
+struct FactsTwin<'a> {
+    hops: Vec<Shown<'a>>,
+    resources: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+struct BundleTwin<'a> {
+    name: &'a str,
+    version: &'a str,
+    digest: String,
+    schema_digest: String,
+    disabled_baseline: &'a [String],
+}
+
+impl<'a> CallTwin<'a> {
+    fn of(asked: &'a Asked) -> Self {
+        Self {
+            server: &asked.server,
+            method: &asked.method,
+            tool: &asked.tool,
+            action: asked.action.as_deref(),
+            tool_digest: asked.pin.map(|pin| pin.to_string()),
+            principal: asked.chain.first(),
+            on_behalf_of: asked.chain.get(1..).unwrap_or_default(),
+            task: asked.task.as_deref(),
+            session: asked.session.as_deref(),
+            origin: asked.origin,
+            transport: asked.transport.as_deref(),
+            input_digest: asked.input_digest.to_string(),
+            arguments: Shown(&asked.arguments),
+        }
+    }
+}
+
+impl DecisionRecord {
+    /// The record as one line of JSON, with its digest; not linked to any other.
+    pub fn to_json(&self) -> String {
+        self.chained(&mut Chain::default())
+    }
+
+    /// The record as the next line of a chain: it carries the digest of the line before.
+    pub fn chained(&self, chain: &mut Chain) -> String {
+        chain.link(|previous| line(&self.twin(previous)))
+    }
+
+    fn twin(&self, previous: Option<Digest>) -> RecordTwin<'_> {
+        let bundle = &self.bundle;
+        RecordTwin {
+            version: 1,
+            at: self.at.to_string(),
+            answer: AnswerTwin::of(&self.decision),
+            call: self.asked.as_ref().map(CallTwin::of),
+            facts: self.facts.as_ref().map(|facts| FactsTwin {
+                hops: facts.hops.iter().map(Shown).collect(),
+                resources: facts.resources.iter().map(Shown).collect(),
+            }),
+            bundle: BundleTwin {
+                name: &bundle.name,
+                version: &bundle.version,
+                digest: bundle.digest.to_string(),
+                schema_digest: bundle.schema.to_string(),
+                disabled_baseline: &bundle.disabled,
+            },
+            previous: previous.map(|digest| digest.to_string()),
+        }
+    }
+}
