@@ -1,1 +1,4 @@
 //! What tools are.
+
+mod kind;
+mod shape;
