@@ -34,18 +34,25 @@ impl Kind {
         }
     }
 
+    /// What a failed check says first; all it says where the value must not be shown.
+    pub(crate) fn fault(&self) -> &'static str {
+        match self {
+            Self::Path { .. } => "not a path in normal form",
+            Self::Url => "not a plain url",
+            Self::Email => "not a plain email address",
+            Self::Integer => "not an integer",
+        }
+    }
+
     /// What policies see of `text`, or what is wrong with it and what to write instead.
     pub(crate) fn check(&self, text: &str) -> Result<Value, String> {
-        match self {
-            Self::Path { root } => path::check(text, root.as_deref())
-                .map(|()| Value::string(text))
-                .map_err(|why| format!("not a path in normal form: {why}")),
-            Self::Url => url::check(text).map(Value::Record).map_err(|why| format!("not a plain url: {why}")),
-            Self::Email => {
-                email::check(text).map(Value::Record).map_err(|why| format!("not a plain email address: {why}"))
-            }
-            Self::Integer => Err("not an integer: write a number, not a string".to_owned()),
-        }
+        let checked = match self {
+            Self::Path { root } => path::check(text, root.as_deref()).map(|()| Value::string(text)),
+            Self::Url => url::check(text).map(Value::Record),
+            Self::Email => email::check(text).map(Value::Record),
+            Self::Integer => Err("write a number, not a string".to_owned()),
+        };
+        checked.map_err(|why| format!("{}: {why}", self.fault()))
     }
 
     /// What is wrong with the root that the manifest gives.

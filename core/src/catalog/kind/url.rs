@@ -262,7 +262,7 @@ mod tests {
             ("http://[fe80::1%25eth0]/", "percent-encoded"),
             ("http://[::1/", "its port"),
             ("http://[::1]x/", "host is wrong"),
-            ("http://::1/", "its port"),
+            ("http://::1/", "no host"),
             ("https://a%2eb/", "percent-encoded"),
             ("https://%65xample.com/", "percent-encoded"),
             ("https://example.com./", "ends with a dot"),
