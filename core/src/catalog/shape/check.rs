@@ -97,9 +97,9 @@ impl<'g> Check<'g> {
         Self { graph, fuel, stuck: false, misfits: Vec::new(), nested: 0 }
     }
 
-    fn misfit(&mut self, loud: bool, pointer: String, why: impl FnOnce() -> String) -> bool {
+    fn misfit(&mut self, loud: bool, path: &Path<'_>, why: impl FnOnce() -> String) -> bool {
         if loud && self.misfits.len() < MISFITS {
-            let misfit = Misfit { pointer, why: why() };
+            let misfit = Misfit { pointer: path.to_string(), why: why() };
             if !self.misfits.contains(&misfit) {
                 self.misfits.push(misfit);
             }
@@ -144,7 +144,7 @@ impl<'g> Check<'g> {
     fn refuse(&mut self, id: Id, name: &str, path: &Path<'_>, loud: bool) -> bool {
         let graph = self.graph;
         let at = Path::Member { up: path, name, secret: path.secret() };
-        self.misfit(loud, at.to_string(), || {
+        self.misfit(loud, &at, || {
             let known = graph.names(id);
             match closest(name, known.iter().copied()) {
                 Some(near) => format!("not declared; did you mean `{near}`?"),
@@ -169,18 +169,18 @@ impl<'g> Check<'g> {
         let graph = self.graph;
         let Some(node) = graph.node(id) else { return true };
         if node.never {
-            return self.misfit(loud, path.to_string(), || "the schema admits no value here; leave it out".to_owned());
+            return self.misfit(loud, path, || "the schema admits no value here; leave it out".to_owned());
         }
         if node.nullable && *value == Json::Null {
             return true;
         }
         if let Some(types) = node.types.filter(|types| !types.admits(value)) {
-            return self.misfit(loud, path.to_string(), || wrong_type(value, types, path));
+            return self.misfit(loud, path, || wrong_type(value, types, path));
         }
         let mut fits = true;
         for choices in &node.choices {
             fits &=
-                choices.contains(value) || self.misfit(loud, path.to_string(), || wrong_choice(value, choices, path));
+                choices.contains(value) || self.misfit(loud, path, || wrong_choice(value, choices, path));
         }
         fits &= match value {
             Json::String(text) => node.text.as_ref().is_none_or(|rules| self.text(rules, text, value, path, loud)),
@@ -211,13 +211,13 @@ impl<'g> Check<'g> {
                 fits = self.none_fits(&node.one, value, path, loud);
             } else if count > 1 {
                 let why = || format!("fits {count} forms of which the schema allows just one at a time");
-                fits = self.misfit(loud, path.to_string(), why);
+                fits = self.misfit(loud, path, why);
             }
         }
         if let Some(id) = node.not
             && self.node(id, value, path, false)
         {
-            fits = self.misfit(loud, path.to_string(), || {
+            fits = self.misfit(loud, path, || {
                 format!("{} has a form that the schema rules out; write another", path.show(value))
             });
         }
@@ -238,10 +238,10 @@ impl<'g> Check<'g> {
         match close.as_slice() {
             [] => {
                 let wanted = branches.iter().fold(Types::default(), |all, id| Types(all.0 | types(*id).0));
-                self.misfit(true, path.to_string(), || wrong_type(value, wanted, path))
+                self.misfit(true, path, || wrong_type(value, wanted, path))
             }
             [only] => self.node(*only, value, path, true),
-            several => self.misfit(true, path.to_string(), || {
+            several => self.misfit(true, path, || {
                 format!("{} fits none of the {} forms that the schema allows", path.show(value), several.len())
             }),
         }
@@ -255,7 +255,7 @@ impl<'g> Check<'g> {
         if let Some((pattern, regex)) = &rules.pattern {
             let matches = self.burn(text.len() / 16) && regex.is_match(text);
             fits &= matches
-                || self.misfit(loud, path.to_string(), || {
+                || self.misfit(loud, path, || {
                     format!("{} does not match the pattern {}", path.show(value), clip(pattern))
                 });
         }
@@ -267,7 +267,7 @@ impl<'g> Check<'g> {
         let plural = |n: u64| if n == 1 { format!("1 {of}") } else { format!("{n} {of}s") };
         let short = min.filter(|min| n < *min).map(|min| format!("{} where at least {min} must be", plural(n)));
         let long = max.filter(|max| n > *max).map(|max| format!("{} where at most {max} may be", plural(n)));
-        short.or(long).is_none_or(|why| self.misfit(loud, path.to_string(), || why))
+        short.or(long).is_none_or(|why| self.misfit(loud, path, || why))
     }
 
     fn number(&mut self, rules: &NumberRules, number: &Number, value: &Json, path: &Path<'_>, loud: bool) -> bool {
@@ -282,7 +282,7 @@ impl<'g> Check<'g> {
             let Some(bound) = bound else { continue };
             if !number.compare(bound).is_some_and(|order| orders.contains(&order)) {
                 let bound = brief(&Json::Number(bound.clone()));
-                fits = self.misfit(loud, path.to_string(), || {
+                fits = self.misfit(loud, path, || {
                     format!("{} is out of range; write a number that is {wanted} {bound}", path.show(value))
                 });
             }
@@ -299,7 +299,7 @@ impl<'g> Check<'g> {
             if let Some(at) = twice.filter(|_| self.burn(items.len())) {
                 let at = Path::Index { up: path, at, secret: path.secret() };
                 fits = self
-                    .misfit(loud, at.to_string(), || "the same element stands here twice; leave one out".to_owned());
+                    .misfit(loud, &at, || "the same element stands here twice; leave one out".to_owned());
             }
         }
         for (at, item) in items.iter().enumerate() {
@@ -318,7 +318,7 @@ impl<'g> Check<'g> {
         let mut fits = true;
         for name in rules.required.iter().filter(|name| !members.contains_key(*name)) {
             let at = Path::Member { up: path, name, secret: false };
-            fits = self.misfit(loud, at.to_string(), || "missing; the schema requires it".to_owned());
+            fits = self.misfit(loud, &at, || "missing; the schema requires it".to_owned());
         }
         for (name, value) in members {
             if !fits && !loud {

@@ -158,11 +158,13 @@ pub(super) struct Graph {
 impl Graph {
     pub(super) fn compile(schema: &Json) -> Self {
         let mut graph = parse::parse(schema);
+        // A closure is marked by the node that it starts at, so the marks of one are not taken for those of another.
+        let (mut near, mut firm) = (vec![Id::MAX; graph.nodes.len()], vec![Id::MAX; graph.nodes.len()]);
         for id in 0..graph.nodes.len() {
-            let here = graph.closure(id, |node| {
+            let here = graph.closure(id, &mut near, |node| {
                 [&node.all, &node.any, &node.one, &node.also].into_iter().flatten().copied().collect()
             });
-            let sure = graph.closure(id, |node| graph.sure(node));
+            let sure = graph.closure(id, &mut firm, |node| graph.sure(node));
             let hides = here.iter().any(|id| graph.node(*id).is_some_and(|node| node.secret));
             let closed = graph.closed(&here);
             if let Some(node) = graph.nodes.get_mut(id) {
@@ -196,14 +198,17 @@ impl Graph {
         branches.iter().copied().filter(|id| self.node(*id).is_some_and(|node| !node.only_null())).collect()
     }
 
-    fn closure(&self, id: Id, edges: impl Fn(&Node) -> Vec<Id>) -> Vec<Id> {
+    /// `id` and what its edges lead to. `seen` holds, for every node, the last closure that it was found for.
+    fn closure(&self, id: Id, seen: &mut [Id], edges: impl Fn(&Node) -> Vec<Id>) -> Vec<Id> {
         let mut found = vec![id];
         let mut at = 0;
-        while let Some(id) = found.get(at).copied() {
+        while let Some(next) = found.get(at).and_then(|id| self.node(*id)) {
             at += 1;
-            for next in self.node(id).map(&edges).unwrap_or_default() {
-                if found.len() < CLOSURE && !found.contains(&next) {
+            for next in edges(next) {
+                let new = next != id && seen.get(next).is_some_and(|last| *last != id);
+                if new && found.len() < CLOSURE {
                     found.push(next);
+                    seen.get_mut(next).into_iter().for_each(|last| *last = id);
                 }
             }
         }

@@ -551,4 +551,35 @@ fn real_servers() {
     assert_eq!(table, TABLE);
 }
 
-const TABLE: &str = "";
+const TABLE: &str = r#"aws-iam: 29 tools, 80 usable, 16 left out, not enforced: {}
+  list_users /ctx/_meta map: the names of its members are not declared
+  list_users /ctx/content/*/_meta map: the names of its members are not declared
+  list_users /ctx/content/*/resource/_meta map: the names of its members are not declared
+  list_users /ctx/structuredContent the schema gives it no type
+  get_user /ctx/_meta map: the names of its members are not declared
+  get_user /ctx/content/*/_meta map: the names of its members are not declared
+  get_user /ctx/content/*/resource/_meta map: the names of its members are not declared
+  get_user /ctx/structuredContent the schema gives it no type
+  create_user /ctx/_meta map: the names of its members are not declared
+  create_user /ctx/content/*/_meta map: the names of its members are not declared
+  create_user /ctx/content/*/resource/_meta map: the names of its members are not declared
+  create_user /ctx/structuredContent the schema gives it no type
+  create_role /assume_role_policy_document string or object: no single Cedar type
+  simulate_principal_policy /context_entries map: the names of its members are not declared
+  put_user_policy /policy_document string or object: no single Cedar type
+  put_role_policy /policy_document string or object: no single Cedar type
+everything: 16 tools, 18 usable, 0 left out, not enforced: {"format"}
+fetch: 1 tools, 4 usable, 0 left out, not enforced: {"format"}
+filesystem: 14 tools, 25 usable, 0 left out, not enforced: {}
+git: 12 tools, 28 usable, 0 left out, not enforced: {}
+github: 117 tools, 613 usable, 5 left out, not enforced: {}
+  actions_run_trigger /inputs object that declares no members
+  issue_write /issue_fields/*/value string or number or boolean: no single Cedar type
+  projects_write /updated_field/value the schema gives it no type
+  update_issue_assignees /assignees array whose elements have no type (string or object: no single Cedar type)
+  update_issue_labels /labels array whose elements have no type (string or object: no single Cedar type)
+memory: 9 tools, 8 usable, 0 left out, not enforced: {}
+playwright: 25 tools, 69 usable, 1 left out, not enforced: {"propertyNames"}
+  browser_drop /data map: the names of its members are not declared
+slack-archived: 8 tools, 17 usable, 0 left out, not enforced: {}
+"#;
