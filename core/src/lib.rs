@@ -1,24 +1,34 @@
 //! toolgate decides, in-process and in Cedar, whether one MCP tool call may happen.
 
+mod error;
+mod sources;
+mod limits;
+mod json;
+mod id;
+mod time;
+mod digest;
+mod value;
+mod entity;
+mod reason;
+mod obligation;
 mod call;
 mod catalog;
-mod digest;
-mod error;
-mod id;
-mod json;
-mod limits;
-mod obligation;
-mod reason;
-mod time;
-mod value;
+mod ledger;
+mod facts;
+mod engine;
+mod policy;
 
 pub use call::{Binding, Credential, Origin, Principal, PrincipalKind, ToolCall};
+pub use catalog::{ArgumentReport, Basis, Change, Drift, Effect, Field, LeftOut, REVISION, ToolReport, Type, UNPINNED};
 pub use digest::Digest;
 pub use error::{Diagnostic, Error, Place, Severity};
 pub use id::EntityRef;
 pub use json::{Json, JsonError, JsonFault, Number, Object};
+pub use ledger::{Approval, Event, EventError, Ledger, Revocation, Scope, TaskOpened};
 pub use limits::Limits;
 pub use obligation::Obligation;
+pub use policy::{Policy, PolicyBundle};
 pub use reason::Reason;
+pub use sources::Sources;
 pub use time::Timestamp;
 pub use value::{Record, Value};

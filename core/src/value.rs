@@ -74,7 +74,8 @@ impl Value {
         }
     }
 
-    fn bare(&self) -> String {
+    /// Extension values as their constructors write them, without the constructor.
+    pub(crate) fn bare(&self) -> String {
         match self {
             Self::Decimal(value) => {
                 let (sign, value) = (if *value < 0 { "-" } else { "" }, value.unsigned_abs());

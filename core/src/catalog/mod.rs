@@ -1,4 +1,160 @@
-//! What tools are.
+//! What tools are: the manifest, the pinned definitions, and what a call to one of them touches.
 
+mod admit;
+mod effect;
 mod kind;
+mod level;
+mod load;
+mod manifest;
+mod mapping;
+mod method;
+mod pin;
+mod report;
 mod shape;
+mod tools_list;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub(crate) use admit::{Admission, Admitted, Fault};
+pub use effect::{Basis, Effect};
+pub(crate) use level::Levels;
+pub(crate) use manifest::{Attribute, AttributeType, FILE as MANIFEST, Output, Placed, Principals, Require};
+pub(crate) use mapping::percent_encode;
+pub use method::REVISION;
+pub use pin::{Change, Drift, UNPINNED};
+pub use report::{ArgumentReport, ToolReport};
+pub(crate) use shape::Fields;
+pub use shape::{Field, LeftOut, Type};
+pub(crate) use tools_list::did_you_mean;
+
+use crate::{
+    digest::Digest,
+    id::EntityRef,
+    json::{Json, Pointer},
+};
+use manifest::ResourceMap;
+
+/// Servers, tools and levels, as pinned and reviewed.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) levels: Levels,
+    pub(crate) principals: Principals,
+    pub(crate) require: Require,
+    pub(crate) disabled: Vec<Placed<String>>,
+    pub(crate) servers: BTreeMap<String, Server>,
+}
+
+/// A server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) id: Arc<str>,
+    pub(crate) file: String,
+    pub(crate) origin: Option<String>,
+    pub(crate) audience: Vec<String>,
+    pub(crate) owner: String,
+    pub(crate) environment: Option<String>,
+    pub(crate) verified: bool,
+    /// The pinned definitions, by tool name.
+    pub(crate) definitions: BTreeMap<String, Json>,
+    pub(crate) tools: BTreeMap<String, Tool>,
+    /// `resources/read` and `prompts/get`, which every server may offer.
+    pub(crate) methods: BTreeMap<&'static str, Tool>,
+}
+
+/// A tool, or a method that policies decide like one.
+#[derive(Debug)]
+pub(crate) struct Tool {
+    /// `server/tool`, also the id of its action.
+    pub(crate) id: Arc<str>,
+    /// The digest of its pinned definition; a method of the protocol has none.
+    pub(crate) pin: Option<Digest>,
+    pub(crate) owner: String,
+    pub(crate) purpose: String,
+    pub(crate) hints: effect::Hints,
+    pub(crate) shape: shape::Shape,
+    pub(crate) kinds: BTreeMap<Pointer, kind::Kind>,
+    pub(crate) output: Output,
+    pub(crate) verbs: Verbs,
+}
+
+/// The actions of a tool.
+#[derive(Debug)]
+pub(crate) enum Verbs {
+    /// The tool does one thing.
+    One(Action),
+    /// An argument chooses what it does.
+    Chosen(Pointer, BTreeMap<String, Action>),
+}
+
+/// What one action does, and what it touches.
+#[derive(Clone, Debug)]
+pub(crate) struct Action {
+    /// `server/tool`, or `server/tool#verb`.
+    pub(crate) id: Arc<str>,
+    pub(crate) effect: (Effect, Basis),
+    pub(crate) egress: (bool, Basis),
+    pub(crate) level: (usize, Basis),
+    /// How its arguments name entities; empty where the tool itself is the resource.
+    pub(crate) resources: Vec<ResourceMap>,
+    pub(crate) destinations: Vec<Pointer>,
+}
+
+impl Tool {
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &Action> {
+        let (one, many) = match &self.verbs {
+            Verbs::One(action) => (Some(action), None),
+            Verbs::Chosen(_, verbs) => (None, Some(verbs.values())),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
+    pub(crate) fn has_operations(&self) -> bool {
+        matches!(self.verbs, Verbs::Chosen(..))
+    }
+
+    pub(crate) fn entity(&self) -> EntityRef {
+        EntityRef::new("Tool", self.id.clone())
+    }
+}
+
+impl Action {
+    /// The effect groups that the action is in directly.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.effect.0.name()).chain(self.egress.0.then_some("egress"))
+    }
+
+    /// The entity types its resources can have.
+    pub(crate) fn resource_types(&self) -> Vec<&str> {
+        let mut types: Vec<_> = self.resources.iter().map(|map| map.kind.as_str()).collect();
+        if types.is_empty() {
+            types.push("Tool");
+        }
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+}
+
+impl Catalog {
+    /// Every tool of every server, methods included, in order.
+    pub(crate) fn tools(&self) -> impl Iterator<Item = (&Server, &Tool)> {
+        self.servers
+            .values()
+            .flat_map(|server| server.tools.values().chain(server.methods.values()).map(move |tool| (server, tool)))
+    }
+
+    /// Every label that some tool's result brings into a session.
+    pub(crate) fn output_labels(&self) -> impl Iterator<Item = &str> {
+        self.tools().flat_map(|(_, tool)| tool.output.labels.iter().map(String::as_str))
+    }
+
+    /// Compares a live tools/list result with the pins of `server`. `None` if there is no such server.
+    pub(crate) fn drift(&self, server: &str, live: &BTreeMap<String, Json>) -> Option<Vec<Drift>> {
+        Some(pin::compare(&self.servers.get(server)?.definitions, live))
+    }
+}
+
+pub(crate) use load::load;
+pub(crate) use tools_list::definitions;

@@ -202,16 +202,16 @@ mod tests {
         check(r#"{"a":1,"\u0061":2}"#, "line 1, column 17: the key `a` occurs twice in one object");
         check(
             "[1e400]",
-            "line 1, column 6: the number `1e400` does not fit a 64-bit integer, nor a double without rounding",
+            "line 1, column 7: the number `1e400` does not fit a 64-bit integer, nor a double without rounding",
         );
-        check(r#"["\ud800"]"#, "line 1, column 8: lone leading surrogate in hex escape");
-        check("[NaN]", "line 1, column 1: expected value");
-        check("[01]", "line 1, column 1: invalid number");
-        check("[1] 2", "line 1, column 4: trailing characters");
+        check(r#"["\ud800"]"#, "line 1, column 2: unexpected end of hex escape");
+        check("[NaN]", "line 1, column 2: expected value");
+        check("[01]", "line 1, column 2: invalid number");
+        check("[1] 2", "line 1, column 5: trailing characters");
         check("\"\u{1}\"", "line 1, column 1: control character (\\u0000-\\u001F) found while parsing a string");
         check(
             &"[".repeat(10_000),
-            "line 1, column 33: arrays and objects are nested deeper than the 33 levels allowed",
+            "line 1, column 34: arrays and objects are nested deeper than the 33 levels allowed",
         );
         check(
             &format!("\"{}\"", "x".repeat(100 << 20)),

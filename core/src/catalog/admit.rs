@@ -1,0 +1,175 @@
+//! Whether a call is one that policy can be asked about, and what it touches.
+
+use super::{Action, Catalog, Server, Tool, Verbs, did_you_mean, mapping, method};
+use crate::{
+    Reason, ToolCall,
+    id::EntityRef,
+    json::{Json, Object},
+    value::Record,
+};
+
+/// Why a call never reaches policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) reason: Reason,
+    pub(crate) detail: String,
+}
+
+impl Fault {
+    pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}
+
+/// A call that names something the bundle knows.
+pub(crate) enum Admission<'c> {
+    /// Policies decide.
+    Decide(Box<Admitted<'c>>),
+    /// The protocol's own task: only its owner may ask.
+    Owner(String),
+    /// Nothing to decide.
+    Pass,
+}
+
+/// What a call that policies decide comes to.
+pub(crate) struct Admitted<'c> {
+    pub(crate) server: &'c Server,
+    pub(crate) tool: &'c Tool,
+    pub(crate) action: &'c Action,
+    /// The arguments with the schema's defaults filled in.
+    pub(crate) input: Json,
+    /// `context.input`.
+    pub(crate) record: Record,
+    /// Arguments that `context.input` cannot hold: the path, and why.
+    pub(crate) inexact: Vec<(Vec<String>, String)>,
+    pub(crate) resources: Vec<EntityRef>,
+    pub(crate) destinations: Vec<String>,
+}
+
+impl Catalog {
+    /// Steps 1 of the decision: server, method, tool, verb, arguments, resources, destinations.
+    pub(crate) fn admit<'c>(&'c self, call: &ToolCall) -> Result<Admission<'c>, Fault> {
+        let server = self.servers.get(&call.server).ok_or_else(|| {
+            let near = did_you_mean(&call.server, self.servers.keys().map(String::as_str));
+            Fault::new(Reason::UnknownServer, format!("the bundle has no server `{}`{near}", call.server))
+        })?;
+        let (tool, input) = match method::rule(&call.method) {
+            Some(method::Rule::Tool) => (server.tool(&call.tool)?, call.input.clone()),
+            Some(method::Rule::Decided(name)) => (server.method(name)?, call.input.clone()),
+            Some(method::Rule::Completion) => completed(server, &call.input)?,
+            Some(method::Rule::Owner) => {
+                let id = call.input.get("taskId").and_then(Json::as_str);
+                let fault = || Fault::new(Reason::InvalidArguments, format!("`{}` names no `taskId`", call.method));
+                return Ok(Admission::Owner(id.ok_or_else(fault)?.to_owned()));
+            }
+            Some(method::Rule::Passed) => return Ok(Admission::Pass),
+            Some(method::Rule::Refused) => {
+                let detail = format!("`{}` is not for a client to send", call.method);
+                return Err(Fault::new(Reason::RefusedMethod, detail));
+            }
+            None => {
+                let near = did_you_mean(&call.method, method::names());
+                let detail =
+                    format!("no MCP method `{}` is known up to revision {}{near}", call.method, method::REVISION);
+                return Err(Fault::new(Reason::UnknownMethod, detail));
+            }
+        };
+        tool.admit(server, &input).map(|admitted| Admission::Decide(Box::new(admitted)))
+    }
+}
+
+impl Server {
+    fn tool(&self, name: &str) -> Result<&Tool, Fault> {
+        self.tools.get(name).ok_or_else(|| {
+            let near = did_you_mean(name, self.tools.keys().map(String::as_str));
+            let shown = name.escape_debug();
+            Fault::new(Reason::UnknownTool, format!("the server `{}` has no pinned tool `{shown}`{near}", self.id))
+        })
+    }
+
+    fn method(&self, name: &str) -> Result<&Tool, Fault> {
+        let fault = || Fault::new(Reason::InternalFault, format!("`{name}` is missing in the catalog"));
+        self.methods.get(name).ok_or_else(fault)
+    }
+}
+
+/// `completion/complete` asks about a prompt or a resource: who may not get it may not have it completed.
+fn completed<'c>(server: &'c Server, input: &Json) -> Result<(&'c Tool, Json), Fault> {
+    let reference = input.get("ref");
+    let text = |key: &str| reference.and_then(|r| r.get(key)).and_then(Json::as_str);
+    let (name, key) = match text("type") {
+        Some("ref/prompt") => (method::PROMPTS_GET, "name"),
+        Some("ref/resource") => (method::RESOURCES_READ, "uri"),
+        _ => {
+            let detail = "`ref` is neither a `ref/prompt` nor a `ref/resource`";
+            return Err(Fault::new(Reason::InvalidArguments, detail));
+        }
+    };
+    let value = text(key).ok_or_else(|| Fault::new(Reason::InvalidArguments, format!("`ref` has no `{key}`")))?;
+    let input = Object::from([(key.to_owned(), value.into())]);
+    Ok((server.method(name)?, Json::Object(input)))
+}
+
+impl Tool {
+    fn admit<'c>(&'c self, server: &'c Server, input: &Json) -> Result<Admitted<'c>, Fault> {
+        let admitted = self.shape.admit(input).map_err(|misfits| {
+            let told: Vec<_> = misfits
+                .iter()
+                .take(8)
+                .map(|misfit| match misfit.pointer.as_str() {
+                    "" => misfit.why.clone(),
+                    pointer => format!("`{pointer}` {}", misfit.why),
+                })
+                .collect();
+            Fault::new(Reason::InvalidArguments, told.join("; "))
+        })?;
+        let action = self.action(&admitted.input)?;
+        let mut resources = Vec::new();
+        for map in &action.resources {
+            let entities = map.entities(&admitted.input);
+            if entities.is_empty() {
+                let detail = format!("the arguments name no {}, which the manifest maps the call to", map.kind);
+                return Err(Fault::new(Reason::MissingResource, detail));
+            }
+            resources.extend(entities);
+        }
+        if action.resources.is_empty() {
+            resources.push(self.entity());
+        }
+        resources.dedup();
+        let mut destinations = Vec::new();
+        for pointer in &action.destinations {
+            let found = mapping::destinations(pointer, self.kinds.get(pointer), &admitted.input);
+            destinations.extend(found.map_err(|why| Fault::new(Reason::InvalidArguments, why))?);
+        }
+        if action.egress.0 {
+            destinations.extend(server.origin.clone());
+        }
+        Ok(Admitted {
+            server,
+            tool: self,
+            action,
+            input: admitted.input,
+            record: admitted.record,
+            inexact: admitted.inexact.into_iter().map(|one| (one.path, one.why)).collect(),
+            resources,
+            destinations,
+        })
+    }
+
+    fn action(&self, input: &Json) -> Result<&Action, Fault> {
+        let (argument, verbs) = match &self.verbs {
+            Verbs::One(action) => return Ok(action),
+            Verbs::Chosen(argument, verbs) => (argument, verbs),
+        };
+        let fault = |detail| Fault::new(Reason::UnknownOperation, detail);
+        let verb = argument.one(input).and_then(Json::as_str);
+        let verb =
+            verb.ok_or_else(|| fault(format!("`{argument}`, which chooses what `{}` does, is absent", self.id)))?;
+        verbs.get(verb).ok_or_else(|| {
+            let near = did_you_mean(verb, verbs.keys().map(String::as_str));
+            let shown: String = verb.chars().take(60).collect();
+            fault(format!("the manifest lists no operation `{}` of `{}`{near}", shown.escape_debug(), self.id))
+        })
+    }
+}

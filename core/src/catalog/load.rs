@@ -1,0 +1,269 @@
+//! Builds the catalog: the manifest's words joined with the pinned definitions.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
+
+use super::{
+    Action, Catalog, Server, Tool, Verbs,
+    effect::{Basis, Effect, Hints},
+    level::Levels,
+    manifest::{self, Placed, Says, ServerEntry, ToolEntry},
+    method,
+    shape::Shape,
+    tools_list,
+};
+use crate::{
+    error::{Diagnostic, Place, closest},
+    json::{Json, Pointer},
+    sources::Sources,
+};
+
+/// Reads the manifest and every server's pins. The catalog holds what could be understood.
+pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
+    let Some((file, text)) = sources.entry(manifest::FILE) else {
+        let missing = Diagnostic::error("manifest_missing", "the bundle has no `toolgate.toml`")
+            .help("`toolgate init DIR --tools NAME=FILE` writes one from a tools/list result");
+        return (Catalog::empty(), vec![missing]);
+    };
+    let (mut manifest, mut found) = manifest::read(file, text);
+    let mut entries = std::mem::take(&mut manifest.tools);
+    let mut servers = BTreeMap::new();
+    for (id, entry) in &manifest.servers {
+        let mut load = Load { levels: &manifest.levels, found: &mut found, entries: &mut entries };
+        servers.insert(id.clone(), load.server(id, entry, sources));
+    }
+    for (id, entry) in entries {
+        found.push(unknown_tool(&id, &entry, &servers));
+    }
+    let catalog = Catalog {
+        name: manifest.name,
+        version: manifest.version,
+        levels: manifest.levels,
+        principals: manifest.principals,
+        require: manifest.require,
+        disabled: manifest.disabled,
+        servers,
+    };
+    (catalog, found)
+}
+
+impl Catalog {
+    fn empty() -> Self {
+        Self {
+            name: String::new(),
+            version: String::new(),
+            levels: Levels::default(),
+            principals: manifest::Principals::default(),
+            require: manifest::Require::default(),
+            disabled: Vec::new(),
+            servers: BTreeMap::new(),
+        }
+    }
+}
+
+/// A manifest entry that no pinned tool took.
+fn unknown_tool(id: &str, entry: &Placed<ToolEntry>, servers: &BTreeMap<String, Server>) -> Diagnostic {
+    let place = entry.place.clone();
+    let (server, _) = id.split_once('/').unwrap_or((id, ""));
+    if let Some(known) = servers.get(server) {
+        let names: Vec<_> = known.tools.values().map(|tool| &*tool.id).collect();
+        return Diagnostic::error("unknown_tool", format!("`{}` pins no tool `{id}`", known.file))
+            .at(place)
+            .suggest(id, names);
+    }
+    let names = servers.keys().map(String::as_str);
+    Diagnostic::error("unknown_server", format!("`{id}` is a tool of the server `{server}`, which is not in [servers]"))
+        .at(place)
+        .suggest(server, names)
+}
+
+struct Load<'a> {
+    levels: &'a Levels,
+    found: &'a mut Vec<Diagnostic>,
+    entries: &'a mut BTreeMap<String, Placed<ToolEntry>>,
+}
+
+static URI_PARAMS: LazyLock<Json> =
+    LazyLock::new(|| schema(br#"{"type":"object","properties":{"uri":{"type":"string"}},"required":["uri"]}"#));
+
+static PROMPT_PARAMS: LazyLock<Json> = LazyLock::new(|| {
+    schema(br#"{"type":"object","properties":{"name":{"type":"string"},"arguments":{"type":"object"}},"required":["name"]}"#)
+});
+
+fn schema(text: &[u8]) -> Json {
+    Json::parse(text).unwrap_or_default()
+}
+
+impl Load<'_> {
+    fn server(&mut self, id: &str, entry: &ServerEntry, sources: &Sources) -> Server {
+        let definitions =
+            match sources.entry(&entry.tools.value) {
+                Some((file, text)) => {
+                    let (definitions, found) = tools_list::definitions(file, text);
+                    self.found.extend(found);
+                    definitions
+                }
+                None => {
+                    let message = format!("the bundle has no file `{}`", entry.tools.value);
+                    let near = closest(&entry.tools.value, sources.names());
+                    let help = near.map(|near| format!("did you mean `{near}`?"));
+                    let missing = Diagnostic::error("tools_missing", message).at(entry.tools.place.clone());
+                    self.found.push(missing.help(help.unwrap_or_else(|| {
+                        "put the server's tools/list result there, as the server gave it".to_owned()
+                    })));
+                    BTreeMap::new()
+                }
+            };
+        let mut server = Server {
+            id: id.into(),
+            file: entry.tools.value.clone(),
+            origin: entry.origin.clone(),
+            audience: entry.audience.clone(),
+            owner: entry.owner.clone().unwrap_or_default(),
+            environment: entry.environment.clone(),
+            verified: entry.verified,
+            definitions: BTreeMap::new(),
+            tools: BTreeMap::new(),
+            methods: BTreeMap::new(),
+        };
+        for (name, definition) in &definitions {
+            let tool = self.tool(&server, entry, name, definition);
+            server.tools.insert(name.clone(), tool);
+        }
+        server.definitions = definitions;
+        for (name, params) in [(method::RESOURCES_READ, &*URI_PARAMS), (method::PROMPTS_GET, &*PROMPT_PARAMS)] {
+            let tool = self.method(&server, name, params);
+            server.methods.insert(name, tool);
+        }
+        server
+    }
+
+    fn tool(&mut self, server: &Server, server_entry: &ServerEntry, name: &str, definition: &Json) -> Tool {
+        let id: Arc<str> = format!("{}/{name}", server.id).into();
+        let placed = self.entries.remove(&*id);
+        let place = placed.as_ref().map_or_else(|| server_entry.tools.place.clone(), |entry| entry.place.clone());
+        let entry = placed.map(|placed| placed.value).unwrap_or_default();
+        let schema = definition.get("inputSchema").cloned().unwrap_or_else(|| {
+            let message = format!("`{id}` has no `inputSchema`, so it can only be called without arguments");
+            self.found.push(Diagnostic::warning("tool_schema", message).at(place.clone()));
+            Json::default()
+        });
+        let hints = Hints::read(definition);
+        let trust = server_entry.trust_hints;
+        let extra = entry.extra_arguments.unwrap_or(server_entry.extra_arguments);
+        self.build(id, entry, &schema, extra, Some(super::pin::digest(definition)), hints, trust)
+    }
+
+    fn method(&mut self, server: &Server, name: &'static str, params: &Json) -> Tool {
+        let id: Arc<str> = format!("{}/{name}", server.id).into();
+        let mut entry = self.entries.remove(&*id).map(|placed| placed.value).unwrap_or_default();
+        // The protocol itself says that these two only read.
+        entry.says.effect.get_or_insert(Effect::Read);
+        self.build(id, entry, params, true, None, Hints::default(), false)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what tools and methods have in common is built in one place")]
+    fn build(
+        &mut self,
+        id: Arc<str>,
+        entry: ToolEntry,
+        schema: &Json,
+        extra: bool,
+        pin: Option<crate::Digest>,
+        hints: Hints,
+        trust: bool,
+    ) -> Tool {
+        let mut places = BTreeMap::new();
+        let mut kinds = BTreeMap::new();
+        for (pointer, kind) in entry.arguments {
+            if let Some(why) = kind.value.root_fault() {
+                self.found.push(Diagnostic::error("argument_kind", why).at(kind.place.clone()));
+            }
+            places.insert(pointer.clone(), kind.place);
+            kinds.insert(pointer, kind.value);
+        }
+        let (shape, faults) = Shape::compile(schema, &kinds, extra);
+        for fault in faults {
+            let message = format!("`{id}`: the argument `{}` {}", fault.pointer, fault.why);
+            let mut found = Diagnostic::error("argument_kind", message);
+            found.place = places.get(&fault.pointer).cloned();
+            self.found.push(found);
+        }
+        let says = &entry.says;
+        self.check_pointers(&id, &shape, says);
+        let action = |id: Arc<str>, over: Option<&Says>| {
+            let pick = |f: fn(&Says) -> Option<bool>| over.and_then(f).or_else(|| f(says));
+            let effect = over.and_then(|over| over.effect).or(says.effect);
+            let level = over.and_then(|over| over.level).or(says.level);
+            let resources = over.and_then(|over| over.resources.as_ref()).or(says.resources.as_ref());
+            let destinations = over.and_then(|over| over.destinations.as_ref()).or(says.destinations.as_ref());
+            Action {
+                id,
+                effect: hints.decide_effect(effect, trust),
+                egress: hints.decide_egress(pick(|says| says.egress), trust),
+                level: level.map_or((self.levels.unlabelled(), Basis::Default), |level| (level, Basis::Manifest)),
+                resources: values(resources),
+                destinations: values(destinations),
+            }
+        };
+        let verbs = match &entry.operations {
+            None => Verbs::One(action(id.clone(), None)),
+            Some(operations) => {
+                let verbs = operations
+                    .verbs
+                    .iter()
+                    .map(|(verb, over)| (verb.clone(), action(format!("{id}#{verb}").into(), Some(&over.value))));
+                Verbs::Chosen(operations.argument.value.clone(), verbs.collect())
+            }
+        };
+        if let Some(operations) = &entry.operations {
+            self.check_pointer(&id, &shape, &operations.argument.value, &operations.argument.place);
+            for over in operations.verbs.values() {
+                self.check_pointers(&id, &shape, &over.value);
+            }
+        }
+        Tool {
+            id,
+            pin,
+            owner: entry.owner.unwrap_or_default(),
+            purpose: entry.purpose.unwrap_or_default(),
+            hints,
+            shape,
+            kinds,
+            output: entry.output,
+            verbs,
+        }
+    }
+
+    /// Reports manifest pointers to arguments that the tool does not have.
+    fn check_pointers(&mut self, id: &str, shape: &Shape, says: &Says) {
+        for map in says.resources.iter().flatten() {
+            for part in &map.value.parts {
+                if let manifest::Part::Value(pointer) = part {
+                    self.check_pointer(id, shape, pointer, &map.place);
+                }
+            }
+        }
+        for pointer in says.destinations.iter().flatten() {
+            self.check_pointer(id, shape, &pointer.value, &pointer.place);
+        }
+    }
+
+    fn check_pointer(&mut self, id: &str, shape: &Shape, pointer: &Pointer, place: &Place) {
+        if shape.has(pointer) {
+            return;
+        }
+        let text = pointer.to_string();
+        let names: Vec<_> = shape.arguments().map(|name| format!("/{name}")).collect();
+        let found = Diagnostic::error("unknown_argument", format!("`{id}` has no argument at `{text}`"))
+            .at(place.clone())
+            .suggest(&text, names.iter().map(String::as_str));
+        self.found.push(found);
+    }
+}
+
+fn values<T: Clone>(placed: Option<&Vec<Placed<T>>>) -> Vec<T> {
+    placed.into_iter().flatten().map(|one| one.value.clone()).collect()
+}

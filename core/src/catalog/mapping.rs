@@ -1,0 +1,155 @@
+//! From arguments to what a call touches: entities, and destinations.
+
+use super::{
+    kind::Kind,
+    manifest::{Part, ResourceMap},
+};
+use crate::{
+    id::EntityRef,
+    json::{Json, Number, Pointer},
+    value::Value,
+};
+
+impl ResourceMap {
+    /// The entities that `input` names, in order, each once. Empty when an argument is missing or is no name.
+    pub(crate) fn entities(&self, input: &Json) -> Vec<EntityRef> {
+        let each = self.parts.iter().find_map(|part| match part {
+            Part::Value(pointer) => pointer.split_each(),
+            Part::Text(_) => None,
+        });
+        let Some((elements, _)) = each else {
+            return self.entity(input, None).into_iter().collect();
+        };
+        let mut found = Vec::new();
+        for element in elements.all(input) {
+            match self.entity(input, Some(element)) {
+                Some(entity) if found.contains(&entity) => {}
+                Some(entity) => found.push(entity),
+                // One element without a name: nobody could decide on it.
+                None => return Vec::new(),
+            }
+        }
+        found
+    }
+
+    fn entity(&self, input: &Json, element: Option<&Json>) -> Option<EntityRef> {
+        let mut id = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => id.push_str(text),
+                Part::Value(pointer) => {
+                    let value = match (pointer.split_each(), element) {
+                        (Some((_, rest)), Some(element)) => rest.one(element),
+                        _ => pointer.one(input),
+                    };
+                    let name = name(value?)?;
+                    let name = if self.fold_case { name.to_lowercase() } else { name };
+                    id.push_str(&percent_encode(&name));
+                }
+            }
+        }
+        Some(EntityRef::new(self.kind.as_str(), id))
+    }
+}
+
+/// A value that can name something: a string that is not empty, or an integer.
+fn name(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => (!text.is_empty()).then(|| text.clone()),
+        Json::Number(Number::Int(value)) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// Everything but RFC 3986's unreserved characters as `%` and two upper-case digits, so that a separator in a template
+/// never stands in a value.
+pub(crate) fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// Where an argument sends to: a URL's origin, an e-mail's address, any other name as it is.
+pub(crate) fn destinations(pointer: &Pointer, kind: Option<&Kind>, input: &Json) -> Result<Vec<String>, String> {
+    let values = pointer.all(input).into_iter().filter(|value| **value != Json::Null);
+    values.map(|value| destination(kind, value).ok_or_else(|| format!("`{pointer}` is no destination"))).collect()
+}
+
+fn destination(kind: Option<&Kind>, value: &Json) -> Option<String> {
+    let text = name(value)?;
+    match kind {
+        Some(kind @ (Kind::Url | Kind::Email)) => {
+            let Value::Record(parts) = kind.check(&text).ok()? else { return None };
+            let part = |name: &str| match parts.get(name) {
+                Some(Value::String(text)) => Some(text.to_string()),
+                Some(Value::Long(value)) => Some(value.to_string()),
+                _ => None,
+            };
+            if matches!(kind, Kind::Email) {
+                return part("address");
+            }
+            let (scheme, host, port) = (part("scheme")?, part("host")?, part("port")?);
+            let plain = matches!((scheme.as_str(), port.as_str()), ("http" | "ws", "80") | ("https" | "wss", "443"));
+            Some(if plain { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") })
+        }
+        _ => Some(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn map(parts: &[Part], fold_case: bool) -> ResourceMap {
+        ResourceMap { kind: "Repository".to_owned(), parts: parts.to_vec(), fold_case }
+    }
+
+    fn value(pointer: &str) -> Part {
+        Part::Value(Pointer::parse(pointer).unwrap())
+    }
+
+    fn pair() -> [Part; 3] {
+        [value("/owner"), Part::Text("/".to_owned()), value("/repo")]
+    }
+
+    fn check(map: &ResourceMap, input: &str, expected: &[&str]) {
+        let input = Json::parse(input.as_bytes()).unwrap();
+        let found: Vec<_> = map.entities(&input).iter().map(|entity| entity.id.to_string()).collect();
+        assert_eq!(found, expected, "{input}");
+    }
+
+    #[test]
+    fn names_from_arguments() {
+        let repo = map(&pair(), true);
+        check(&repo, r#"{"owner":"Acme","repo":"Site"}"#, &["acme/site"]);
+        check(&repo, r#"{"owner":"a/b","repo":"c"}"#, &["a%2Fb/c"]);
+        check(&repo, r#"{"owner":"a","repo":"b/c"}"#, &["a/b%2Fc"]);
+        check(&repo, r#"{"owner":"acme"}"#, &[]);
+        check(&repo, r#"{"owner":"","repo":"x"}"#, &[]);
+        check(&repo, r#"{"owner":["a"],"repo":"x"}"#, &[]);
+        let files = map(&[value("/bucket"), Part::Text(":".to_owned()), value("/files/*/path")], false);
+        check(&files, r#"{"bucket":7,"files":[{"path":"A"},{"path":"b"},{"path":"A"}]}"#, &["7:A", "7:b"]);
+        check(&files, r#"{"bucket":7,"files":[]}"#, &[]);
+        check(&files, r#"{"bucket":7,"files":[{"path":"A"},{}]}"#, &[]);
+    }
+
+    proptest! {
+        #[test]
+        fn different_arguments_name_different_entities(a: (String, String), b: (String, String)) {
+            let input = |(owner, repo): &(String, String)| {
+                Json::Object([("owner", owner), ("repo", repo)].map(|(k, v)| (k.to_owned(), v.as_str().into())).into())
+            };
+            let (x, y) = (map(&pair(), false).entities(&input(&a)), map(&pair(), false).entities(&input(&b)));
+            prop_assert_eq!(a == b, x == y || a == b, "{:?} {:?}", x, y);
+            if a != b && !x.is_empty() && !y.is_empty() {
+                prop_assert_ne!(x, y);
+            }
+        }
+    }
+}

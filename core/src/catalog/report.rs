@@ -1,0 +1,103 @@
+//! What `check` tells of each tool: what policy can use, what it cannot, and what rests on whose word.
+
+use super::{Action, Basis, Catalog, Effect, Tool};
+use crate::error::Diagnostic;
+
+/// A tool as policies see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolReport {
+    /// `server/tool`, or `server/tool#verb`: the id of its action.
+    pub action: String,
+    /// What it does, and where that is known from.
+    pub effect: (Effect, Basis),
+    /// Whether data leaves with it, and where that is known from.
+    pub egress: (bool, Basis),
+    /// Its sensitivity level, and where that is known from.
+    pub sensitivity: (String, Basis),
+    /// Who is accountable for it; empty if nobody is named.
+    pub owner: String,
+    /// What it is for; empty if nothing is said.
+    pub purpose: String,
+    /// The entity types its resources have.
+    pub resources: Vec<String>,
+    /// The arguments that policies can use.
+    pub usable: Vec<ArgumentReport>,
+    /// The arguments that policies cannot use: JSON Pointer, and why.
+    pub left_out: Vec<(String, String)>,
+    /// Schema keywords that are not asserted on arguments: JSON Pointer, and keyword.
+    pub not_enforced: Vec<(String, String)>,
+}
+
+/// An argument that policies can use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArgumentReport {
+    /// Its name in `context.input`.
+    pub name: String,
+    /// Its Cedar type.
+    pub ty: String,
+    /// Whether it is always there, so that no `has` is needed.
+    pub required: bool,
+}
+
+impl Catalog {
+    /// One report for each action, in order.
+    pub(crate) fn report(&self) -> Vec<ToolReport> {
+        let reports = self.tools().flat_map(|(_, tool)| tool.actions().map(|action| self.tool_report(tool, action)));
+        reports.collect()
+    }
+
+    fn tool_report(&self, tool: &Tool, action: &Action) -> ToolReport {
+        let usable = tool.shape.fields().iter().map(|(name, field)| ArgumentReport {
+            name: name.clone(),
+            ty: field.ty.to_string(),
+            required: field.required,
+        });
+        ToolReport {
+            action: action.id.to_string(),
+            effect: action.effect,
+            egress: action.egress,
+            sensitivity: (self.levels.name(action.level.0).to_owned(), action.level.1),
+            owner: tool.owner.clone(),
+            purpose: tool.purpose.clone(),
+            resources: action.resource_types().into_iter().map(str::to_owned).collect(),
+            usable: usable.collect(),
+            left_out: tool.shape.left_out().iter().map(|one| (one.pointer.clone(), one.why.clone())).collect(),
+            not_enforced: tool.shape.not_enforced().to_vec(),
+        }
+    }
+
+    /// What the author should look at: tools without owner or purpose, effects that rest on a hint or that the server
+    /// itself contradicts. Methods of the protocol are left out unless the manifest speaks of them.
+    pub(crate) fn review(&self) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for tool in self.servers.values().flat_map(|server| server.tools.values()) {
+            let id = &tool.id;
+            let key = format!("[tools.\"{id}\"]");
+            if tool.owner.is_empty() {
+                let message = format!("`{id}` has no owner");
+                found.push(Diagnostic::warning("no_owner", message).help(format!("name one: `owner` in {key}")));
+            }
+            if tool.purpose.is_empty() {
+                let message = format!("`{id}` has no purpose");
+                found
+                    .push(Diagnostic::warning("no_purpose", message).help(format!("say what for: `purpose` in {key}")));
+            }
+            for action in tool.actions() {
+                if action.effect.1 == Basis::Hint || action.egress.1 == Basis::Hint {
+                    let message =
+                        format!("`{}` is `{}` by the server's own hint alone", action.id, action.effect.0.name());
+                    let help = format!("review it and write `effect` and `egress` in {key}");
+                    found.push(Diagnostic::warning("hint_only", message).help(help));
+                }
+            }
+            let contradicted = tool.actions().any(|action| {
+                action.effect.1 == Basis::Manifest && action.effect.0 < tool.hints.effect() && tool.hints.warns()
+            });
+            if contradicted && !tool.has_operations() {
+                let message = format!("the server says that `{id}` is destructive, the manifest says less");
+                found.push(Diagnostic::warning("hint_contradicts", message).help(format!("review `effect` in {key}")));
+            }
+        }
+        found
+    }
+}

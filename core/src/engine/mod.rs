@@ -1,0 +1,38 @@
+//! What evaluates policies, seen from the pipeline: facts in, satisfied and erring policies out. No Cedar type is named
+//! here, so that what stands behind the trait can be replaced without touching a caller.
+
+mod reads;
+
+pub(crate) use reads::{Reads, Root};
+
+use crate::{entity::Reach, id::EntityRef, value::Record};
+
+/// One question: may this principal do this action to this resource.
+pub(crate) struct Question<'f> {
+    pub(crate) principal: &'f EntityRef,
+    pub(crate) action: &'f EntityRef,
+    pub(crate) resource: &'f EntityRef,
+    pub(crate) context: &'f Record,
+    pub(crate) entities: &'f Reach,
+}
+
+/// A policy, by its place in the bundle.
+pub(crate) type PolicyIndex = usize;
+
+/// What came of all policies for one question. Sorted by policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Evaluation {
+    pub(crate) permits: Vec<PolicyIndex>,
+    pub(crate) forbids: Vec<PolicyIndex>,
+    /// Policies that failed to evaluate, with the engine's words.
+    pub(crate) errors: Vec<(PolicyIndex, String)>,
+}
+
+/// Something that evaluates the policies of a bundle.
+pub(crate) trait Evaluate: Send + Sync {
+    /// Evaluates every policy. A fault of the engine itself is an `Err`, and a deny.
+    fn evaluate(&self, question: &Question<'_>) -> Result<Evaluation, String>;
+
+    /// What the policies that can apply to an action may look at.
+    fn reads(&self, action: &str) -> &Reads;
+}

@@ -1,0 +1,64 @@
+//! What policies may look at: paths from `principal`, `resource` and `context`.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::value::{Record, Value};
+
+/// Where a path starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Root {
+    Principal,
+    Resource,
+    Context,
+}
+
+/// A set of paths. A path stands for everything below it, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reads(BTreeSet<(Root, Vec<String>)>);
+
+impl Reads {
+    pub(crate) fn insert(&mut self, root: Root, path: Vec<String>) {
+        self.0.insert((root, path));
+    }
+
+    pub(crate) fn extend(&mut self, other: &Reads) {
+        self.0.extend(other.0.iter().cloned());
+    }
+
+    pub(crate) fn has_root(&self, root: Root) -> bool {
+        self.0.iter().any(|(r, _)| *r == root)
+    }
+
+    /// Whether a policy may look at `path`, at something above it, or at something below it.
+    pub(crate) fn touches(&self, root: Root, path: &[String]) -> bool {
+        self.0.iter().any(|(r, read)| *r == root && read.iter().zip(path).all(|(a, b)| a == b))
+    }
+
+    /// The part of `record` that policies may look at.
+    pub(crate) fn project(&self, root: Root, record: &Record) -> Record {
+        let mut out = Record::new();
+        for (_, path) in self.0.iter().filter(|(r, _)| *r == root) {
+            copy(record, path, &mut out);
+        }
+        out
+    }
+}
+
+/// Copies what stands at `path`; a whole record for an empty path. As deep as the path, which came out of a policy.
+fn copy(from: &Record, path: &[String], to: &mut Record) {
+    let Some((first, rest)) = path.split_first() else {
+        to.extend(from.iter().map(|(name, value)| (name.clone(), value.clone())));
+        return;
+    };
+    let name: Arc<str> = first.as_str().into();
+    match (from.get(&name), rest) {
+        (Some(Value::Record(inner)), rest @ [_, ..]) => {
+            let slot = to.entry(name).or_insert_with(|| Value::Record(Record::new()));
+            if let Value::Record(members) = slot {
+                copy(inner, rest, members);
+            }
+        }
+        (Some(value), _) => drop(to.insert(name, value.clone())),
+        (None, _) => {}
+    }
+}

@@ -1,0 +1,123 @@
+//! Entities with their attributes, tags and parents, and the store that holds what the bundle says of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{
+    id::EntityRef,
+    value::{Record, Value},
+};
+
+/// An entity.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entity {
+    pub(crate) id: EntityRef,
+    pub(crate) attributes: Record,
+    pub(crate) tags: Record,
+    pub(crate) parents: BTreeSet<EntityRef>,
+}
+
+impl Entity {
+    pub(crate) fn new(id: EntityRef) -> Self {
+        Self { id, attributes: Record::new(), tags: Record::new(), parents: BTreeSet::new() }
+    }
+
+    pub(crate) fn within(mut self, parents: impl IntoIterator<Item = EntityRef>) -> Self {
+        self.parents.extend(parents);
+        self
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
+        self.attributes.insert(name.into(), value);
+        self
+    }
+}
+
+/// The entities of a bundle. Immutable; shared.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Store(BTreeMap<EntityRef, Arc<Entity>>);
+
+impl Store {
+    pub(crate) fn insert(&mut self, entity: Entity) {
+        self.0.insert(entity.id.clone(), Arc::new(entity));
+    }
+
+    pub(crate) fn get(&self, id: &EntityRef) -> Option<&Arc<Entity>> {
+        self.0.get(id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
+        self.0.values()
+    }
+
+    /// Whether `id` is, or is below, an entity that `wanted` accepts.
+    pub(crate) fn is_within(&self, id: &EntityRef, wanted: impl Fn(&EntityRef) -> bool) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![id.clone()];
+        while let Some(id) = next.pop() {
+            if wanted(&id) {
+                return true;
+            }
+            let parents = self.0.get(&id).into_iter().flat_map(|entity| entity.parents.iter().cloned());
+            next.extend(parents.filter(|parent| seen.insert(parent.clone())));
+        }
+        false
+    }
+}
+
+/// What one evaluation can reach: this call's entities, and behind them the store's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reach(BTreeMap<EntityRef, Arc<Entity>>);
+
+/// An evaluation would reach more entities than allowed.
+#[derive(Debug)]
+pub(crate) struct TooMany;
+
+impl Reach {
+    /// Everything that a policy can get to from `roots` by parents, attributes and tags. `own` comes before the store.
+    pub(crate) fn from(
+        own: Vec<Entity>,
+        store: &Store,
+        roots: impl IntoIterator<Item = EntityRef>,
+        limit: usize,
+    ) -> Result<Self, TooMany> {
+        let own: BTreeMap<_, _> = own.into_iter().map(|entity| (entity.id.clone(), Arc::new(entity))).collect();
+        let mut reached = BTreeMap::new();
+        let mut next: Vec<EntityRef> = roots.into_iter().chain(own.keys().cloned()).collect();
+        while let Some(id) = next.pop() {
+            if reached.contains_key(&id) {
+                continue;
+            }
+            let Some(entity) = own.get(&id).or_else(|| store.get(&id)) else { continue };
+            if reached.len() >= limit {
+                return Err(TooMany);
+            }
+            next.extend(entity.parents.iter().cloned());
+            for value in entity.attributes.values().chain(entity.tags.values()) {
+                mentioned(value, &mut next);
+            }
+            reached.insert(id, entity.clone());
+        }
+        Ok(Self(reached))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
+        self.0.values()
+    }
+
+    pub(crate) fn get(&self, id: &EntityRef) -> Option<&Entity> {
+        self.0.get(id).map(|entity| &**entity)
+    }
+}
+
+/// The entities that a value mentions. Values are built by us, and no deeper than their types.
+pub(crate) fn mentioned(value: &Value, out: &mut Vec<EntityRef>) {
+    match value {
+        Value::Entity(id) => out.push(id.clone()),
+        Value::Set(items) => items.iter().for_each(|item| mentioned(item, out)),
+        Value::Record(members) => members.values().for_each(|member| mentioned(member, out)),
+        _ => {}
+    }
+}

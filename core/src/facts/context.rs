@@ -1,0 +1,250 @@
+//! `context`: what is known about the call besides principal, action and resource.
+
+use super::{Actor, Origins, level, schema};
+use crate::{
+    Binding, PrincipalKind, ToolCall,
+    call::Credential,
+    id::EntityRef,
+    ledger::{Counts, Revocation, Scope, Task},
+    time::Timestamp,
+    value::{Record, Value},
+};
+
+/// The chain ends in somebody who can want something by himself.
+pub(super) fn has_initiator(call: &ToolCall) -> bool {
+    call.initiator().kind != PrincipalKind::Agent
+}
+
+/// The context of the question about one `actor`. Names and types are those of [`schema::CONTEXT`].
+pub(super) fn record(origins: &Origins<'_>, actors: &[Actor], actor: &Actor) -> Record {
+    let Origins { call, admitted, now, .. } = origins;
+    let mut out = Out::default();
+    out.put("now", Value::Datetime(*now));
+    out.put("tool", Value::Entity(admitted.tool.entity()));
+    out.put("server", Value::Entity(EntityRef::new("Server", admitted.server.id.clone())));
+    out.put("input", Value::Record(admitted.record.clone()));
+    out.put("destinations", Value::strings(admitted.destinations.iter().map(String::as_str)));
+    out.put("objects", Value::strings(admitted.resources.iter().map(ToString::to_string)));
+    out.put("origin", Value::string(call.origin.name()));
+    out.put("transport", Value::string(call.transport.as_deref().unwrap_or("unknown")));
+    out.put("halted", Value::Bool(halted(origins, actors)));
+    out.put("revoked", Value::Bool(revoked(origins)));
+    task(origins, &mut out);
+    session(origins, &mut out);
+    credential(origins, &mut out);
+    delegation(call, actors, &mut out);
+    usage(origins, actor, &mut out);
+    environment(origins, actor, &mut out);
+    out.0
+}
+
+/// A record in the making; dots in a name make records within.
+#[derive(Default)]
+struct Out(Record);
+
+impl Out {
+    fn put(&mut self, path: &str, value: Value) {
+        match path.split_once('.') {
+            None => drop(self.0.insert(path.into(), value)),
+            Some((first, rest)) => {
+                let mut inner = match self.0.remove(first) {
+                    Some(Value::Record(members)) => Out(members),
+                    _ => Out::default(),
+                };
+                inner.put(rest, value);
+                self.0.insert(first.into(), Value::Record(inner.0));
+            }
+        }
+    }
+
+    fn flag(&mut self, path: &str, value: bool) {
+        self.put(path, Value::Bool(value));
+    }
+
+    /// A three-state fact: `"yes"`, `"no"`, or `"absent"` where there is nothing to judge.
+    fn state(&mut self, name: &str, value: Option<bool>) {
+        let text = match value {
+            Some(true) => schema::YES,
+            Some(false) => schema::NO,
+            None => schema::ABSENT,
+        };
+        self.put(&format!("status.{name}"), Value::string(text));
+    }
+}
+
+fn task(origins: &Origins<'_>, out: &mut Out) {
+    let Origins { call, admitted, ledger, now, .. } = origins;
+    let Some(id) = &call.task else {
+        for name in ["active", "covers_tool", "covers_destinations", "covers_objects", "initiator_matches"] {
+            out.state(&format!("task_{name}"), None);
+        }
+        return;
+    };
+    let task = ledger.tasks.get(id);
+    let revoked = ledger.revoked.contains(&Revocation::Task(id.clone()));
+    let judge = |test: &dyn Fn(&Task) -> bool| task.is_some_and(test);
+    let action = admitted.action;
+    let facts = [
+        ("active", judge(&|task| task.active(*now) && !revoked)),
+        ("initiator_matches", judge(&|task| task.opened.initiator == call.initiator().entity())),
+        ("covers_tool", judge(&|task| covers_tool(task, &admitted.tool.id, action))),
+        ("covers_destinations", judge(&|task| within(task.opened.destinations.as_ref(), &admitted.destinations))),
+        ("covers_objects", judge(&|task| within(task.opened.objects.as_ref(), &admitted.resources))),
+    ];
+    for (name, value) in facts {
+        out.flag(&format!("task.{name}"), value);
+        out.state(&format!("task_{name}"), Some(value));
+    }
+    out.put("task.id", Value::string(id.as_str()));
+    out.put("task.purpose", Value::string(task.map_or("", |task| &task.opened.purpose)));
+    let expires = task.map_or(Timestamp::from_millis(0), |task| task.opened.expires);
+    out.put("task.expires", Value::Datetime(expires));
+}
+
+fn covers_tool(task: &Task, tool: &str, action: &crate::catalog::Action) -> bool {
+    let tools = &task.opened.tools;
+    let named = tools.contains(tool) || tools.contains(&*action.id) || tools.contains("call");
+    let effect = action.effect.0.name();
+    named || tools.contains(effect) || (effect == "destructive" && tools.contains("write"))
+}
+
+fn within<T: Ord>(allowed: Option<&std::collections::BTreeSet<T>>, touched: &[T]) -> bool {
+    allowed.is_none_or(|allowed| touched.iter().all(|one| allowed.contains(one)))
+}
+
+/// A call without a session gets the facts of the worst one: everything seen, every label, every counter full.
+fn session(origins: &Origins<'_>, out: &mut Out) {
+    let Origins { call, catalog, ledger, .. } = origins;
+    let levels = &catalog.levels;
+    let session = call.session.as_ref().and_then(|id| ledger.sessions.get(id));
+    let matches = session.is_none_or(|session| session.owner == call.initiator().entity());
+    let given = call.session.is_some();
+    out.flag("session.present", given);
+    out.flag("session.principal_matches", given && matches);
+    out.state("session_principal_matches", given.then_some(matches));
+    out.put("session.id", Value::string(call.session.as_deref().unwrap_or_default()));
+    let seen = match session {
+        Some(session) => session.seen.as_deref().unwrap_or(levels.name(0)),
+        None if given => levels.name(0),
+        None => levels.name(levels.highest()),
+    };
+    out.put("session.seen", Value::Entity(level(seen)));
+    let labels = match session {
+        Some(session) => Value::strings(session.labels.iter().map(String::as_str)),
+        None if given => Value::Set(Vec::new()),
+        None => Value::strings(catalog.output_labels()),
+    };
+    out.put("session.labels", labels);
+    let strings = |set: Option<&std::collections::BTreeSet<String>>| {
+        Value::strings(set.into_iter().flatten().map(String::as_str))
+    };
+    out.put("session.tools", strings(session.map(|session| &session.tools)));
+    out.put("session.servers", strings(session.map(|session| &session.servers)));
+    let denials = session.map_or(if given { 0 } else { Counts::UNKNOWN.total }, |session| session.denials);
+    out.put("session.denials", long(denials));
+}
+
+fn credential(origins: &Origins<'_>, out: &mut Out) {
+    let Origins { call, admitted, ledger, now, .. } = origins;
+    let Some(credential) = &call.credential else {
+        for name in ["expired", "audience_matches", "revoked", "bound"] {
+            out.state(&format!("credential_{name}"), None);
+        }
+        return;
+    };
+    let Credential { id, issuer, audience, expires, issued, bound, scopes } = credential;
+    let accepted = match admitted.server.audience.as_slice() {
+        [] => admitted.server.origin.as_slice(),
+        audience => audience,
+    };
+    let revoked = id.as_ref().is_some_and(|id| ledger.revoked.contains(&Revocation::Credential(id.clone())));
+    let judged = [
+        // A token that does not say when it ends counts as ended.
+        ("expired", expires.is_none_or(|expires| expires <= *now)),
+        ("audience_matches", audience.iter().any(|one| accepted.contains(one))),
+        ("revoked", revoked),
+    ];
+    for (name, value) in judged {
+        out.flag(&format!("credential.{name}"), value);
+        out.state(&format!("credential_{name}"), Some(value));
+    }
+    out.state("credential_bound", Some(*bound != Binding::None));
+    out.put("credential.id", Value::string(id.as_deref().unwrap_or_default()));
+    out.put("credential.issuer", Value::string(issuer.as_deref().unwrap_or_default()));
+    out.put("credential.audience", Value::strings(audience.iter().map(String::as_str)));
+    out.put("credential.bound", Value::string(bound.name()));
+    out.put("credential.scopes", Value::strings(scopes.iter().map(String::as_str)));
+    if let Some(expires) = expires {
+        out.put("credential.expires", Value::Datetime(*expires));
+    }
+    if let Some(issued) = issued {
+        out.put("credential.issued", Value::Datetime(*issued));
+    }
+}
+
+fn delegation(call: &ToolCall, actors: &[Actor], out: &mut Out) {
+    let ids: std::collections::BTreeSet<_> = actors.iter().map(|actor| &actor.entity.id).collect();
+    let tenants: std::collections::BTreeSet<_> = actors.iter().filter_map(|actor| actor.tenant.as_ref()).collect();
+    out.put("delegation.depth", long(actors.len().saturating_sub(1) as u64));
+    out.flag("delegation.cycle", ids.len() < actors.len());
+    out.flag("delegation.tenant_changes", tenants.len() > 1);
+    out.flag("delegation.has_initiator", has_initiator(call));
+    out.put("delegation.caller", Value::string(call.principal.entity().to_string()));
+    out.put("delegation.initiator", Value::string(call.initiator().entity().to_string()));
+    out.put("delegation.actors", Value::strings(ids.iter().map(ToString::to_string)));
+}
+
+fn usage(origins: &Origins<'_>, actor: &Actor, out: &mut Out) {
+    let Origins { call, admitted, ledger, now, .. } = origins;
+    let session = call.session.as_ref().map(|id| ledger.sessions.get(id));
+    let counts = |usage: Option<&crate::ledger::Usage>| usage.map_or(Counts::NONE, |usage| usage.counts(*now));
+    let by = [
+        ("session", session.map_or(Counts::UNKNOWN, |known| counts(known.map(|session| &session.usage)))),
+        ("tool", counts(ledger.tools.get(&*admitted.tool.id))),
+        ("principal", counts(ledger.principals.get(&actor.entity.id))),
+    ];
+    for (name, counts) in by {
+        out.put(&format!("usage.{name}.minute"), long(counts.minute));
+        out.put(&format!("usage.{name}.hour"), long(counts.hour));
+        out.put(&format!("usage.{name}.total"), long(counts.total));
+    }
+    let distinct = |count: fn(&crate::ledger::Session) -> usize| match session {
+        None => long(Counts::UNKNOWN.total),
+        Some(known) => long(known.map_or(0, count) as u64),
+    };
+    out.put("usage.distinct_tools", distinct(|session| session.tools.len()));
+    out.put("usage.distinct_servers", distinct(|session| session.servers.len()));
+}
+
+fn environment(origins: &Origins<'_>, actor: &Actor, out: &mut Out) {
+    let (server, principal) = (&origins.admitted.server.environment, &actor.environment);
+    let text = |known: &Option<String>| Value::string(known.as_deref().unwrap_or("unknown"));
+    out.put("environment.server", text(server));
+    out.put("environment.principal", text(principal));
+    let both = server.as_ref().zip(principal.as_ref());
+    out.state("environment_matches", both.map(|(server, principal)| server == principal));
+}
+
+fn halted(origins: &Origins<'_>, actors: &[Actor]) -> bool {
+    origins.ledger.halted.iter().any(|scope| match scope {
+        Scope::All => true,
+        Scope::Server(server) => **server == *origins.admitted.server.id,
+        Scope::Tenant(tenant) => actors.iter().any(|actor| actor.tenant.as_ref() == Some(tenant)),
+    })
+}
+
+/// Whether an actor, the session, the server or the tool is revoked. Tasks and credentials have facts of their own.
+fn revoked(origins: &Origins<'_>) -> bool {
+    let Origins { call, admitted, ledger, .. } = origins;
+    ledger.revoked.iter().any(|what| match what {
+        Revocation::Principal(id) => call.chain().any(|actor| actor.entity() == *id),
+        Revocation::Session(id) => call.session.as_ref() == Some(id),
+        Revocation::Server(id) => **id == *admitted.server.id,
+        Revocation::Tool(id) => **id == *admitted.tool.id,
+        Revocation::Task(_) | Revocation::Credential(_) => false,
+    })
+}
+
+fn long(count: u64) -> Value {
+    Value::Long(i64::try_from(count).unwrap_or(i64::MAX))
+}

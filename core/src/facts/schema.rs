@@ -1,0 +1,88 @@
+//! The names and types of `context`, once: the Cedar schema is generated from this table, and the facts fill it.
+
+/// The states of a fact that may have nothing to judge.
+pub(super) const YES: &str = "yes";
+pub(super) const NO: &str = "no";
+pub(super) const ABSENT: &str = "absent";
+
+/// The type of a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FactType {
+    Bool,
+    Long,
+    String,
+    Strings,
+    Datetime,
+    Entity(&'static str),
+}
+
+/// A fact: its path, its type, and whether it is always there. A record within is optional if its path ends in `?`.
+/// `context.input` is not in the table: it differs from tool to tool.
+pub(crate) const CONTEXT: &[(&str, FactType)] = &[
+    ("now", FactType::Datetime),
+    ("tool", FactType::Entity("Tool")),
+    ("server", FactType::Entity("Server")),
+    ("destinations", FactType::Strings),
+    ("objects", FactType::Strings),
+    ("origin", FactType::String),
+    ("transport", FactType::String),
+    ("halted", FactType::Bool),
+    ("revoked", FactType::Bool),
+    ("task?.id", FactType::String),
+    ("task?.purpose", FactType::String),
+    ("task?.expires", FactType::Datetime),
+    ("task?.active", FactType::Bool),
+    ("task?.initiator_matches", FactType::Bool),
+    ("task?.covers_tool", FactType::Bool),
+    ("task?.covers_destinations", FactType::Bool),
+    ("task?.covers_objects", FactType::Bool),
+    ("session.present", FactType::Bool),
+    ("session.id", FactType::String),
+    ("session.principal_matches", FactType::Bool),
+    ("session.seen", FactType::Entity("Level")),
+    ("session.labels", FactType::Strings),
+    ("session.tools", FactType::Strings),
+    ("session.servers", FactType::Strings),
+    ("session.denials", FactType::Long),
+    ("delegation.depth", FactType::Long),
+    ("delegation.cycle", FactType::Bool),
+    ("delegation.tenant_changes", FactType::Bool),
+    ("delegation.has_initiator", FactType::Bool),
+    ("delegation.caller", FactType::String),
+    ("delegation.initiator", FactType::String),
+    ("delegation.actors", FactType::Strings),
+    ("credential?.id", FactType::String),
+    ("credential?.issuer", FactType::String),
+    ("credential?.audience", FactType::Strings),
+    ("credential?.expires?", FactType::Datetime),
+    ("credential?.issued?", FactType::Datetime),
+    ("credential?.bound", FactType::String),
+    ("credential?.scopes", FactType::Strings),
+    ("credential?.expired", FactType::Bool),
+    ("credential?.audience_matches", FactType::Bool),
+    ("credential?.revoked", FactType::Bool),
+    ("usage.session.minute", FactType::Long),
+    ("usage.session.hour", FactType::Long),
+    ("usage.session.total", FactType::Long),
+    ("usage.tool.minute", FactType::Long),
+    ("usage.tool.hour", FactType::Long),
+    ("usage.tool.total", FactType::Long),
+    ("usage.principal.minute", FactType::Long),
+    ("usage.principal.hour", FactType::Long),
+    ("usage.principal.total", FactType::Long),
+    ("usage.distinct_tools", FactType::Long),
+    ("usage.distinct_servers", FactType::Long),
+    ("environment.server", FactType::String),
+    ("environment.principal", FactType::String),
+    ("status.credential_expired", FactType::String),
+    ("status.credential_audience_matches", FactType::String),
+    ("status.credential_revoked", FactType::String),
+    ("status.credential_bound", FactType::String),
+    ("status.task_active", FactType::String),
+    ("status.task_initiator_matches", FactType::String),
+    ("status.task_covers_tool", FactType::String),
+    ("status.task_covers_destinations", FactType::String),
+    ("status.task_covers_objects", FactType::String),
+    ("status.session_principal_matches", FactType::String),
+    ("status.environment_matches", FactType::String),
+];

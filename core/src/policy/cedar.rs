@@ -1,0 +1,122 @@
+//! Evaluation by `cedar_policy::Authorizer`, sliced by action.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use cedar_policy::{
+    Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request,
+    RestrictedExpression,
+};
+
+use crate::{
+    engine::{Evaluate, Evaluation, PolicyIndex, Question, Reads},
+    entity::{self, Reach},
+    id::EntityRef,
+    value::{Record, Value},
+};
+
+/// The policies that can apply to one action. Permits apart from forbids: Cedar names the satisfied permits only where
+/// no forbid is satisfied.
+#[derive(Default)]
+pub(crate) struct Slice {
+    pub(super) permits: PolicySet,
+    pub(super) forbids: PolicySet,
+    pub(super) reads: Reads,
+}
+
+/// The engine behind [`Evaluate`].
+pub(crate) struct CedarEngine {
+    pub(super) slices: BTreeMap<String, Slice>,
+    pub(super) ancestry: super::Ancestry,
+    pub(super) index: HashMap<PolicyId, PolicyIndex>,
+    pub(super) nothing: Reads,
+}
+
+impl Evaluate for CedarEngine {
+    fn evaluate(&self, question: &Question<'_>) -> Result<Evaluation, String> {
+        let Some(slice) = self.slices.get(&*question.action.id) else {
+            return Err(format!("no policies were compiled for {}", question.action));
+        };
+        let entities = self.entities(question.action, question.entities)?;
+        let context = Context::from_pairs(pairs(question.context)?).map_err(|e| e.to_string())?;
+        let request =
+            Request::new(uid(question.principal)?, uid(question.action)?, uid(question.resource)?, context, None)
+                .map_err(|e| e.to_string())?;
+        let mut errors = Vec::new();
+        let mut satisfied = |policies: &PolicySet| {
+            let response = Authorizer::new().is_authorized(&request, policies, &entities);
+            let diagnostics = response.diagnostics();
+            for error in diagnostics.errors() {
+                let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+                errors.push((self.place(error.policy_id())?, error.inner().to_string()));
+            }
+            let mut found = diagnostics.reason().map(|id| self.place(id)).collect::<Result<Vec<_>, _>>()?;
+            found.sort_unstable();
+            Ok::<_, String>(found)
+        };
+        let permits = satisfied(&slice.permits)?;
+        let forbids = satisfied(&slice.forbids)?;
+        errors.sort();
+        Ok(Evaluation { permits, forbids, errors })
+    }
+
+    fn reads(&self, action: &str) -> &Reads {
+        self.slices.get(action).map_or(&self.nothing, |slice| &slice.reads)
+    }
+}
+
+impl CedarEngine {
+    fn place(&self, id: &PolicyId) -> Result<PolicyIndex, String> {
+        self.index.get(id).copied().ok_or_else(|| format!("the policy `{id}` is in no bundle"))
+    }
+
+    /// The entities of a question, its action and the action's groups included.
+    pub(super) fn entities(&self, action: &EntityRef, reach: &Reach) -> Result<Entities, String> {
+        let groups = self.ancestry.get(&*action.id).into_iter().flatten();
+        let groups: HashSet<_> =
+            groups.map(|group| uid(&EntityRef::new("Action", group.as_str()))).collect::<Result<_, _>>()?;
+        let action = Entity::new_no_attrs(uid(action)?, groups);
+        let entities = reach.iter().map(|one| entity(one)).chain([Ok(action)]).collect::<Result<Vec<_>, _>>()?;
+        Entities::from_entities(entities, None).map_err(|e| e.to_string())
+    }
+}
+
+/// An entity as Cedar's.
+pub(super) fn entity(entity: &entity::Entity) -> Result<Entity, String> {
+    let parents = entity.parents.iter().map(uid).collect::<Result<HashSet<_>, _>>()?;
+    Entity::new_with_tags(uid(&entity.id)?, pairs(&entity.attributes)?, parents, pairs(&entity.tags)?)
+        .map_err(|e| e.to_string())
+}
+
+pub(super) fn uid(id: &EntityRef) -> Result<EntityUid, String> {
+    let kind: EntityTypeName = id.kind.parse().map_err(|_| format!("`{}` is no entity type", id.kind))?;
+    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(&id.id)))
+}
+
+fn pairs(record: &Record) -> Result<Vec<(String, RestrictedExpression)>, String> {
+    record.iter().map(|(name, value)| Ok((name.to_string(), expression(value)?))).collect()
+}
+
+/// A value as Cedar's. As deep as its type.
+fn expression(value: &Value) -> Result<RestrictedExpression, String> {
+    Ok(match value {
+        Value::Bool(value) => RestrictedExpression::new_bool(*value),
+        Value::Long(value) => RestrictedExpression::new_long(*value),
+        Value::String(text) => RestrictedExpression::new_string(text.to_string()),
+        Value::Decimal(_) => RestrictedExpression::new_decimal(value.bare()),
+        Value::Datetime(time) => RestrictedExpression::new_datetime(datetime(time.millis())),
+        Value::Duration(_) => RestrictedExpression::new_duration(value.bare()),
+        Value::Ip(text) => RestrictedExpression::new_ip(text),
+        Value::Entity(id) => RestrictedExpression::new_entity_uid(uid(id)?),
+        Value::Set(items) => {
+            RestrictedExpression::new_set(items.iter().map(expression).collect::<Result<Vec<_>, _>>()?)
+        }
+        Value::Record(members) => RestrictedExpression::new_record(pairs(members)?).map_err(|e| e.to_string())?,
+    })
+}
+
+/// Cedar's datetime literal, which wants exactly three digits behind the second.
+fn datetime(millis: i64) -> String {
+    let text = crate::Timestamp::from_millis(millis).to_string();
+    let seconds = text.trim_end_matches('Z').split('.').next().unwrap_or_default();
+    format!("{seconds}.{:03}Z", millis.rem_euclid(1000))
+}

@@ -1,0 +1,150 @@
+//! The bundle's static entities: groups, users, resources, in Cedar's JSON entity format.
+
+use std::sync::Arc;
+
+use cedar_policy::{Entities, EvalResult};
+use miette::Diagnostic as _;
+
+use super::{
+    load::{self, Fragment},
+    schema,
+};
+use crate::{
+    catalog::Catalog,
+    entity::{Entity, Store},
+    error::{Diagnostic, Place},
+    facts::level_entities,
+    id::EntityRef,
+    json::{Caps, Numbers, read},
+    sources::Sources,
+    time::Timestamp,
+    value::{Record, Value},
+};
+
+const FILE: &str = "entities.json";
+
+/// A store with the levels.
+pub(super) fn levels(catalog: &Catalog) -> Store {
+    let mut store = Store::default();
+    level_entities(catalog.levels.names()).into_iter().for_each(|level| store.insert(level));
+    store
+}
+
+/// Reads `entities.json` into the store, checked against the schema.
+pub(super) fn load(
+    catalog: &Catalog,
+    fragments: &[Fragment],
+    sources: &Sources,
+    store: &mut Store,
+    found: &mut Vec<Diagnostic>,
+) {
+    let Some((file, text)) = sources.entry(FILE) else { return };
+    if let Err(error) = read(text.as_bytes(), &Caps::file(Numbers::Exact)) {
+        let place = Place::new(file, text, error.offset..error.offset);
+        found.push(Diagnostic::error("entities", error.fault.to_string()).at(place));
+        return;
+    }
+    let mapped = load::mapped(catalog, fragments, sources, &mut Vec::new());
+    let on_file = schema::json(catalog, &mapped, schema::Principals::OnFile);
+    let Some(schema) = load::build(&on_file, fragments, found) else { return };
+    let entities = match Entities::from_json_str(text, Some(&schema)) {
+        Ok(entities) => entities,
+        Err(error) => {
+            found.push(told(&error, file, text));
+            return;
+        }
+    };
+    for entity in entities.iter() {
+        let id = reference(&entity.uid());
+        if &*id.kind == "Action" {
+            continue;
+        }
+        let own = ["Tool", "Server", "Level", "AtLeast", "AtMost"];
+        if own.contains(&&*id.kind) {
+            let message = format!("{id} comes from the manifest, not from the entities");
+            let place = mention(file, text, &id.id);
+            found.push(Diagnostic::error("entities", message).at(place).help("describe it in toolgate.toml"));
+            continue;
+        }
+        store.insert(converted(&id, entity, &entities));
+    }
+    for entity in store.iter().filter(|entity| &*entity.id.kind != "Level") {
+        for parent in entity.parents.iter().filter(|parent| &*parent.kind == "Level") {
+            if catalog.levels.index(&parent.id).is_none() {
+                let names = catalog.levels.names().iter().map(String::as_str);
+                let message = format!("{} is in the unknown level `{}`", entity.id, parent.id);
+                let place = mention(file, text, &parent.id);
+                found.push(Diagnostic::error("unknown_level", message).at(place).suggest(&parent.id, names));
+            }
+        }
+    }
+}
+
+/// Parents are all ancestors here, which comes to the same.
+fn converted(id: &EntityRef, entity: &cedar_policy::Entity, entities: &Entities) -> Entity {
+    let values = |pairs: Vec<(String, EvalResult)>| -> Record {
+        pairs.into_iter().filter_map(|(name, value)| Some((name.into(), self::value(&value)?))).collect()
+    };
+    let attributes = entity.attrs().filter_map(|(name, value)| Some((name.to_owned(), value.ok()?))).collect();
+    let tags = entity.tags().filter_map(|(name, value)| Some((name.to_owned(), value.ok()?))).collect();
+    let parents = entities.ancestors(&entity.uid()).into_iter().flatten().map(reference).collect();
+    Entity { id: id.clone(), attributes: values(attributes), tags: values(tags), parents }
+}
+
+fn reference(uid: &cedar_policy::EntityUid) -> EntityRef {
+    EntityRef::new(uid.type_name().to_string(), uid.id().unescaped())
+}
+
+/// A value of Cedar's as ours. Cedar bounded its depth when it parsed the entities.
+fn value(value: &EvalResult) -> Option<Value> {
+    Some(match value {
+        EvalResult::Bool(value) => Value::Bool(*value),
+        EvalResult::Long(value) => Value::Long(*value),
+        EvalResult::String(text) => Value::string(text.as_str()),
+        EvalResult::EntityUid(uid) => Value::Entity(reference(uid)),
+        EvalResult::Set(items) => Value::set(items.iter().map(self::value).collect::<Option<Vec<_>>>()?),
+        EvalResult::Record(members) => {
+            let members = members.iter().map(|(name, value)| Some((name.as_str().into(), self::value(value)?)));
+            Value::Record(members.collect::<Option<_>>()?)
+        }
+        EvalResult::ExtensionValue(text) => extension(text)?,
+    })
+}
+
+/// An extension value from its constructor call, `decimal("1.0")`.
+fn extension(text: &str) -> Option<Value> {
+    let (name, rest) = text.split_once("(\"")?;
+    let (literal, tail) = rest.split_once("\")")?;
+    match (name, tail) {
+        ("decimal", _) => {
+            let digits = crate::json::Digits::parse(literal)?;
+            Some(Value::Decimal(digits.scaled(4)?))
+        }
+        ("ip", _) => Some(Value::Ip(literal.into())),
+        ("datetime", _) => Timestamp::parse(literal).map(Value::Datetime),
+        _ => None,
+    }
+}
+
+fn told(error: &cedar_policy::entities_errors::EntitiesError, file: &Arc<str>, text: &str) -> Diagnostic {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        message = format!("{message}: {inner}");
+        source = inner.source();
+    }
+    // Cedar names the entity in backticks, `Type::"id"`.
+    let id = message.split("::\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
+    let place = id.map_or_else(|| Place::whole(file), |id| mention(file, text, &id));
+    let told = Diagnostic::error("entities", message).at(place);
+    match error.help() {
+        Some(help) => told.help(help.to_string()),
+        None => told,
+    }
+}
+
+/// The first place in the file that has `id` in quotes.
+fn mention(file: &Arc<str>, text: &str, id: &str) -> Place {
+    let quoted = format!("\"{id}\"");
+    text.find(&quoted).map_or_else(|| Place::whole(file), |start| Place::new(file, text, start..start + quoted.len()))
+}

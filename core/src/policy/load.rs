@@ -1,0 +1,364 @@
+//! From a bundle's files to a bundle: everything that is wrong with it, at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+    sync::Arc,
+};
+
+use cedar_policy::{EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment, pst};
+
+use super::{
+    Policy, PolicyBundle, annotate, bundle_digest,
+    cedar::{CedarEngine, Slice},
+    declared::Declared,
+    entities, lint, read_paths, schema,
+    scope::Actions,
+    text::{self, Statement},
+    validate,
+};
+use crate::{
+    catalog::{self, Catalog, MANIFEST},
+    digest::{Digest, Domain},
+    engine::Reads,
+    error::{self, Diagnostic, Error, Place, Severity},
+    limits::BUNDLE_FILE,
+    sources::Sources,
+};
+
+const BASELINE_FILE: &str = "baseline.cedar";
+const BASELINE: &str = include_str!("baseline.cedar");
+
+/// Baseline rules that only the host can switch off.
+const FIXED: [&str; 2] = ["baseline/halted", "baseline/revoked"];
+
+/// A policy or template that Cedar parsed, with what stands around it.
+pub(super) struct Parsed {
+    pub(super) policy: Policy,
+    pub(super) tree: pst::Template,
+    pub(super) statement: Statement,
+    pub(super) file: Arc<str>,
+    pub(super) source: Arc<str>,
+    body: Body,
+}
+
+enum Body {
+    Policy(cedar_policy::Policy),
+    Template(cedar_policy::Template),
+}
+
+impl Parsed {
+    pub(super) fn at(&self, span: Range<usize>) -> Place {
+        Place::new(&self.file, &self.source, span)
+    }
+
+    fn id(&self) -> PolicyId {
+        PolicyId::new(&self.policy.id)
+    }
+}
+
+pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
+    let mut found = Vec::new();
+    for name in sources.names() {
+        if sources.text(name).is_some_and(|text| text.len() > BUNDLE_FILE) {
+            let place = Place::whole(&name.into());
+            let message = format!("the file is longer than the {BUNDLE_FILE} bytes allowed");
+            found.push(Diagnostic::error("file_too_long", message).at(place));
+        }
+    }
+    if !found.is_empty() {
+        return Err(Error::new(found));
+    }
+    let (catalog, problems) = catalog::load(sources);
+    found.extend(problems);
+    found.extend(catalog.review());
+    let fragments = fragments(sources, &mut found);
+    let baseline: Arc<str> = BASELINE_FILE.into();
+    let mut parsed = parse(&baseline, BASELINE, &mut found);
+    disable(&catalog, &mut parsed, &mut found);
+    for (file, text) in sources.folder("policies", "cedar") {
+        parsed.extend(parse(file, text, &mut found));
+    }
+    let parsed = unique(parsed, &mut found);
+    let mut store = entities::levels(&catalog);
+    let mut schema_digest = Digest::of_text(Domain::Schema, "");
+    if let Some((declared, cedar)) = schemas(&catalog, &fragments, sources, &mut found) {
+        schema_digest = Digest::of_text(Domain::Schema, &declared.own.to_string());
+        let actions = Actions::of(&catalog);
+        lint::all(&catalog, &actions, &declared, &parsed, &mut found);
+        validate::all(&actions, &cedar, &parsed, &mut found);
+        entities::load(&catalog, &fragments, sources, &mut store, &mut found);
+    }
+    error::sort(&mut found);
+    if found.iter().any(|one| one.severity == Severity::Error) {
+        return Err(Error::new(found));
+    }
+    let engine = compile(&catalog, &parsed);
+    Ok(PolicyBundle {
+        engine,
+        store,
+        policies: parsed.into_iter().map(|one| one.policy).collect(),
+        digest: bundle_digest(sources),
+        schema_digest,
+        warnings: found,
+        catalog,
+    })
+}
+
+/// Parses one file of policies. Text that is too deep never reaches Cedar.
+fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
+    let place = |span: Range<usize>| Place::new(file, source, span);
+    let tokens = text::tokens(source);
+    if let Some(deep) = text::too_deep(&tokens, source) {
+        found.push(Diagnostic::error("policy_too_deep", deep.message).at(place(deep.span)));
+        return Vec::new();
+    }
+    let set: PolicySet = match source.parse() {
+        Ok(set) => set,
+        Err(errors) => {
+            let errors: cedar_policy::ParseErrors = errors;
+            found.extend(errors.iter().map(|error| validate::told("policy_syntax", error, file, source)));
+            return Vec::new();
+        }
+    };
+    let text: Arc<str> = source.into();
+    let mut parsed = Vec::new();
+    for (index, statement) in text::statements(source, &tokens).into_iter().enumerate() {
+        // Cedar numbers the statements of a text; policies and templates share the numbers.
+        let number = PolicyId::new(format!("policy{index}"));
+        let (body, tree) = match (set.policy(&number), set.template(&number)) {
+            (Some(policy), _) => (Body::Policy(policy.clone()), tree(policy)),
+            (None, Some(template)) => (Body::Template(template.clone()), template.to_pst().ok()),
+            (None, None) => continue,
+        };
+        let Some(tree) = tree else {
+            found.push(Diagnostic::error("policy_syntax", "the policy has no syntax tree").at(place(statement.head)));
+            continue;
+        };
+        let forbids = tree.effect == pst::Effect::Forbid;
+        let notes = annotate::read(&statement, forbids, &place, found);
+        if statement.annotation("id").is_none() {
+            let message = format!("a {} has no `@id`", if forbids { "forbid" } else { "permit" });
+            let help = "write `@id(\"...\")` above it: decisions, records and tests name policies by their id";
+            found.push(Diagnostic::error("missing_id", message).at(place(statement.head.clone())).help(help));
+        }
+        let id = notes.id.unwrap_or_else(|| format!("{file}#{index}"));
+        let body = match body {
+            Body::Policy(policy) => Body::Policy(policy.new_id(PolicyId::new(&id))),
+            Body::Template(template) => Body::Template(template.new_id(PolicyId::new(&id))),
+        };
+        let policy = Policy {
+            id,
+            forbids,
+            reason: notes.reason,
+            approval: notes.approval,
+            obligations: notes.obligations,
+            owner: notes.owner,
+            controls: notes.controls,
+            place: place(statement.head.clone()),
+            text: source.get(statement.head.start..statement.span.end).unwrap_or_default().to_owned(),
+            template: matches!(body, Body::Template(_)),
+        };
+        parsed.push(Parsed { policy, tree, statement, file: file.clone(), source: text.clone(), body });
+    }
+    parsed
+}
+
+fn tree(policy: &cedar_policy::Policy) -> Option<pst::Template> {
+    match policy.to_pst().ok()? {
+        pst::Policy::Static(policy) => Some(policy.body().clone()),
+        pst::Policy::Linked(_) => None,
+    }
+}
+
+/// Takes out the baseline rules that the manifest switches off.
+fn disable(catalog: &Catalog, baseline: &mut Vec<Parsed>, found: &mut Vec<Diagnostic>) {
+    for id in &catalog.disabled {
+        let known: Vec<_> = baseline.iter().map(|one| one.policy.id.as_str()).collect();
+        if FIXED.contains(&id.value.as_str()) {
+            let message = format!("`{}` cannot be switched off by a bundle", id.value);
+            let help = "halt and revocation are the host's; only the host can leave them out";
+            found.push(Diagnostic::error("baseline_fixed", message).at(id.place.clone()).help(help));
+        } else if !known.contains(&id.value.as_str()) {
+            let message = format!("the baseline has no rule `{}`", id.value);
+            found.push(Diagnostic::error("unknown_policy", message).at(id.place.clone()).suggest(&id.value, known));
+        } else {
+            baseline.retain(|one| one.policy.id != id.value);
+        }
+    }
+}
+
+/// Reports ids that occur twice, and the author's use of the baseline's prefix.
+fn unique(parsed: Vec<Parsed>, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
+    let mut first: HashMap<String, Place> = HashMap::new();
+    let mut kept = Vec::new();
+    for one in parsed {
+        let place = one.statement.annotation("id").map_or(one.policy.place.clone(), |id| one.at(id.span.clone()));
+        let id = &one.policy.id;
+        if &*one.file != BASELINE_FILE && id.starts_with("baseline/") {
+            let message = format!("the id `{id}` is the baseline's");
+            found.push(Diagnostic::error("policy_id", message).at(place).help("choose an id without `baseline/`"));
+            continue;
+        }
+        if let Some(other) = first.get(id) {
+            let message = format!("the id `{id}` is taken by the policy at {other}");
+            found.push(Diagnostic::error("duplicate_id", message).at(place).help("give each policy an id of its own"));
+            continue;
+        }
+        first.insert(id.clone(), place);
+        kept.push(one);
+    }
+    kept
+}
+
+/// An author's schema file.
+pub(super) struct Fragment {
+    pub(super) file: Arc<str>,
+    pub(super) text: String,
+    pub(super) fragment: SchemaFragment,
+    pub(super) json: serde_json::Value,
+}
+
+fn fragments(sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Fragment> {
+    let mut fragments = Vec::new();
+    for (file, source) in sources.folder("schema", "cedarschema") {
+        let tokens = text::tokens(source);
+        if let Some(deep) = text::too_deep(&tokens, source) {
+            let place = Place::new(file, source, deep.span);
+            found.push(Diagnostic::error("schema_too_deep", deep.message).at(place));
+            continue;
+        }
+        match SchemaFragment::from_cedarschema_str(source) {
+            Err(error) => found.push(validate::told("schema_syntax", &error, file, source)),
+            Ok((fragment, _)) => match fragment.clone().to_json_value() {
+                Err(error) => found.push(validate::told("schema_syntax", &error, file, source)),
+                Ok(json) => fragments.push(Fragment { file: file.clone(), text: source.to_owned(), fragment, json }),
+            },
+        }
+    }
+    fragments
+}
+
+/// The schema that policies are validated against, or nothing if it cannot be built.
+fn schemas(
+    catalog: &Catalog,
+    fragments: &[Fragment],
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> Option<(Declared, Schema)> {
+    let before = found.len();
+    let mapped = mapped(catalog, fragments, sources, found);
+    let own = schema::json(catalog, &mapped, schema::Principals::AtDecision);
+    let declared = Declared { own, authors: fragments.iter().map(|one| one.json.clone()).collect() };
+    lint::author_types(catalog, &declared, fragments, found);
+    if found.iter().skip(before).any(|one| one.severity == Severity::Error) {
+        return None;
+    }
+    build(&declared.own, fragments, found).map(|schema| (declared, schema))
+}
+
+/// Joins toolgate's schema with the author's.
+pub(super) fn build(own: &serde_json::Value, fragments: &[Fragment], found: &mut Vec<Diagnostic>) -> Option<Schema> {
+    let whole = |file: &str| Place::whole(&file.into());
+    let own = match SchemaFragment::from_json_value(own.clone()) {
+        Ok(own) => own,
+        Err(error) => {
+            found.push(Diagnostic::error("schema", error.to_string()).at(whole(MANIFEST)));
+            return None;
+        }
+    };
+    let all = std::iter::once(own).chain(fragments.iter().map(|one| one.fragment.clone()));
+    match Schema::from_schema_fragments(all) {
+        Ok(schema) => Some(schema),
+        Err(error) => {
+            let mut told = match fragments.first() {
+                Some(first) => validate::told("schema", &error, &first.file, &first.text),
+                None => Diagnostic::error("schema", error.to_string()).at(whole(MANIFEST)),
+            };
+            told.message = format!("the author's schema and the tools' do not fit together: {}", told.message);
+            found.push(told);
+            None
+        }
+    }
+}
+
+/// The resource types that the manifest maps to and no author's schema declares.
+pub(super) fn mapped<'c>(
+    catalog: &'c Catalog,
+    fragments: &[Fragment],
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> BTreeSet<&'c str> {
+    let used: BTreeSet<_> = catalog
+        .tools()
+        .flat_map(|(_, tool)| tool.actions())
+        .flat_map(|action| &action.resources)
+        .map(|map| map.kind.as_str())
+        .collect();
+    let mut mapped = BTreeSet::new();
+    for kind in used {
+        let place = || {
+            let (file, text) = sources.entry(MANIFEST)?;
+            let quoted = format!("\"{kind}\"");
+            let start = text.find(&quoted)?;
+            Some(Place::new(file, text, start..start + quoted.len()))
+        };
+        let mut refuse = |message: String, help: &str| {
+            let mut told = Diagnostic::error("resource_type", message).help(help);
+            told.place = place();
+            found.push(told);
+        };
+        if schema::OWN_TYPES.contains(&kind) || kind == "Action" {
+            refuse(format!("`{kind}` is toolgate's own type, no business entity"), "map to a type of your own");
+        } else if kind.parse::<EntityTypeName>().is_err() {
+            refuse(
+                format!("`{kind}` is no name of an entity type"),
+                "write a name such as `Repository` or `Acme::Account`",
+            );
+        } else if !fragments.iter().any(|one| declares(&one.json, kind)) {
+            mapped.insert(kind);
+        }
+    }
+    mapped
+}
+
+fn declares(json: &serde_json::Value, kind: &str) -> bool {
+    let (namespace, base) = kind.rsplit_once("::").unwrap_or(("", kind));
+    let types = json.get(namespace).and_then(|namespace| namespace.get("entityTypes"));
+    types.is_some_and(|types| types.get(base).is_some())
+}
+
+/// Slices the policies by action.
+fn compile(catalog: &Catalog, parsed: &[Parsed]) -> CedarEngine {
+    let actions = Actions::of(catalog);
+    let mut slices: BTreeMap<String, Slice> =
+        actions.all.iter().map(|(_, action)| (action.id.to_string(), Slice::default())).collect();
+    let mut index = HashMap::new();
+    for (place, one) in parsed.iter().enumerate() {
+        let reads = read_paths::of(&one.tree);
+        index.insert(one.id(), place);
+        for (_, action) in actions.covered(&one.tree.action) {
+            let Some(slice) = slices.get_mut(&*action.id) else { continue };
+            slice.reads.extend(&reads);
+            if let Body::Policy(policy) = &one.body {
+                let set = if one.policy.forbids { &mut slice.forbids } else { &mut slice.permits };
+                // Ids are unique here; an id that is not would have been a load error.
+                let _ = set.add(policy.clone());
+            }
+        }
+    }
+    CedarEngine { slices, ancestry: actions.ancestry, index, nothing: Reads::default() }
+}
+
+/// All policies and templates as one set, for the validator.
+pub(super) fn whole_set(parsed: &[Parsed]) -> PolicySet {
+    let mut set = PolicySet::new();
+    for one in parsed {
+        // Ids are unique here.
+        let _ = match &one.body {
+            Body::Policy(policy) => set.add(policy.clone()),
+            Body::Template(template) => set.add_template(template.clone()),
+        };
+    }
+    set
+}

@@ -1,0 +1,188 @@
+//! The rules: policies loaded, validated and compiled. The only place that names Cedar's crates.
+
+mod annotate;
+mod cedar;
+mod declared;
+mod entities;
+mod lint;
+mod load;
+mod read_paths;
+mod schema;
+mod scope;
+mod text;
+mod validate;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    catalog::{Catalog, Drift, ToolReport, definitions},
+    digest::{Digest, Domain},
+    engine::Evaluate,
+    entity::Store,
+    error::{Diagnostic, Error, Place},
+    json::{Json, Object},
+    obligation::Obligation,
+    sources::Sources,
+};
+
+/// A policy of a bundle, as decisions refer to it.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Its `@id`.
+    pub id: String,
+    /// Whether it forbids; otherwise it permits.
+    pub forbids: bool,
+    /// Its `@reason`, shown to people.
+    pub reason: Option<String>,
+    /// Who may lift it, if it is a forbid with `@approval`.
+    pub approval: Option<String>,
+    /// What comes with a call that it permits.
+    pub obligations: Vec<Obligation>,
+    /// Its `@owner`.
+    pub owner: Option<String>,
+    /// The controls it implements.
+    pub controls: Vec<String>,
+    /// Where it stands.
+    pub place: Place,
+    /// Its text, without annotations.
+    pub text: String,
+    /// Whether it is a template, which only counts through grants.
+    pub template: bool,
+}
+
+/// Policies, schema and catalog: validated, compiled, immutable.
+pub struct PolicyBundle {
+    pub(crate) catalog: Catalog,
+    pub(crate) store: Store,
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) engine: cedar::CedarEngine,
+    digest: Digest,
+    schema_digest: Digest,
+    warnings: Vec<Diagnostic>,
+}
+
+impl PolicyBundle {
+    /// Loads a bundle from its files.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once, each with its place.
+    ///
+    /// ```
+    /// use toolgate::{PolicyBundle, Sources};
+    ///
+    /// let mut sources = Sources::default();
+    /// sources.insert("toolgate.toml", r#"
+    ///     [bundle]
+    ///     name = "demo"
+    ///     version = "1.0.0"
+    ///     [servers.notes]
+    /// "#);
+    /// sources.insert("tools/notes.json", r#"{"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}"#);
+    /// sources.insert("policies/demo.cedar", r#"
+    ///     @id("users-read")
+    ///     permit (principal is User, action == Action::"notes/raed", resource);
+    /// "#);
+    /// let error = PolicyBundle::load(&sources).err().unwrap();
+    /// assert!(error.to_string().contains("did you mean `notes/read`?"), "{error}");
+    /// ```
+    pub fn load(sources: &Sources) -> Result<Self, Error> {
+        load::load(sources)
+    }
+
+    /// As [`PolicyBundle::load`], and a warning is an error too.
+    ///
+    /// # Errors
+    /// Everything that is wrong, and everything that deserves a second look.
+    pub fn load_strict(sources: &Sources) -> Result<Self, Error> {
+        let bundle = Self::load(sources)?;
+        if bundle.warnings.is_empty() { Ok(bundle) } else { Err(Error::new(bundle.warnings)) }
+    }
+
+    /// The bundle's name.
+    pub fn name(&self) -> &str {
+        &self.catalog.name
+    }
+
+    /// The bundle's version.
+    pub fn version(&self) -> &str {
+        &self.catalog.version
+    }
+
+    /// The digest of every file that decides: manifest, pins, policies, schemas, entities.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The digest of the Cedar schema.
+    pub fn schema_digest(&self) -> Digest {
+        self.schema_digest
+    }
+
+    /// What deserves a second look.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Every policy, the baseline's included, in the order of their files.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// The policy of that id.
+    pub fn policy(&self, id: &str) -> Option<&Policy> {
+        self.policies.iter().find(|policy| policy.id == id)
+    }
+
+    /// Each action as policies see it.
+    pub fn tools(&self) -> Vec<ToolReport> {
+        self.catalog.report()
+    }
+
+    /// The ids of the servers.
+    pub fn servers(&self) -> impl Iterator<Item = &str> {
+        self.catalog.servers.keys().map(String::as_str)
+    }
+
+    /// The file of the bundle that pins a server's tools.
+    pub fn pin_file(&self, server: &str) -> Option<&str> {
+        Some(&self.catalog.servers.get(server)?.file)
+    }
+
+    /// The baseline rules that the manifest switches off.
+    pub fn disabled_baseline(&self) -> impl Iterator<Item = &str> {
+        self.catalog.disabled.iter().map(|id| id.value.as_str())
+    }
+
+    /// Compares a live tools/list result with the pins of `server`.
+    ///
+    /// # Errors
+    /// There is no such server, or the text is no tools/list result.
+    pub fn drift(&self, server: &str, live: &str) -> Result<Vec<Drift>, Error> {
+        let unknown = || {
+            Diagnostic::error("unknown_server", format!("the bundle has no server `{server}`"))
+                .suggest(server, self.servers())
+        };
+        let (live, found) = definitions(&format!("live {server}").into(), live);
+        if found.iter().any(|one| one.severity == crate::Severity::Error) {
+            return Err(Error::new(found));
+        }
+        self.catalog.drift(server, &live).ok_or_else(|| unknown().into())
+    }
+
+    pub(crate) fn engine(&self) -> &dyn Evaluate {
+        &self.engine
+    }
+}
+
+/// The digest of all files that decide. Tests and notes beside them do not count.
+fn bundle_digest(sources: &Sources) -> Digest {
+    let files: Object = sources
+        .names()
+        .filter(|name| !name.starts_with("tests/") && !name.ends_with(".md"))
+        .filter_map(|name| Some((name.to_owned(), Json::String(sources.text(name)?.to_owned()))))
+        .collect();
+    Digest::of(Domain::Bundle, &Json::Object(files))
+}
+
+/// The ancestors of each action: every group it is in.
+type Ancestry = BTreeMap<String, Vec<String>>;

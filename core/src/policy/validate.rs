@@ -1,0 +1,134 @@
+//! Strict validation by Cedar, told once for each mistake, in words about tools and arguments.
+
+use std::{collections::HashMap, sync::Arc};
+
+use cedar_policy::{Schema, ValidationError, ValidationMode, ValidationWarning, Validator};
+use miette::Diagnostic as _;
+
+use super::{
+    load::{Parsed, whole_set},
+    scope::Actions,
+};
+use crate::error::{Diagnostic, Place};
+
+/// An error of Cedar's as a diagnostic: its words, its help, its first label.
+pub(super) fn told(code: &'static str, error: &dyn miette::Diagnostic, file: &Arc<str>, text: &str) -> Diagnostic {
+    let mut told = Diagnostic::error(code, plain(&error.to_string()));
+    if let Some(help) = error.help() {
+        told = told.help(help.to_string());
+    }
+    let label = error.labels().and_then(|mut labels| labels.next());
+    told.at(match label {
+        Some(label) => Place::new(file, text, label.offset()..label.offset() + label.len()),
+        None => Place::whole(file),
+    })
+}
+
+/// Without the words that only repeat which policy is meant: the place says that.
+fn plain(message: &str) -> String {
+    let rest = message.strip_prefix("for policy `").and_then(|rest| rest.split_once('`')).map(|(_, rest)| rest);
+    rest.map_or(message, |rest| rest.trim_start_matches([',', ':', ' '])).to_owned()
+}
+
+/// Validates every policy; adds what is wrong to `found`.
+pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[Parsed], found: &mut Vec<Diagnostic>) {
+    let by_id: HashMap<&str, &Parsed> = parsed.iter().map(|one| (one.policy.id.as_str(), one)).collect();
+    let result = Validator::new(schema.clone()).validate(&whole_set(parsed), ValidationMode::Strict);
+    let mut wrong = std::collections::BTreeSet::new();
+    for error in result.validation_errors() {
+        let id: &str = error.policy_id().as_ref();
+        let Some(one) = by_id.get(id) else { continue };
+        wrong.insert(id.to_owned());
+        // The scan of entity literals has told of unknown actions already, with the tool's name.
+        if !matches!(error, ValidationError::UnrecognizedActionId(_)) {
+            found.push(error_told(actions, error, one));
+        }
+    }
+    for warning in result.validation_warnings() {
+        let id: &str = warning.policy_id().as_ref();
+        let Some(one) = by_id.get(id) else { continue };
+        let head = one.at(one.statement.head.clone());
+        match warning {
+            // A mistake elsewhere in the policy is why it cannot match; telling both would hide the cause.
+            ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_)
+                if wrong.contains(id) || found.iter().any(|told| same_policy(told, one)) => {}
+            ValidationWarning::ImpossiblePolicy(_) => {
+                let message = format!("the policy `{id}` can never match: its conditions are false for every call");
+                found.push(Diagnostic::error("never_matches", message).at(head));
+            }
+            ValidationWarning::InvalidActionApplication(_) => {
+                let message = format!(
+                    "the policy `{id}` can never match: no action in its scope has such a principal and resource"
+                );
+                let told = Diagnostic::error("never_matches", message).at(head);
+                found.push(told.help(resource_help(actions, one)));
+            }
+            other => {
+                let mut told = told("policy_text", other, &one.file, &one.source);
+                told.severity = crate::Severity::Warning;
+                found.push(told);
+            }
+        }
+    }
+}
+
+fn same_policy(told: &Diagnostic, one: &Parsed) -> bool {
+    let span = &one.statement.span;
+    let within = |place: &Place| place.file == one.file && span.start <= place.start && place.start < span.end;
+    told.severity == crate::Severity::Error && told.place.as_ref().is_some_and(within)
+}
+
+fn resource_help(actions: &Actions<'_>, one: &Parsed) -> String {
+    let covered = actions.covered(&one.tree.action);
+    let mut types: Vec<_> = covered.iter().flat_map(|(_, action)| action.resource_types()).collect();
+    types.sort_unstable();
+    types.dedup();
+    match types.as_slice() {
+        [] => "the scope covers no tool".to_owned(),
+        types => format!("the resources of these actions are of type {}", types.join(", ")),
+    }
+}
+
+fn error_told(actions: &Actions<'_>, error: &ValidationError, one: &Parsed) -> Diagnostic {
+    let code = match error {
+        ValidationError::UnrecognizedEntityType(_) => "unknown_entity_type",
+        ValidationError::UnsafeAttributeAccess(_) => "unknown_attribute",
+        ValidationError::UnsafeOptionalAttributeAccess(_) => "unguarded_optional",
+        ValidationError::UnsafeTagAccess(_) => "unguarded_tag",
+        ValidationError::UnexpectedType(_) | ValidationError::IncompatibleTypes(_) => "wrong_type",
+        ValidationError::InvalidActionApplication(_) => "never_matches",
+        _ => "policy_invalid",
+    };
+    let mut told = told(code, error, &one.file, &one.source);
+    if told.place.as_ref().is_some_and(|place| place.end == 0) {
+        told.place = Some(one.at(one.statement.head.clone()));
+    }
+    // Cedar names the one action of the environment it was looking at; the same mistake shows in all of them.
+    if let Some((before, _)) = told.message.split_once(" in context for ") {
+        told.message = format!("{before} in the context");
+    }
+    let covered = actions.covered(&one.tree.action);
+    if let Some(why) = left_out(&covered, &told, &one.source) {
+        told = told.help(why);
+    } else if code == "wrong_type" && covered.len() > 1 && told.help.is_none() {
+        told = told.help(
+            "if the argument has different types in these tools, name the tools first: `action in [Action::\"...\"] && ...`",
+        );
+    }
+    told
+}
+
+/// Why an argument that the tool does have is not in `context.input`.
+fn left_out(
+    covered: &[(&crate::catalog::Tool, &crate::catalog::Action)],
+    told: &Diagnostic,
+    source: &str,
+) -> Option<String> {
+    let place = told.place.as_ref().filter(|_| told.code == "unknown_attribute")?;
+    let path = source.get(place.start..place.end)?.strip_prefix("context.input.")?;
+    let pointer = format!("/{}", path.replace('.', "/"));
+    covered.iter().find_map(|(tool, _)| {
+        let one = tool.shape.left_out().iter().find(|one| one.pointer == pointer)?;
+        Some(format!("`{}` has this argument, but no policy can use it: {}", tool.id, one.why))
+    })
+}
