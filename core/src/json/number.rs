@@ -131,19 +131,6 @@ impl Number {
             other => other.digits()?.scaled(4),
         }
     }
-
-    /// The nearest double, to compare with a schema's bounds.
-    pub(crate) fn nearest(&self) -> f64 {
-        match self {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "bounds are compared as doubles where they are not integers"
-            )]
-            Self::Int(value) => *value as f64,
-            Self::Float(value) => *value,
-            Self::Literal(text) => text.parse().unwrap_or(f64::NAN),
-        }
-    }
 }
 
 impl TryFrom<f64> for Number {

@@ -179,8 +179,7 @@ impl<'g> Check<'g> {
         }
         let mut fits = true;
         for choices in &node.choices {
-            fits &=
-                choices.contains(value) || self.misfit(loud, path, || wrong_choice(value, choices, path));
+            fits &= choices.contains(value) || self.misfit(loud, path, || wrong_choice(value, choices, path));
         }
         fits &= match value {
             Json::String(text) => node.text.as_ref().is_none_or(|rules| self.text(rules, text, value, path, loud)),
@@ -298,8 +297,7 @@ impl<'g> Check<'g> {
             let twice = items.iter().position(|item| !seen.insert(canonical(item)));
             if let Some(at) = twice.filter(|_| self.burn(items.len())) {
                 let at = Path::Index { up: path, at, secret: path.secret() };
-                fits = self
-                    .misfit(loud, &at, || "the same element stands here twice; leave one out".to_owned());
+                fits = self.misfit(loud, &at, || "the same element stands here twice; leave one out".to_owned());
             }
         }
         for (at, item) in items.iter().enumerate() {

@@ -19,8 +19,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use admit::{Admitted, Inexact, Misfit};
-pub use types::{Field, Fields, LeftOut, Type};
+pub(crate) use types::Fields;
+pub use types::{Field, LeftOut, Type};
 
 use super::kind::Kind;
 use crate::{

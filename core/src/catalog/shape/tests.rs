@@ -1,4 +1,4 @@
-use super::*;
+use super::{admit::Admitted, *};
 use crate::json::{Caps, Numbers, read};
 
 fn json(text: &str) -> Json {

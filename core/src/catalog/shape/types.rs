@@ -28,7 +28,7 @@ pub enum Type {
 }
 
 /// The fields of a record, by name.
-pub type Fields = BTreeMap<String, Field>;
+pub(crate) type Fields = BTreeMap<String, Field>;
 
 /// A field of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
