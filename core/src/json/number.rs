@@ -1,5 +1,7 @@
 //! Numbers without loss: a 64-bit integer, or a double whose shortest decimal form is the number that was written.
 
+use std::cmp::Ordering;
+
 /// A JSON number, kept exactly.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Number {
@@ -64,6 +66,20 @@ impl Digits {
     fn integral(&self) -> bool {
         self.exponent >= 0
     }
+
+    /// Which of two numbers is less, without rounding.
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        let sign = |n: &Self| if n.digits.is_empty() { 0 } else { 1 - 2 * i32::from(n.negative) };
+        // How many digits stand before the decimal point; the digits themselves then compare as text.
+        let size = |n: &Self| i64::try_from(n.digits.len()).unwrap_or(i64::MAX).saturating_add(n.exponent);
+        let signs = sign(self).cmp(&sign(other));
+        let sizes = size(self).cmp(&size(other)).then_with(|| self.digits.cmp(&other.digits));
+        match sign(self) {
+            1 => signs.then(sizes),
+            0 => signs,
+            _ => signs.then(sizes.reverse()),
+        }
+    }
 }
 
 impl Number {
@@ -100,16 +116,19 @@ impl Number {
         }
     }
 
-    /// The nearest double, to compare with a schema's bounds.
-    pub(crate) fn nearest(&self) -> f64 {
+    /// Which of two numbers is less, without rounding. `None` for a literal longer than any honest number.
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => Some(a.cmp(b)),
+            (a, b) => Some(a.digits()?.compare(&b.digits()?)),
+        }
+    }
+
+    /// The value in ten-thousandths, as Cedar's `decimal` holds it; `None` if it does not hold it exactly.
+    pub(crate) fn ten_thousandths(&self) -> Option<i64> {
         match self {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "bounds are compared as doubles where they are not integers"
-            )]
-            Self::Int(value) => *value as f64,
-            Self::Float(value) => *value,
-            Self::Literal(text) => text.parse().unwrap_or(f64::NAN),
+            Self::Int(value) => value.checked_mul(10_000),
+            other => other.digits()?.scaled(4),
         }
     }
 }
@@ -152,6 +171,22 @@ mod tests {
         check("1000000.00000000000001", None);
         check("1e9223372036854775808", None);
         check(&"9".repeat(2000), None);
+    }
+
+    #[test]
+    fn order() {
+        let sorted = ["-1e30", "-12", "-1.5", "-0.001", "0", "0.001", "0.01", "1.5", "9", "12", "12.5", "123", "1e30"];
+        for (i, a) in sorted.iter().enumerate() {
+            for (j, b) in sorted.iter().enumerate() {
+                assert_eq!(Number::any(a).unwrap().compare(&Number::any(b).unwrap()), Some(i.cmp(&j)), "{a} {b}");
+            }
+        }
+        let check = |literal: &str, expected| assert_eq!(Number::any(literal).unwrap().ten_thousandths(), expected);
+        check("12.5", Some(125_000));
+        check("-0.0001", Some(-1));
+        check("0.00001", None);
+        check("922337203685477", Some(9_223_372_036_854_770_000));
+        check("922337203685478", None);
     }
 
     proptest! {

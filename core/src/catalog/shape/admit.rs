@@ -1,0 +1,214 @@
+//! One input: completed, checked, and turned into the record that policies see.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::{
+    Shape,
+    check::{Check, FUEL, MISFITS, Path},
+    fill,
+    graph::ROOT,
+    slot::{Members, Slot},
+};
+use crate::{
+    catalog::kind::Kind,
+    json::{Json, Number, Object},
+    time::Timestamp,
+    value::{Record, Value},
+};
+
+/// How the fault of an array starts.
+const ELEMENT: &str = "has an element that";
+
+/// An input that fits.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Admitted {
+    /// The input as given, with the schema's defaults.
+    pub(crate) input: Json,
+    /// What policies see of it.
+    pub(crate) record: Record,
+    /// What they cannot see although its place has a type.
+    pub(crate) inexact: Vec<Inexact>,
+}
+
+/// A value that its Cedar type cannot hold exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inexact {
+    /// Member names from the top. An array's elements add nothing.
+    pub(crate) path: Vec<String>,
+    pub(crate) why: String,
+}
+
+/// Something in the input that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// Where, with array indexes; empty for the input itself.
+    pub(crate) pointer: String,
+    /// What is wrong, and what would fit.
+    pub(crate) why: String,
+}
+
+impl Shape {
+    /// Fills in defaults, checks the input against schema and kinds, and types what can be typed.
+    ///
+    /// The input's depth is the caller's to cap.
+    ///
+    /// # Errors
+    /// Everything that does not fit, kinds first.
+    pub(crate) fn admit(&self, input: &Json) -> Result<Admitted, Vec<Misfit>> {
+        let mut input = input.clone();
+        let mut fuel = FUEL;
+        let endless = || {
+            let why = "the input schema takes too long to check, or refers to itself without end";
+            vec![Misfit { pointer: String::new(), why: why.to_owned() }]
+        };
+        if !fill::fill(&self.graph, ROOT, &mut input, &mut fuel) {
+            return Err(endless());
+        }
+        let Json::Object(members) = &input else {
+            let why = format!("the arguments are {}; write an object", described(&input));
+            return Err(vec![Misfit { pointer: String::new(), why }]);
+        };
+        let mut taker = Taker { misfits: Vec::new(), inexact: Vec::new(), names: Vec::new() };
+        let record = taker.members(&self.members, members, &Path::Root);
+        let Taker { mut misfits, inexact, .. } = taker;
+        let mut check = Check::new(&self.graph, fuel);
+        check.input(members, &input, self.extra_arguments);
+        if check.stuck {
+            return Err(endless());
+        }
+        misfits.append(&mut check.misfits);
+        if misfits.is_empty() { Ok(Admitted { input, record, inexact }) } else { Err(misfits) }
+    }
+}
+
+fn described(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "an object",
+    }
+}
+
+struct Taker {
+    misfits: Vec<Misfit>,
+    inexact: Vec<Inexact>,
+    /// The member names from the top to where the walk stands.
+    names: Vec<String>,
+}
+
+impl Taker {
+    fn members(&mut self, members: &Members, object: &Object, path: &Path<'_>) -> Record {
+        let mut record = Record::new();
+        for (name, member) in &members.typed {
+            let Some(value) = object.get(&**name) else { continue };
+            let path = Path::Member { up: path, name, secret: path.secret() || member.secret };
+            self.names.push(name.to_string());
+            if let Some(value) = self.value(&member.slot, value, &path) {
+                record.insert(name.clone(), value);
+            }
+            self.names.pop();
+        }
+        record
+    }
+
+    /// The typed value. `None` when it is a misfit or inexact, which is then noted.
+    fn value(&mut self, slot: &Slot, value: &Json, path: &Path<'_>) -> Option<Value> {
+        match (slot, value) {
+            (Slot::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
+            (Slot::Long | Slot::Kind(Kind::Integer), Json::Number(Number::Int(value))) => Some(Value::Long(*value)),
+            (Slot::Kind(Kind::Integer), Json::Number(_)) => {
+                self.misfit(path, format!("not an integer: {}; write a whole number", path.show(value)))
+            }
+            (Slot::Decimal, Json::Number(number)) => match number.ten_thousandths() {
+                Some(value) => Some(Value::Decimal(value)),
+                None => self.inexact("has more than 4 decimals or is beyond ±922337203685477.5807"),
+            },
+            (Slot::Text, Json::String(text)) => Some(Value::string(text.as_str())),
+            (Slot::Datetime, Json::String(text)) => match datetime(text) {
+                Some((time, true)) => Some(Value::Datetime(time)),
+                Some((_, false)) => self.inexact("is finer than a millisecond, or a leap second"),
+                None => {
+                    let example = "write it as `2026-01-05T10:00:00Z`";
+                    self.misfit(path, format!("{} is not an RFC 3339 date-time; {example}", path.show(value)))
+                }
+            },
+            (Slot::Ip { v4, v6 }, Json::String(text)) => match address(text, *v4, *v6) {
+                Some(address) => Some(Value::Ip(address.into())),
+                None => {
+                    let wanted = match (v4, v6) {
+                        (true, true) => "an IP address",
+                        (true, false) => "an IPv4 address; write it as `192.0.2.1`",
+                        _ => "an IPv6 address; write it as `2001:db8::1`",
+                    };
+                    self.misfit(path, format!("{} is not {wanted}", path.show(value)))
+                }
+            },
+            (Slot::Kind(kind), Json::String(text)) => match kind.check(text) {
+                Ok(value) => Some(value),
+                Err(why) => self.misfit(path, path.veil(why, kind.fault())),
+            },
+            (Slot::Set(slot), Json::Array(items)) => self.set(slot, items, path),
+            (Slot::Record(members), Json::Object(object)) => Some(Value::Record(self.members(members, object, path))),
+            (_, Json::Null) => self.inexact("is null, which no Cedar type holds; leave the argument out instead"),
+            // The schema's keywords can admit what its type does not tell, such as a member of a branch not taken.
+            (slot, other) => self.inexact(&format!("is {}, where policies see {}", described(other), slot.ty())),
+        }
+    }
+
+    fn set(&mut self, slot: &Slot, items: &[Json], path: &Path<'_>) -> Option<Value> {
+        let before = self.inexact.len();
+        let mut out = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
+            out.extend(self.value(slot, item, &Path::Index { up: path, at, secret: path.secret() }));
+        }
+        // A set without one of its elements would be another set.
+        let first = self.inexact.drain(before..).next();
+        match first {
+            Some(Inexact { why, .. }) if why.starts_with(ELEMENT) => self.inexact(&why),
+            Some(Inexact { why, .. }) => self.inexact(&format!("{ELEMENT} {why}")),
+            None => Some(Value::set(out)),
+        }
+    }
+
+    fn misfit(&mut self, path: &Path<'_>, why: String) -> Option<Value> {
+        if self.misfits.len() < MISFITS {
+            self.misfits.push(Misfit { pointer: path.to_string(), why });
+        }
+        None
+    }
+
+    fn inexact(&mut self, why: &str) -> Option<Value> {
+        self.inexact.push(Inexact { path: self.names.clone(), why: why.to_owned() });
+        None
+    }
+}
+
+/// An RFC 3339 time, and whether milliseconds hold it exactly.
+fn datetime(text: &str) -> Option<(Timestamp, bool)> {
+    let time = Timestamp::parse(text)?;
+    let (_, clock) = text.split_at_checked(11)?;
+    let (seconds, rest) = clock.split_at_checked(8)?;
+    let rest = rest.trim_start_matches('.');
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (fraction, zone) = rest.split_at_checked(digits)?;
+    let bytes = zone.as_bytes();
+    let utc = zone.eq_ignore_ascii_case("z");
+    let offset = bytes.len() == 6 && matches!(bytes.first(), Some(b'+' | b'-')) && bytes.get(3) == Some(&b':');
+    let fine = fraction.get(3..).is_some_and(|below| below.bytes().any(|digit| digit != b'0'));
+    (utc || offset).then_some((time, !fine && !seconds.ends_with("60")))
+}
+
+/// An address in a spelling that Cedar reads: it refuses IPv4 inside IPv6, so that is written out.
+fn address(text: &str, v4: bool, v6: bool) -> Option<String> {
+    if v4 && text.parse::<Ipv4Addr>().is_ok() {
+        return Some(text.to_owned());
+    }
+    let address = text.parse::<Ipv6Addr>().ok().filter(|_| v6)?;
+    Some(match text.contains('.') {
+        true => address.segments().map(|segment| format!("{segment:x}")).join(":"),
+        false => text.to_owned(),
+    })
+}
