@@ -137,9 +137,13 @@ impl Probe {
 
 /// The scope as expressions; unconstrained variables are left out. Slots of a template have no value.
 fn scope(tree: &pst::Template) -> Vec<String> {
-    let mut scope = vec![tree.principal.to_string(), tree.action.to_string(), tree.resource.to_string()];
-    scope.retain(|part| !["principal", "action", "resource"].contains(&part.as_str()));
-    scope
+    let parts = [
+        ("principal", tree.principal.to_string()),
+        ("action", tree.action.to_string()),
+        ("resource", tree.resource.to_string()),
+    ];
+    // Cedar prints a constraint without its variable.
+    parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(name, part)| format!("{name} {part}")).collect()
 }
 
 /// The parts that `op` joins. As deep as the policy, which was capped.
