@@ -19,6 +19,8 @@ pub(super) const ROOT: Id = 1;
 pub(super) const NODES: usize = 10_000;
 /// Schemas that apply to one value at once, beyond which nobody follows.
 const CLOSURE: usize = 256;
+/// How often branches that rest on each other are looked at again.
+const PASSES: usize = 32;
 
 /// The types of JSON Schema, as a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,6 +160,7 @@ pub(super) struct Graph {
 impl Graph {
     pub(super) fn compile(schema: &Json) -> Self {
         let mut graph = parse::parse(schema);
+        let declaring = graph.declaring();
         // A closure is marked by the node that it starts at, so the marks of one are not taken for those of another.
         let (mut near, mut firm) = (vec![Id::MAX; graph.nodes.len()], vec![Id::MAX; graph.nodes.len()]);
         for id in 0..graph.nodes.len() {
@@ -166,7 +169,7 @@ impl Graph {
             });
             let sure = graph.closure(id, &mut firm, |node| graph.sure(node));
             let hides = here.iter().any(|id| graph.node(*id).is_some_and(|node| node.secret));
-            let closed = graph.closed(&here);
+            let closed = declaring.get(id) == Some(&true) && !graph.opened(&here);
             if let Some(node) = graph.nodes.get_mut(id) {
                 (node.here, node.sure, node.hides, node.closed) = (here, sure, hides, closed);
             }
@@ -237,15 +240,40 @@ impl Graph {
         })
     }
 
-    fn closed(&self, here: &[Id]) -> bool {
-        let mut declares = false;
-        for rules in here.iter().filter_map(|id| self.node(*id)?.object.as_ref()) {
-            declares |= rules.declares;
-            if rules.additional.is_some_and(|id| self.node(id).is_some_and(|node| !node.never)) {
-                return false;
+    /// Whether members that none of these schemas declares are admitted, explicitly.
+    fn opened(&self, here: &[Id]) -> bool {
+        let mut additional = here.iter().filter_map(|id| self.node(*id)?.object.as_ref()?.additional);
+        additional.any(|id| self.node(id).is_some_and(|node| !node.never))
+    }
+
+    /// For every node, whether an object that fits it fits some `properties`. A branch without any is a way around.
+    fn declaring(&self) -> Vec<bool> {
+        let mut known = vec![false; self.nodes.len()];
+        for _ in 0..PASSES {
+            let mut changed = false;
+            // Backwards, since what a schema refers to mostly comes behind it.
+            for (id, node) in self.nodes.iter().enumerate().rev() {
+                let is = |id: &Id| known.get(*id).copied().unwrap_or_default();
+                let object = |id: &&Id| {
+                    self.node(**id)
+                        .is_some_and(|node| node.types.is_none_or(|types| types.has("object")) && !node.never)
+                };
+                let every = |branches: &[Id]| {
+                    let mut branches = branches.iter().filter(object).peekable();
+                    branches.peek().is_some() && branches.all(is)
+                };
+                let own = node.object.as_ref().is_some_and(|rules| rules.declares);
+                let now = own || node.all.iter().any(is) || every(&node.any) || every(&node.one);
+                if now && !is(&id) {
+                    changed = true;
+                    known.get_mut(id).into_iter().for_each(|known| *known = true);
+                }
+            }
+            if !changed {
+                break;
             }
         }
-        declares
+        known
     }
 
     /// The names that an object of this schema declares.

@@ -371,6 +371,12 @@ fn admission() {
         r#"{"b": "1", "c": "2"}"#,
     );
     check(r#"{"type": "object"}"#, r#"{"any": 1}"#, "{}");
+    check(r#"{"anyOf": [{"properties": {"b": {"type": "string"}}}, {"type": "object"}]}"#, r#"{"any": 1}"#, "{}");
+    check(
+        r#"{"anyOf": [{"properties": {"b": {"type": "string"}}}, {"type": "string"}]}"#,
+        r#"{"any": 1}"#,
+        "/a/any not declared; leave it out, or write one of `b`",
+    );
     check(r#"{"type": "string"}"#, &format!("[{}]", "1,".repeat(99) + "1"), "/a is an array; write a string");
     check(
         r#"{"type": "integer"}"#,
