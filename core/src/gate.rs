@@ -11,7 +11,7 @@ use crate::{
     catalog::{Admission, Admitted, Fault},
     decision::{self, Asked},
     digest::Domain,
-    engine::{Evaluate as _, Question},
+    engine::Question,
     facts::{Facts, Origins},
     json::{Json, Object},
     ledger::{Event, EventError, Reservation, Revocation, Scope},

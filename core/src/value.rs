@@ -52,14 +52,6 @@ impl Value {
         Self::set(items.into_iter().map(Self::string))
     }
 
-    /// Follows a path of record members.
-    pub(crate) fn path<'v>(&'v self, path: &[impl AsRef<str>]) -> Option<&'v Value> {
-        path.iter().try_fold(self, |value, name| match value {
-            Self::Record(members) => members.get(name.as_ref()),
-            _ => None,
-        })
-    }
-
     /// The value as records show it: entities and extension values as Cedar writes them.
     pub(crate) fn to_json(&self) -> Json {
         match self {

@@ -36,8 +36,6 @@ pub(crate) struct Admitted<'c> {
     pub(crate) server: &'c Server,
     pub(crate) tool: &'c Tool,
     pub(crate) action: &'c Action,
-    /// The arguments with the schema's defaults filled in.
-    pub(crate) input: Json,
     /// `context.input`.
     pub(crate) record: Record,
     /// Arguments that `context.input` cannot hold: the path, and why.
@@ -149,7 +147,6 @@ impl Tool {
             server,
             tool: self,
             action,
-            input: admitted.input,
             record: admitted.record,
             inexact: admitted.inexact.into_iter().map(|one| (one.path, one.why)).collect(),
             resources,

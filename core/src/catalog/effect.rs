@@ -84,10 +84,6 @@ impl Hints {
         }
     }
 
-    pub(crate) fn egress(self) -> bool {
-        self.open_world.unwrap_or(true)
-    }
-
     /// The effect under the manifest's word and trust.
     pub(crate) fn decide_effect(self, manifest: Option<Effect>, trusted: bool) -> (Effect, Basis) {
         match manifest {

@@ -18,14 +18,14 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(crate) use admit::{Admission, Admitted, Fault};
 pub use effect::{Basis, Effect};
 pub(crate) use level::Levels;
+pub(crate) use load::load;
 pub(crate) use manifest::{Attribute, AttributeType, FILE as MANIFEST, Output, Placed, Principals, Require};
-pub(crate) use mapping::percent_encode;
 pub use method::REVISION;
 pub use pin::{Change, Drift, UNPINNED};
 pub use report::{ArgumentReport, ToolReport};
 pub(crate) use shape::Fields;
 pub use shape::{Field, LeftOut, Type};
-pub(crate) use tools_list::did_you_mean;
+pub(crate) use tools_list::{definitions, did_you_mean};
 
 use crate::{
     digest::Digest,
@@ -155,6 +155,3 @@ impl Catalog {
         Some(pin::compare(&self.servers.get(server)?.definitions, live))
     }
 }
-
-pub(crate) use load::load;
-pub(crate) use tools_list::definitions;

@@ -25,10 +25,6 @@ impl Reads {
         self.0.extend(other.0.iter().cloned());
     }
 
-    pub(crate) fn has_root(&self, root: Root) -> bool {
-        self.0.iter().any(|(r, _)| *r == root)
-    }
-
     /// Whether a policy may look at `path`, at something above it, or at something below it.
     pub(crate) fn touches(&self, root: Root, path: &[String]) -> bool {
         self.0.iter().any(|(r, read)| *r == root && read.iter().zip(path).all(|(a, b)| a == b))

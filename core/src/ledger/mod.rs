@@ -151,10 +151,9 @@ impl Ledger {
     /// Counts a denial in its session, if that session is the caller's. A denial uses up no budget.
     pub(crate) fn denied(&mut self, session: Option<&str>, initiator: &EntityRef, now: Timestamp) {
         self.now = Some(now);
-        if let Some(session) = session.and_then(|id| self.sessions.get_mut(id)) {
-            if session.owner == *initiator {
-                session.denials += 1;
-            }
+        let session = session.and_then(|id| self.sessions.get_mut(id));
+        if let Some(session) = session.filter(|session| session.owner == *initiator) {
+            session.denials += 1;
         }
     }
 }

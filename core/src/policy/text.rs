@@ -221,6 +221,7 @@ impl Statement {
 }
 
 #[cfg(test)]
+#[allow(clippy::string_slice, reason = "spans under test are at character boundaries")]
 mod tests {
     use super::*;
 

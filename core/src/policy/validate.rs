@@ -3,7 +3,6 @@
 use std::{collections::HashMap, sync::Arc};
 
 use cedar_policy::{Schema, ValidationError, ValidationMode, ValidationWarning, Validator};
-use miette::Diagnostic as _;
 
 use super::{
     load::{Parsed, whole_set},

@@ -138,16 +138,11 @@ fn revocation(value: &Json, at: String) -> Result<Revocation, String> {
     if fields.value("principal").is_some() {
         found.push(Revocation::Principal(fields.entity("principal")?));
     }
-    let kinds: [(&'static str, fn(String) -> Revocation); 5] = [
-        ("credential", Revocation::Credential),
-        ("session", Revocation::Session),
-        ("task", Revocation::Task),
-        ("server", Revocation::Server),
-        ("tool", Revocation::Tool),
-    ];
-    for (name, make) in kinds {
-        found.extend(fields.string(name)?.map(make));
-    }
+    found.extend(fields.string("credential")?.map(Revocation::Credential));
+    found.extend(fields.string("session")?.map(Revocation::Session));
+    found.extend(fields.string("task")?.map(Revocation::Task));
+    found.extend(fields.string("server")?.map(Revocation::Server));
+    found.extend(fields.string("tool")?.map(Revocation::Tool));
     fields.finish()?;
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),

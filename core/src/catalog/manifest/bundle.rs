@@ -182,10 +182,10 @@ fn attributes(table: &DeTable<'_>, name: &str, source: &mut Source<'_>) -> BTree
                 let claim = section.string(source, "claim").map(|claim| claim.value);
                 let required = section.boolean(source, "required").is_some_and(|flag| flag.value);
                 section.finish(source);
-                ty.map(|ty| Attribute { ty: ty.value, claim, required, place: place.clone() })
+                ty.map(|ty| Attribute { ty: ty.value, claim, required })
             }
             DeValue::String(text) => match types.iter().find(|(name, _)| name == text) {
-                Some((_, ty)) => Some(Attribute { ty: *ty, claim: None, required: false, place: place.clone() }),
+                Some((_, ty)) => Some(Attribute { ty: *ty, claim: None, required: false }),
                 None => {
                     let known: Vec<_> = types.iter().map(|(name, _)| *name).collect();
                     let message = format!("`{text}` is no attribute type");

@@ -10,7 +10,7 @@ pub(crate) use bundle::read;
 pub(crate) use section::Placed;
 
 use super::{effect::Effect, kind::Kind, level::Levels};
-use crate::{PrincipalKind, error::Place, json::Pointer};
+use crate::{PrincipalKind, json::Pointer};
 
 /// The file's name in a bundle.
 pub(crate) const FILE: &str = "toolgate.toml";
@@ -118,7 +118,6 @@ pub(crate) struct Attribute {
     /// The claim it is read from; otherwise the bundle's entities say it.
     pub(crate) claim: Option<String>,
     pub(crate) required: bool,
-    pub(crate) place: Place,
 }
 
 /// The type of an [`Attribute`].

@@ -144,10 +144,6 @@ impl Node {
     pub(super) fn only_null(&self) -> bool {
         self.types == Some(Types(1)) || self.choices.iter().any(|all| all.iter().all(|one| *one == Json::Null))
     }
-
-    pub(super) fn property(&self, name: &str) -> Option<Id> {
-        self.object.as_ref()?.properties.get(name).copied()
-    }
 }
 
 /// A whole input schema.
