@@ -34,7 +34,12 @@ pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
         let mut load = Load { levels: &manifest.levels, found: &mut found, entries: &mut entries };
         servers.insert(id.clone(), load.server(id, entry, sources));
     }
-    for (id, entry) in entries {
+    // A tools/list that could not be read has been told of; that its tools are missing follows.
+    let unread = |id: &str| {
+        let server = id.split('/').next().and_then(|server| servers.get(server));
+        server.is_some_and(|server: &Server| server.definitions.is_empty())
+    };
+    for (id, entry) in entries.into_iter().filter(|(id, _)| !unread(id)) {
         found.push(unknown_tool(&id, &entry, &servers));
     }
     let catalog = Catalog {
@@ -186,7 +191,7 @@ impl Load<'_> {
         }
         let (shape, faults) = Shape::compile(schema, &kinds, extra);
         for fault in faults {
-            let message = format!("`{id}`: the argument `{}` {}", fault.pointer, fault.why);
+            let message = format!("`{id}`: the argument `{}`: {}", fault.pointer, fault.why);
             let mut found = Diagnostic::error("argument_kind", message);
             found.place = places.get(&fault.pointer).cloned();
             self.found.push(found);

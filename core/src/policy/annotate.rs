@@ -75,7 +75,11 @@ pub(super) fn read(
                 let message = format!("unknown annotation `@{key}`");
                 let help = "known are `@id`, `@reason`, `@approval`, `@obligation`, `@owner`, `@control`, and your own `@x_...`";
                 let unknown = Diagnostic::error("unknown_annotation", message).at(place(span.clone())).help(help);
-                found.push(unknown.suggest(key, KNOWN));
+                let near = crate::error::closest(key, KNOWN);
+                found.push(match near {
+                    Some(near) => unknown.help(format!("did you mean `@{near}`?")),
+                    None => unknown,
+                });
             }
         }
     }

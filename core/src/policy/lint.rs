@@ -114,7 +114,11 @@ fn literals(catalog: &Catalog, actions: &Actions<'_>, one: &Parsed, found: &mut 
         };
         if !known.contains(&id.as_str()) {
             let message = format!("unknown {what} `{}`", id.escape_debug());
-            found.push(Diagnostic::error(code, message).at(one.at(span.clone())).suggest(id, known));
+            let mut told = Diagnostic::error(code, message).at(one.at(span.clone()));
+            if code == "unknown_level" {
+                told = told.help(format!("the levels are {}", levels.join(", ")));
+            }
+            found.push(told.suggest(id, known));
         }
     }
 }
@@ -250,10 +254,8 @@ impl Walk<'_> {
         };
         let literal = self.one.statement.entities.iter().find(|literal| literal.kind == kind && literal.id == id);
         let span = literal.map_or(self.one.statement.head.clone(), |literal| literal.span.clone());
-        let message = format!(
-            "`{kind}::\"{id}\"` in a {wrong}: it would {wrong} the {} side",
-            if wrong == "permit" { "more sensitive" } else { "less sensitive" }
-        );
+        let takes = if wrong == "permit" { "lets in" } else { "leaves out" };
+        let message = format!("`{kind}::\"{id}\"` in a {wrong} {takes} everything more sensitive");
         let help = format!("a {wrong} is bounded by `{meant}::\"...\"`");
         self.found.push(Diagnostic::warning("level_bound", message).at(self.one.at(span)).help(help));
     }

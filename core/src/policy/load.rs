@@ -52,6 +52,11 @@ impl Parsed {
         Place::new(&self.file, &self.source, span)
     }
 
+    /// Whether it ships with the crate.
+    pub(super) fn is_baseline(&self) -> bool {
+        &*self.file == BASELINE_FILE
+    }
+
     fn id(&self) -> PolicyId {
         PolicyId::new(&self.policy.id)
     }
@@ -70,6 +75,9 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
         return Err(Error::new(found));
     }
     let (catalog, problems) = catalog::load(sources);
+    if sources.entry(MANIFEST).is_none() {
+        return Err(Error::new(problems));
+    }
     found.extend(problems);
     found.extend(catalog.review());
     let fragments = fragments(sources, &mut found);
@@ -195,7 +203,7 @@ fn unique(parsed: Vec<Parsed>, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
     for one in parsed {
         let place = one.statement.annotation("id").map_or(one.policy.place.clone(), |id| one.at(id.span.clone()));
         let id = &one.policy.id;
-        if &*one.file != BASELINE_FILE && id.starts_with("baseline/") {
+        if !one.is_baseline() && id.starts_with("baseline/") {
             let message = format!("the id `{id}` is the baseline's");
             found.push(Diagnostic::error("policy_id", message).at(place).help("choose an id without `baseline/`"));
             continue;

@@ -14,7 +14,7 @@ use crate::error::{Diagnostic, Place};
 pub(super) fn told(code: &'static str, error: &dyn miette::Diagnostic, file: &Arc<str>, text: &str) -> Diagnostic {
     let mut told = Diagnostic::error(code, plain(&error.to_string()));
     if let Some(help) = error.help() {
-        told = told.help(help.to_string());
+        told = told.help(plain(&help.to_string()));
     }
     let label = error.labels().and_then(|mut labels| labels.next());
     told.at(match label {
@@ -45,7 +45,8 @@ pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[Parsed], fou
     }
     for warning in result.validation_warnings() {
         let id: &str = warning.policy_id().as_ref();
-        let Some(one) = by_id.get(id) else { continue };
+        // The baseline also holds rules for tools that this bundle does not have.
+        let Some(one) = by_id.get(id).filter(|one| !one.is_baseline()) else { continue };
         let head = one.at(one.statement.head.clone());
         match warning {
             // A mistake elsewhere in the policy is why it cannot match; telling both would hide the cause.
@@ -102,10 +103,7 @@ fn error_told(actions: &Actions<'_>, error: &ValidationError, one: &Parsed) -> D
     if told.place.as_ref().is_some_and(|place| place.end == 0) {
         told.place = Some(one.at(one.statement.head.clone()));
     }
-    // Cedar names the one action of the environment it was looking at; the same mistake shows in all of them.
-    if let Some((before, _)) = told.message.split_once(" in context for ") {
-        told.message = format!("{before} in the context");
-    }
+    attribute(&mut told, error);
     let covered = actions.covered(&one.tree.action);
     if let Some(why) = left_out(&covered, &told, &one.source) {
         told = told.help(why);
@@ -115,6 +113,32 @@ fn error_told(actions: &Actions<'_>, error: &ValidationError, one: &Parsed) -> D
         );
     }
     told
+}
+
+/// Attributes by their whole path. Cedar names the one action of the environment it was looking at; the same mistake
+/// shows in all of them.
+fn attribute(told: &mut Diagnostic, error: &ValidationError) {
+    let Some(name) = told.message.split('`').nth(1) else { return };
+    let path = if told.message.contains(" in context ") { format!("context.{name}") } else { name.to_owned() };
+    match error {
+        ValidationError::UnsafeAttributeAccess(_) => {
+            let of = told.message.split_once(" on ").map(|(_, kind)| kind.trim_end_matches(" not found"));
+            told.message = match of {
+                Some(of) => format!("there is no attribute `{path}` on {of}"),
+                None => format!("there is no attribute `{path}`"),
+            };
+        }
+        ValidationError::UnsafeOptionalAttributeAccess(_) => {
+            told.message = format!("`{path}` may be absent");
+            let (before, last) = path.rsplit_once('.').unwrap_or(("principal", &path));
+            let mut help = format!("ask first: `{before} has {last} && ...`");
+            if ["context.task", "context.credential"].contains(&path.as_str()) {
+                help = format!("{help}; or require it in the manifest: `[require]` and `{last} = true`");
+            }
+            told.help = Some(help);
+        }
+        _ => {}
+    }
 }
 
 /// Why an argument that the tool does have is not in `context.input`.

@@ -1,0 +1,292 @@
+//! What does not load, and what it says.
+
+use toolgate::{PolicyBundle, Sources};
+
+use crate::desk::{self, POLICIES};
+
+fn told(sources: &Sources) -> String {
+    let lines = |found: &[toolgate::Diagnostic]| {
+        found
+            .iter()
+            .filter(|one| !["no_owner", "no_purpose", "hint_only"].contains(&one.code))
+            .map(|one| format!("  [{}] {one}\n", one.code))
+            .collect::<String>()
+    };
+    match PolicyBundle::load(sources) {
+        Ok(bundle) => lines(bundle.warnings()),
+        Err(error) => lines(error.diagnostics()),
+    }
+}
+
+/// Each case with everything that loading it says.
+fn check(name: &str, cases: &[(&str, Sources)]) {
+    let told: Vec<_> = cases.iter().map(|(title, sources)| format!("{title}\n{}", told(sources))).collect();
+    insta::assert_snapshot!(name, told.join("\n"));
+}
+
+fn policies(cases: &[(&'static str, &str)]) -> Vec<(&'static str, Sources)> {
+    cases.iter().map(|(title, text)| (*title, desk::sources(text))).collect()
+}
+
+#[test]
+fn policies_that_are_refused() {
+    let cases = policies(&[
+        ("unknown tool", r#"@id("p") permit (principal, action == Action::"github/create_isue", resource);"#),
+        (
+            "unknown tool, in a list",
+            r#"@id("p") permit (principal, action in [Action::"github/get_me", Action::"github/get_mee"], resource);"#,
+        ),
+        (
+            "unknown argument",
+            r#"@id("p") permit (principal, action == Action::"github/create_issue", resource) when { context.input.titel == "x" };"#,
+        ),
+        ("unknown entity type", r#"@id("p") permit (principal is Usr, action, resource);"#),
+        (
+            "wrong type",
+            r#"@id("p") permit (principal, action == Action::"pay/send", resource) when { context.input has count && context.input.count == "5" };"#,
+        ),
+        (
+            "unguarded optional argument",
+            r#"@id("p") permit (principal, action == Action::"github/create_issue", resource) when { context.input.body like "*x*" };"#,
+        ),
+        (
+            "unguarded optional fact",
+            r#"@id("p") permit (principal, action, resource) when { context.task.purpose == "triage" };"#,
+        ),
+        (
+            "never matches: false",
+            r#"@id("p") permit (principal, action, resource) when { principal is User && principal is Agent };"#,
+        ),
+        (
+            "never matches: scope",
+            r#"@id("p") forbid (principal, action == Action::"github/create_issue", resource is Tool);"#,
+        ),
+        (
+            "never matches: the tool of a mapped call",
+            r#"@id("p") forbid (principal, action, resource == Tool::"github/create_issue");"#,
+        ),
+        ("a tool with operations", r#"@id("p") permit (principal, action == Action::"github/issue_write", resource);"#),
+        ("a group", r#"@id("p") permit (principal, action == Action::"write", resource);"#),
+        ("approval on a permit", r#"@id("p") @approval("ops") permit (principal, action, resource);"#),
+        (
+            "obligation on a forbid",
+            r#"@id("p") @obligation("audit") forbid (principal, action, resource) when { context.halted };"#,
+        ),
+        ("no such obligation", r#"@id("p") @obligation("Re dact") permit (principal, action, resource);"#),
+        ("missing id", r#"permit (principal, action, resource);"#),
+        (
+            "duplicate id",
+            "@id(\"p\") permit (principal, action, resource);\n@id(\"p\") permit (principal is User, action, resource);",
+        ),
+        ("reserved id", r#"@id("baseline/halted") permit (principal, action, resource);"#),
+        ("impossible id", r#"@id("a b") permit (principal, action, resource);"#),
+        ("unknown annotation", r#"@id("p") @reson("x") permit (principal, action, resource);"#),
+        ("misspelt level", r#"@id("p") permit (principal, action, resource in AtMost::"inernal");"#),
+        ("misspelt server", r#"@id("p") forbid (principal, action, resource in Server::"gihub");"#),
+        (
+            "misspelt tool entity",
+            r#"@id("p") forbid (principal, action, resource) when { context.tool == Tool::"github/get_mee" };"#,
+        ),
+        (
+            "has on a name nothing declares",
+            r#"@id("p") forbid (principal, action == Action::"github/create_issue", resource) when { !(context.input has bdy) || principal is Agent };"#,
+        ),
+        (
+            "an argument no policy can use",
+            r#"@id("p") permit (principal, action == Action::"pay/send", resource) when { context.input.any == "x" };"#,
+        ),
+        ("syntax", "@id(\"p\") permit (principal, action, resource) when { context.input. };"),
+        (
+            "several at once",
+            "@id(\"a\") permit (principal, action == Action::\"github/get_mee\", resource);\n@id(\"b\") @aproval(\"x\") forbid (principal is Usr, action, resource);",
+        ),
+    ]);
+    check("policies_that_are_refused", &cases);
+}
+
+#[test]
+fn policies_that_deserve_a_second_look() {
+    let cases = policies(&[
+        ("AtLeast in a permit", r#"@id("p") permit (principal, action, resource in AtLeast::"internal");"#),
+        (
+            "AtMost in a forbid",
+            r#"@id("p") forbid (principal, action, resource) when { resource in AtMost::"internal" };"#,
+        ),
+        (
+            "a forbid switched off by leaving out the task",
+            r#"@id("p") forbid (principal, action, resource) when { context has task && context.task.purpose != "triage" };"#,
+        ),
+        (
+            "a forbid switched off by leaving out the tenant",
+            r#"@id("p") forbid (principal is User, action, resource) when { principal has tenant && principal.tenant != "acme" };"#,
+        ),
+        (
+            "a forbid switched off by leaving out a claim",
+            r#"@id("p") forbid (principal is User, action, resource) when { principal.hasTag("team") && principal.getTag("team") != "a" };"#,
+        ),
+        (
+            "a guard the right way round",
+            r#"@id("p") forbid (principal, action, resource) unless { context has task && context.task.purpose == "triage" };"#,
+        ),
+        (
+            "a forbid whose scope fits only some",
+            r#"@id("p") forbid (principal, action in Action::"write", resource is Tool);"#,
+        ),
+        ("nothing", POLICIES),
+    ]);
+    check("policies_that_deserve_a_second_look", &cases);
+    let with_task = desk::with_manifest(
+        r#"@id("p") forbid (principal, action, resource) when { context.task.purpose != "triage" };"#,
+        "[require]\ntask = true",
+    );
+    assert_eq!(told(&with_task), "", "a required fact needs no guard");
+    let strict = PolicyBundle::load_strict(&cases[0].1).err().unwrap();
+    assert!(strict.to_string().contains("AtLeast"), "{strict}");
+}
+
+#[test]
+fn manifests_that_are_refused() {
+    let manifest = |text: &str| desk::with_manifest(POLICIES, text);
+    let mut bare = Sources::default();
+    bare.insert("policies/a.cedar", POLICIES);
+    let mut no_pins = desk::sources(POLICIES);
+    no_pins.insert(
+        "toolgate.toml",
+        "[bundle]\nname = \"x\"\nversion = \"1\"\n[servers.git]\ntools = \"tools/gitub.json\"",
+    );
+    let cases = [
+        ("no manifest", bare),
+        ("no pins", no_pins),
+        ("TOML syntax", manifest("[tools.\"pay/send\"")),
+        ("unknown key", manifest("[require]\nsesion = true")),
+        ("unknown table", manifest("[requires]\nsession = true")),
+        ("unknown effect", manifest("[tools.\"github/list_issues\"]\neffect = \"reads\"")),
+        ("unknown level", manifest("[tools.\"github/list_issues\"]\nsensitivity = \"secret\"")),
+        ("unknown tool", manifest("[tools.\"github/list_isues\"]\neffect = \"read\"")),
+        ("unknown server", manifest("[tools.\"gihub/list_issues\"]\neffect = \"read\"")),
+        (
+            "unknown argument in a mapping",
+            manifest("[tools.\"github/list_issues\"]\nresource = { type = \"Repository\", id = \"{/ownr}\" }"),
+        ),
+        (
+            "unknown argument in destinations",
+            manifest("[tools.\"github/list_issues\"]\ndestinations = [\"/ownr\", \"owner\"]"),
+        ),
+        (
+            "a kind on an argument of another type",
+            manifest(
+                "[tools.\"github/list_issues\".arguments]\n\"/perPage\" = { kind = \"url\" }\n\"/nope\" = { kind = \"path\" }\n\"/owner\" = { kind = \"uri\" }",
+            ),
+        ),
+        (
+            "a root out of normal form",
+            manifest("[tools.\"fs/write_file\".arguments]\n\"/path\" = { kind = \"path\", root = \"/srv/../data\" }"),
+        ),
+        (
+            "id templates",
+            manifest(
+                "[tools.\"github/list_issues\"]\nresource = [{ type = \"R\", id = \"{/owner\" }, { type = \"R\", id = \"x\" }, { type = \"R\" }]",
+            ),
+        ),
+        (
+            "a mapping to toolgate's own type",
+            manifest("[tools.\"github/list_issues\"]\nresource = { type = \"User\", id = \"{/owner}\" }"),
+        ),
+        ("no such baseline rule", manifest("[baseline]\ndisable = [\"baseline/task-ovr\"]")),
+        ("a fixed baseline rule", manifest("[baseline]\ndisable = [\"baseline/halted\"]")),
+        (
+            "operations without argument",
+            manifest("[tools.\"github/label_write\".operations]\ncreate = { effect = \"write\" }"),
+        ),
+        ("attribute types", manifest("[principals.User.attributes]\nclearance = \"Levl\"\ntenant = \"String\"")),
+    ];
+    check("manifests_that_are_refused", &cases);
+}
+
+#[test]
+fn author_schemas_and_entities() {
+    let with = |schema: &str, entities: &str| {
+        let mut sources = desk::sources(POLICIES);
+        sources.insert("schema/desk.cedarschema", schema);
+        sources.insert("entities.json", entities);
+        sources
+    };
+    let good = "entity Repository in [Level, Server] { archived: Bool }; entity File in [Level, Server];";
+    let cases = [
+        (
+            "good",
+            with(
+                good,
+                r#"[{"uid": {"type": "Repository", "id": "acme/site"}, "attrs": {"archived": false}, "parents": [{"type": "Level", "id": "internal"}]}]"#,
+            ),
+        ),
+        ("resource type out of Level and Server", with("entity Repository; entity File in [Level, Server];", "[]")),
+        ("toolgate's own type", with("entity User;", "[]")),
+        ("an action", with("action \"x\";", "[]")),
+        ("schema syntax", with("entity ;", "[]")),
+        (
+            "a type nobody declares",
+            with("entity Repository in [Level, Server] { owner: Persn }; entity File in [Level, Server];", "[]"),
+        ),
+        (
+            "entity of an unknown type",
+            with(good, r#"[{"uid": {"type": "Repo", "id": "x"}, "attrs": {}, "parents": []}]"#),
+        ),
+        (
+            "missing attribute",
+            with(good, r#"[{"uid": {"type": "Repository", "id": "acme/site"}, "attrs": {}, "parents": []}]"#),
+        ),
+        (
+            "unknown level",
+            with(
+                good,
+                r#"[{"uid": {"type": "File", "id": "x"}, "attrs": {}, "parents": [{"type": "Level", "id": "secret"}]}]"#,
+            ),
+        ),
+        (
+            "a tool",
+            with(
+                good,
+                r#"[{"uid": {"type": "Tool", "id": "github/get_me"}, "attrs": {"owner": "x", "purpose": "y", "effect": "read", "egress": false, "drifted": false}, "parents": []}]"#,
+            ),
+        ),
+        (
+            "duplicate key",
+            with(good, r#"[{"uid": {"type": "File", "id": "x"}, "attrs": {}, "attrs": {}, "parents": []}]"#),
+        ),
+        ("deep", with(good, &"[".repeat(10_000))),
+    ];
+    check("author_schemas_and_entities", &cases);
+}
+
+#[test]
+fn tools_lists() {
+    let with = |list: &str| {
+        let mut sources = desk::sources(POLICIES);
+        sources.insert("tools/pay.json", list);
+        sources
+    };
+    let tool = |name: &str| {
+        format!(
+            r#"{{"name": "{name}", "inputSchema": {{"type": "object", "properties": {{"to": {{"type": "string"}}, "link": {{"type": "string"}}}}}}}}"#
+        )
+    };
+    let list = |tools: &[String]| format!(r#"{{"tools": [{}]}}"#, tools.join(","));
+    let cases = [
+        ("odd names load", with(&list(&[tool("send"), tool("get-weather"), tool("files.read"), tool("2fa")]))),
+        ("illegal name", with(&list(&[tool("send"), tool("a b")]))),
+        ("twice", with(&list(&[tool("send"), tool("send")]))),
+        ("a JSON-RPC response", with(r#"{"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}"#)),
+        ("a page", with(&format!(r#"{{"tools": [{}], "nextCursor": "x"}}"#, tool("send")))),
+        ("duplicate key", with(r#"{"tools": [{"name": "send", "name": "send"}]}"#)),
+        ("not JSON", with("{")),
+        (
+            "a bound beyond 64 bits",
+            with(&list(&[tool("send").replace(
+                r#""type": "string"}, "link""#,
+                r#""type": "string", "maximum": 18446744073709551616}, "link""#,
+            )])),
+        ),
+    ];
+    check("tools_lists", &cases);
+}

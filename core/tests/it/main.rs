@@ -1,0 +1,16 @@
+//! The crate as its users see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that panics is a test that fails"
+)]
+
+mod desk;
+mod decisions;
+mod hostile;
+mod loading;
+mod oracle;
+mod records;
