@@ -16,6 +16,8 @@ mod validate;
 use std::collections::BTreeMap;
 
 pub use explain::{Condition, Explanation, Outcome};
+#[cfg(test)]
+pub(crate) use load::schema_of;
 
 use crate::{
     catalog::{Catalog, Drift, ToolReport, definitions},
