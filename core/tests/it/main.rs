@@ -10,6 +10,7 @@
 
 mod desk;
 mod decisions;
+mod examples;
 mod hostile;
 mod loading;
 mod oracle;
