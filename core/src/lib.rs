@@ -39,3 +39,8 @@ pub use record::{Chain, ChainError, DecisionRecord, verify};
 pub use sources::Sources;
 pub use time::Timestamp;
 pub use value::{Record, Value};
+
+/// The README's code compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

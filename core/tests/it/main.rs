@@ -10,6 +10,7 @@
 
 mod desk;
 mod decisions;
+mod documents;
 mod examples;
 mod hostile;
 mod loading;
