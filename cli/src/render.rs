@@ -111,11 +111,7 @@ pub(crate) fn one_line(diagnostic: &Diagnostic) -> String {
 }
 
 /// Warnings by their code: the first of each, and how many more.
-pub(crate) fn warnings<'d>(
-    all: impl Iterator<Item = &'d Diagnostic>,
-    verbose: bool,
-    print: impl Fn(String),
-) {
+pub(crate) fn warnings<'d>(all: impl Iterator<Item = &'d Diagnostic>, verbose: bool, print: impl Fn(String)) {
     let all: Vec<_> = all.collect();
     let mut codes: Vec<_> = all.iter().map(|one| one.code).collect();
     codes.sort_unstable();

@@ -1,11 +1,18 @@
 //! `toolgate decide`: puts calls to the gate.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use toolgate::{Chain, Decision, Gate, Ledger, Timestamp, ToolCall, wire};
 
 use super::explain;
-use crate::{Format, bundle, exit::Exit, render::{self, RED}};
+use crate::{
+    Format, bundle,
+    exit::Exit,
+    render::{self, RED},
+};
 
 /// Decide one call, or one a line, and say why
 ///
@@ -52,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, String> {
         }
     };
     let gate = Gate::new(bundle);
-    let now = args.now.unwrap_or_else(|| Timestamp::from_millis(jiff::Timestamp::now().as_millisecond()));
+    let now = args.now.map_or_else(clock, Ok)?;
     let text = bundle::input(&args.call)?;
     let mut chain = Chain::default();
     let mut decisions = Vec::new();
@@ -81,6 +88,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, String> {
         return Ok(Exit::Usage);
     }
     Ok(Exit::of(&decisions))
+}
+
+/// The system's clock: the only place that reads one.
+fn clock() -> Result<Timestamp, String> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| "the system's clock is before 1970")?;
+    i64::try_from(since.as_millis())
+        .map(Timestamp::from_millis)
+        .map_err(|_| "the system's clock is out of range".into())
 }
 
 fn decide(gate: &Gate, call: &Result<ToolCall, Decision>, ledger: &Ledger, now: Timestamp) -> Decision {
