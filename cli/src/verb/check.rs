@@ -44,16 +44,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, String> {
 
 fn text(bundle: &PolicyBundle, verbose: bool) {
     let reports = bundle.tools();
-    let mut silent = 0;
-    for report in &reports {
-        // The protocol's own methods say nothing new unless the manifest speaks of them.
+    // The protocol's own methods say nothing new unless the manifest speaks of them.
+    let silent = |report: &ToolReport| {
         let method = report.action.ends_with("/resources/read") || report.action.ends_with("/prompts/get");
-        if method && report.owner.is_empty() && report.egress.1 == Basis::Default {
-            silent += 1;
-        } else {
-            tool(report);
-        }
-    }
+        method && report.owner.is_empty() && report.egress.1 == Basis::Default
+    };
+    let reports: Vec<_> = reports.into_iter().filter(|report| !silent(report)).collect();
+    reports.iter().for_each(tool);
     render::warnings(bundle.warnings().iter(), verbose, |line| anstream::println!("{line}"));
     let usable: usize = reports.iter().map(|report| report.usable.len()).sum();
     let left_out: usize = reports.iter().map(|report| report.left_out.len()).sum();
@@ -63,7 +60,7 @@ fn text(bundle: &PolicyBundle, verbose: bool) {
         styled(GREEN, "ok"),
         bundle.name(),
         bundle.version(),
-        plural(reports.len() - silent, "action"),
+        plural(reports.len(), "action"),
         plural(usable, "argument"),
         left_out,
         plural(policies, "policy").replace("policys", "policies"),

@@ -105,13 +105,13 @@ fn decide(gate: &Gate, call: &Result<ToolCall, Decision>, ledger: &Ledger, now: 
     }
 }
 
-/// One document, or one a line: JSON Lines if the first line is a document of its own.
+/// One document, or one a line: JSON Lines if some line is a document of its own. (Within a document, lines are indented.)
 fn documents(text: &str) -> Vec<&str> {
     let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let whole = |line: &&str| line.trim_end().ends_with('}') && line.trim_start().starts_with('{');
+    let whole = |line: &&str| line.trim_end().ends_with('}') && line.starts_with('{');
     match lines.as_slice() {
         [] => Vec::new(),
-        [first, _, ..] if whole(first) => lines,
+        [_, _, ..] if lines.iter().any(whole) => lines,
         _ => vec![text],
     }
 }
