@@ -119,7 +119,7 @@ impl Tool {
                     pointer => format!("`{pointer}` {}", misfit.why),
                 })
                 .collect();
-            Fault::new(Reason::InvalidArguments, told.join("; "))
+            Fault::new(Reason::InvalidArguments, told.join(". "))
         })?;
         let action = self.action(&admitted.input)?;
         let mut resources = Vec::new();

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::value::{Record, Value};
+use crate::{
+    entity::Reach,
+    value::{Record, Value},
+};
 
 /// Where a path starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,31 +33,40 @@ impl Reads {
         self.0.iter().any(|(r, read)| *r == root && read.iter().zip(path).all(|(a, b)| a == b))
     }
 
-    /// The part of `record` that policies may look at.
-    pub(crate) fn project(&self, root: Root, record: &Record) -> Record {
+    /// The part of `record` that policies may look at. Entities on the way are opened: `id`, and the attributes looked at.
+    pub(crate) fn project(&self, root: Root, record: &Record, entities: &Reach) -> Record {
         let mut out = Record::new();
         for (_, path) in self.0.iter().filter(|(r, _)| *r == root) {
-            copy(record, path, &mut out);
+            copy(record, path, entities, &mut out);
         }
         out
     }
 }
 
 /// Copies what stands at `path`; a whole record for an empty path. As deep as the path, which came out of a policy.
-fn copy(from: &Record, path: &[String], to: &mut Record) {
+fn copy(from: &Record, path: &[String], entities: &Reach, to: &mut Record) {
     let Some((first, rest)) = path.split_first() else {
         to.extend(from.iter().map(|(name, value)| (name.clone(), value.clone())));
         return;
     };
     let name: Arc<str> = first.as_str().into();
-    match (from.get(&name), rest) {
-        (Some(Value::Record(inner)), rest @ [_, ..]) => {
-            let slot = to.entry(name).or_insert_with(|| Value::Record(Record::new()));
-            if let Value::Record(members) = slot {
-                copy(inner, rest, members);
-            }
+    let (inner, start) = match (from.get(&name), rest) {
+        (Some(Value::Record(inner)), [_, ..]) => (inner, Record::new()),
+        (Some(Value::Entity(id)), [_, ..]) => match entities.get(id) {
+            Some(entity) => (&entity.attributes, Record::from([("id".into(), Value::Entity(id.clone()))])),
+            None => return,
+        },
+        (Some(value), _) => {
+            to.insert(name, value.clone());
+            return;
         }
-        (Some(value), _) => drop(to.insert(name, value.clone())),
-        (None, _) => {}
+        (None, _) => return,
+    };
+    let slot = to.entry(name).or_insert_with(|| Value::Record(start.clone()));
+    if matches!(slot, Value::Entity(_)) {
+        *slot = Value::Record(start);
+    }
+    if let Value::Record(members) = slot {
+        copy(inner, rest, entities, members);
     }
 }

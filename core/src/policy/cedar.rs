@@ -128,3 +128,18 @@ fn datetime(millis: i64) -> String {
     let seconds = text.trim_end_matches('Z').split('.').next().unwrap_or_default();
     format!("{seconds}.{:03}Z", millis.rem_euclid(1000))
 }
+
+#[cfg(test)]
+impl CedarEngine {
+    /// Holds a question against the schema: Cedar's own check that the facts are what policies were validated for.
+    pub(crate) fn conforms(&self, question: &Question<'_>, schema: &cedar_policy::Schema) -> Result<(), String> {
+        let context = Context::from_pairs(pairs(question.context)?).map_err(|e| e.to_string())?;
+        let (principal, action) = (uid(question.principal)?, uid(question.action)?);
+        let resource = uid(question.resource)?;
+        Request::new(principal, action, resource, context, Some(schema)).map_err(|e| e.to_string())?;
+        let entities = question.entities.iter().map(|one| entity(one)).collect::<Result<Vec<_>, _>>()?;
+        Entities::from_entities(entities, Some(schema))
+            .map(|_| ())
+            .map_err(|e| format!("{e}: {:?}", std::error::Error::source(&e)))
+    }
+}

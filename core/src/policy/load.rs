@@ -79,7 +79,6 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
         return Err(Error::new(problems));
     }
     found.extend(problems);
-    found.extend(catalog.review());
     let fragments = fragments(sources, &mut found);
     let baseline: Arc<str> = BASELINE_FILE.into();
     let mut parsed = parse(&baseline, BASELINE, &mut found);
@@ -101,6 +100,9 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     if found.iter().any(|one| one.severity == Severity::Error) {
         return Err(Error::new(found));
     }
+    // What to review is told of a bundle that loads; beside errors it would only hide them.
+    found.extend(catalog.review());
+    error::sort(&mut found);
     let engine = compile(&catalog, &parsed);
     Ok(PolicyBundle {
         engine,
@@ -297,14 +299,8 @@ pub(super) fn mapped<'c>(
     sources: &Sources,
     found: &mut Vec<Diagnostic>,
 ) -> BTreeSet<&'c str> {
-    let used: BTreeSet<_> = catalog
-        .tools()
-        .flat_map(|(_, tool)| tool.actions())
-        .flat_map(|action| &action.resources)
-        .map(|map| map.kind.as_str())
-        .collect();
     let mut mapped = BTreeSet::new();
-    for kind in used {
+    for kind in catalog.mapped_types() {
         let place = || {
             let (file, text) = sources.entry(MANIFEST)?;
             let quoted = format!("\"{kind}\"");
@@ -371,4 +367,12 @@ pub(super) fn whole_set(parsed: &[Parsed]) -> PolicySet {
         };
     }
     set
+}
+
+/// The schema of a bundle's policies, to hold facts against.
+#[cfg(test)]
+pub(crate) fn schema_of(sources: &Sources) -> Option<Schema> {
+    let (catalog, _) = catalog::load(sources);
+    let fragments = fragments(sources, &mut Vec::new());
+    schemas(&catalog, &fragments, sources, &mut Vec::new()).map(|(_, schema)| schema)
 }

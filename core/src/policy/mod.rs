@@ -16,6 +16,8 @@ mod validate;
 use std::collections::BTreeMap;
 
 pub use explain::{Condition, Explanation, Outcome};
+#[cfg(test)]
+pub(crate) use load::schema_of;
 
 use crate::{
     catalog::{Catalog, Drift, ToolReport, definitions},
@@ -189,3 +191,13 @@ fn bundle_digest(sources: &Sources) -> Digest {
 
 /// The ancestors of each action: every group it is in.
 type Ancestry = BTreeMap<String, Vec<String>>;
+
+/// Why policy text must not reach a parser that recurses, if it is nested too deep for one.
+///
+/// ```
+/// assert_eq!(toolgate::too_deep_to_parse("permit (principal, action, resource);"), None);
+/// assert!(toolgate::too_deep_to_parse(&"(".repeat(1000)).is_some());
+/// ```
+pub fn too_deep_to_parse(text: &str) -> Option<String> {
+    text::too_deep(&text::tokens(text), text).map(|deep| deep.message)
+}

@@ -72,14 +72,14 @@ impl Facts {
         let entity = |root, id: &crate::EntityRef| {
             let known = facts.entities.get(id);
             let attributes = known.map(|entity| entity.attributes.clone()).unwrap_or_default();
-            let mut seen = reads.project(root, &attributes);
+            let mut seen = reads.project(root, &attributes, &facts.entities);
             let tags =
                 Record::from([("tags".into(), Value::Record(known.map(|e| e.tags.clone()).unwrap_or_default()))]);
-            seen.extend(reads.project(root, &tags));
+            seen.extend(reads.project(root, &tags, &facts.entities));
             Object::from([("id".to_owned(), id.to_string().as_str().into()), ("attributes".to_owned(), shown(seen))])
         };
         let hops = facts.hops.iter().map(|(principal, context)| {
-            let mut seen = shown(reads.project(Root::Context, context));
+            let mut seen = shown(reads.project(Root::Context, context, &facts.entities));
             if let Json::Object(members) = &mut seen {
                 if let Some(input) = members.get_mut("input") {
                     redact::arguments(input, admitted.tool.shape.secrets());

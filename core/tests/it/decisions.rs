@@ -1,1 +1,385 @@
-//! later
+//! What is decided, and why: every reason code, the order of the rules, delegation, approvals, the ledger's facts.
+
+use toolgate::{
+    Approval, EntityRef, Event, Gate, Ledger, Limits, PolicyBundle, Reason, Revocation, Scope, TaskOpened, Timestamp,
+};
+
+use crate::desk::{self, POLICIES, authorize, call, decide, decide_with, gate, now, shown};
+
+const GET_ME: &str = r#"{"server":"github","tool":"get_me","principal":"User::\"alice\""}"#;
+
+fn check(gate: &Gate, call: &str, expected: &str) {
+    assert_eq!(shown(&decide(gate, call)), expected, "{call}");
+}
+
+fn check_at(gate: &Gate, call: &str, events: Vec<Event>, expected: &str) {
+    let mut ledger = Ledger::new();
+    for event in events {
+        gate.apply(&mut ledger, event, Timestamp::from_millis(now().millis() - 60_000)).unwrap();
+    }
+    assert_eq!(shown(&decide_with(gate, call, &ledger)), expected, "{call}");
+}
+
+fn user(id: &str) -> EntityRef {
+    EntityRef::new("User", id)
+}
+
+#[test]
+fn every_reason_has_a_call_that_produces_it() {
+    let desk = gate(POLICIES);
+    let issue = r#"{"owner":"acme","repo":"site","title":"x"}"#;
+    let overflow = gate(&format!(
+        "{POLICIES}\n@id(\"sum\") forbid (principal, action == Action::\"pay/send\", resource) when {{ context.input has count && context.input.count + 1 > 100 }};"
+    ));
+    let reads_amount = gate(&format!(
+        "{POLICIES}\n@id(\"big\") forbid (principal, action == Action::\"pay/send\", resource) when {{ context.input has amount && context.input.amount.greaterThan(decimal(\"100.0\")) }};"
+    ));
+    let approval = gate(&format!(
+        "{POLICIES}\n@id(\"ask\") @approval(\"ops\") forbid (principal, action == Action::\"pay/send\", resource);"
+    ));
+    let labels = "[tools.\"github/label_write\".operations]\nargument = \"/method\"\ncreate = { effect = \"write\" }";
+    let labels = desk::gate_of(&desk::with_manifest(POLICIES, labels));
+    let require = desk::gate_of(&desk::with_manifest(POLICIES, "[require]\nsession = true\ninitiator = true"));
+    let behind = |gate: &Gate| {
+        let mut ledger = Ledger::new();
+        gate.apply(&mut ledger, Event::Halted(Scope::All), now().plus(1)).unwrap();
+        decide_with(gate, GET_ME, &ledger)
+    };
+    let tenant =
+        r#"{"server":"github","tool":"get_me","principal":{"type":"User","id":"alice","claims":{"tenant":7}}}"#;
+    let task = r#"{"server":"github","method":"tasks/get","input":{"taskId":"x"},"principal":"User::\"alice\""}"#;
+    let method = |name: &str| format!(r#"{{"server":"github","method":"{name}","principal":"User::\"alice\""}}"#);
+    let cases = [
+        (Reason::MalformedCall, decide(&desk, "{}")),
+        (
+            Reason::LimitExceeded,
+            decide(&desk, &call("github/get_me", &format!("{{\"a\":\"{}\"}}", "x".repeat(300 << 10)), "")),
+        ),
+        (Reason::UnknownServer, decide(&desk, &call("gihub/get_me", "{}", ""))),
+        (Reason::UnknownMethod, decide(&desk, &method("tools/cal"))),
+        (Reason::RefusedMethod, decide(&desk, &method("sampling/createMessage"))),
+        (Reason::UnknownTool, decide(&desk, &call("github/get_mee", "{}", ""))),
+        (
+            Reason::UnknownOperation,
+            decide(
+                &labels,
+                &call("github/label_write", r#"{"method":"delete","owner":"a","repo":"b","name":"x"}"#, ""),
+            ),
+        ),
+        (Reason::InvalidArguments, decide(&desk, &call("github/create_issue", "{}", ""))),
+        (
+            Reason::InexactArgument,
+            decide(&reads_amount, &call("pay/send", r#"{"to":"a@b.example","amount":1.00001}"#, "")),
+        ),
+        (
+            Reason::MissingResource,
+            decide(
+                &desk,
+                &call("github/push_files", r#"{"owner":"a","repo":"b","branch":"m","message":"m","files":[]}"#, ""),
+            ),
+        ),
+        (Reason::MissingFact, decide(&require, &call("github/get_me", "{}", r#""principal":"Agent::\"a\"""#))),
+        (Reason::IdentityConflict, decide(&desk, tenant)),
+        (
+            Reason::ForbidError,
+            decide(&overflow, &call("pay/send", r#"{"to":"a@b.example","count":9223372036854775807}"#, "")),
+        ),
+        (Reason::Forbidden, decide(&desk, &call("github/get_me", "{}", r#""task":"t""#))),
+        (Reason::NoPermit, decide(&desk, &call("github/create_issue", issue, r#""principal":"Agent::\"other\"""#))),
+        (Reason::ApprovalRequired, decide(&approval, &call("pay/send", r#"{"to":"a@b.example"}"#, ""))),
+        (Reason::NotTaskOwner, decide(&desk, task)),
+        (Reason::ClockBehind, behind(&desk)),
+    ];
+    let told: Vec<_> = cases.iter().map(|(_, decision)| shown(decision)).collect();
+    insta::assert_snapshot!("reasons", told.join("\n"));
+    for (reason, decision) in &cases {
+        assert_eq!(decision.reasons(), [*reason]);
+    }
+    for reason in Reason::ALL {
+        // A fault of the engine itself cannot be produced from outside.
+        let seen = cases.iter().any(|(seen, _)| seen == reason) || *reason == Reason::InternalFault;
+        assert!(seen, "{reason} has no case");
+        assert!(!reason.describe().is_empty());
+    }
+}
+
+#[test]
+fn the_order_of_the_rules() {
+    let permit = "@id(\"may\") permit (principal, action == Action::\"pay/send\", resource);\n";
+    let ask = "@id(\"ask\") @approval(\"ops\") forbid (principal, action == Action::\"pay/send\", resource);\n";
+    let never = "@id(\"never\") @reason(\"frozen\") forbid (principal, action == Action::\"pay/send\", resource) when { context.input.to.domain == \"evil.example\" };\n";
+    let errs = "@id(\"errs\") forbid (principal, action == Action::\"pay/send\", resource) when { context.input has count && context.input.count * 2 == 4 };\n";
+    let all = gate(&[permit, ask, never, errs].concat());
+    let pay = |domain: &str, count: i64| call("pay/send", &format!(r#"{{"to":"a@{domain}","count":{count}}}"#), "");
+    check(&all, &pay("b.example", 1), "needs_approval ops [ask]");
+    check(&all, &pay("evil.example", 1), "deny forbidden [never]: `never`: frozen");
+    check(
+        &all,
+        &pay("evil.example", i64::MAX),
+        "deny forbid_error [errs]: the forbid `errs` failed to evaluate: integer overflow while attempting to multiply the values `9223372036854775807` and `2`",
+    );
+    let unpermitted = gate(&[ask, never].concat());
+    check(
+        &unpermitted,
+        &pay("b.example", 1),
+        "deny no_permit []: no policy permits User::\"alice\" to do this to Tool::\"pay/send\"",
+    );
+    check(&gate(permit), &pay("b.example", 1), "allow [may]");
+}
+
+#[test]
+fn a_permit_for_every_hop_and_every_resource() {
+    let desk = gate(POLICIES);
+    let issue = r#"{"owner":"Acme","repo":"Site","title":"x"}"#;
+    let on_behalf = |caller: &str, of: &str| format!(r#""principal":"{caller}","on_behalf_of":[{of}]"#);
+    let alice = r#""User::\"alice\"""#;
+    check(&desk, &call("github/create_issue", issue, ""), "allow [staff-may]");
+    check(
+        &desk,
+        &call("github/create_issue", issue, &on_behalf(r#"Agent::\"triage\""#, alice)),
+        "allow [bot-files, staff-may] audit:issues",
+    );
+    check(
+        &desk,
+        &call(
+            "github/create_issue",
+            issue,
+            &on_behalf(r#"Agent::\"triage\""#, &format!(r#""Agent::\"sub\"",{alice}"#)),
+        ),
+        "deny no_permit []: no policy permits Agent::\"sub\" to do this to Repository::\"acme/site\"",
+    );
+    let walls = "@id(\"may\") permit (principal, action, resource);\n@id(\"wall\") forbid (principal, action == Action::\"fs/move_file\", resource == File::\"%2Fsecret\");";
+    let walls = gate(walls);
+    check(&walls, &call("fs/move_file", r#"{"source":"/a","destination":"/b"}"#, ""), "allow [may]");
+    check(
+        &walls,
+        &call("fs/move_file", r#"{"source":"/a","destination":"/secret"}"#, ""),
+        "deny forbidden [wall]: `wall` forbids the call",
+    );
+}
+
+#[test]
+fn methods_other_than_tools_call() {
+    let desk = gate(&format!(
+        "{POLICIES}\n@id(\"docs\") forbid (principal, action == Action::\"github/resources/read\", resource) unless {{ context.input.uri like \"docs://*\" }};"
+    ));
+    let ask = |method: &str, input: &str| {
+        format!(r#"{{"server":"github","method":"{method}","input":{input},"principal":"User::\"alice\""}}"#)
+    };
+    // Nobody labelled these methods, so they are of the highest level, and staff may up to confidential.
+    check(
+        &desk,
+        &ask("resources/read", r#"{"uri":"docs://a"}"#),
+        "deny no_permit []: no policy permits User::\"alice\" to do this to Tool::\"github/resources/read\"",
+    );
+    check(&desk, &ask("resources/read", r#"{"uri":"file:///etc"}"#), "deny forbidden [docs]: `docs` forbids the call");
+    check(
+        &desk,
+        &ask("completion/complete", r#"{"ref":{"type":"ref/resource","uri":"file:///x"}}"#),
+        "deny forbidden [docs]: `docs` forbids the call",
+    );
+    check(&desk, &ask("resources/read", "{}"), "deny invalid_arguments []: `/uri` missing; the schema requires it");
+    check(&desk, &ask("notifications/progress", "{}"), "allow []");
+    check(&desk, &ask("tools/list", "{}"), "allow []");
+    check(
+        &desk,
+        &ask("notifications/", "{}"),
+        "deny unknown_method []: no MCP method `notifications/` is known up to revision 2026-07-28",
+    );
+    let owner = Event::McpTaskCreated { server: "github".into(), id: "x".into(), owner: user("alice") };
+    check_at(&desk, &ask("tasks/get", r#"{"taskId":"x"}"#), vec![owner.clone()], "allow []");
+    let revoked = Event::Revoked(Revocation::Principal(user("alice")));
+    check_at(
+        &desk,
+        &ask("tasks/get", r#"{"taskId":"x"}"#),
+        vec![owner, revoked],
+        "deny forbidden []: calls are halted, or an actor is revoked",
+    );
+}
+
+#[test]
+fn the_baseline() {
+    let desk = gate(POLICIES);
+    let me = |more: &str| call("github/get_me", "{}", more);
+    let forbidden = |id: &str| {
+        let reason = desk.bundle().policy(id).unwrap().reason.clone().unwrap();
+        format!("deny forbidden [{id}]: `{id}`: {reason}")
+    };
+    let credential = |what: &str| {
+        let good = r#""id":"jti","audience":["https://api.githubcopilot.com/mcp/"],"expires":"2026-01-05T10:05:00Z","bound":"dpop""#;
+        let text = match what {
+            "good" => good.to_owned(),
+            "old" => good.replace("10:05", "10:01"),
+            "endless" => good.replace(r#","expires":"2026-01-05T10:05:00Z""#, ""),
+            "other" => good.replace("api.githubcopilot", "api.evil"),
+            _ => good.replace("dpop", "none"),
+        };
+        format!("\"credential\":{{{text}}}")
+    };
+    check(&desk, &me(&credential("good")), "allow [staff-may]");
+    check(&desk, &me(&credential("bearer")), "allow [staff-may]");
+    check(&desk, &me(&credential("old")), &forbidden("baseline/credential-expired"));
+    check(&desk, &me(&credential("endless")), &forbidden("baseline/credential-expired"));
+    check(&desk, &me(&credential("other")), &forbidden("baseline/credential-audience"));
+    let destroy = r#"{"method":"update","owner":"a","repo":"b"}"#;
+    check(
+        &desk,
+        &call("github/issue_write", destroy, &credential("bearer")),
+        &forbidden("baseline/credential-unbound"),
+    );
+    check(&desk, &call("github/issue_write", destroy, &credential("good")), "allow [staff-may]");
+    let revoke = |what| vec![Event::Revoked(what)];
+    check_at(
+        &desk,
+        &me(&credential("good")),
+        revoke(Revocation::Credential("jti".into())),
+        &forbidden("baseline/credential-revoked"),
+    );
+    check_at(&desk, &me(""), revoke(Revocation::Principal(user("alice"))), &forbidden("baseline/revoked"));
+    check_at(&desk, &me(""), revoke(Revocation::Tool("github/get_me".into())), &forbidden("baseline/revoked"));
+    check_at(&desk, &me(""), revoke(Revocation::Tool("github/other".into())), "allow [staff-may]");
+    check_at(&desk, &me(""), vec![Event::Halted(Scope::All)], &forbidden("baseline/halted"));
+    check_at(&desk, &me(""), vec![Event::Halted(Scope::Server("fs".into()))], "allow [staff-may]");
+    check_at(&desk, &me(""), vec![Event::Halted(Scope::All), Event::Resumed(Scope::All)], "allow [staff-may]");
+    let drift = Event::ToolsDrifted { server: "github".into(), tools: ["get_me".to_owned()].into() };
+    check_at(&desk, &me(""), vec![drift], &forbidden("baseline/definition-drift"));
+    let open = |owner: &str| vec![Event::SessionOpened { id: "s".into(), owner: user(owner) }];
+    check_at(&desk, &me(r#""session":"s""#), open("alice"), "allow [staff-may]");
+    check_at(&desk, &me(r#""session":"s""#), open("bob"), &forbidden("baseline/session-principal"));
+    let actor = |id: &str, claims: &str| format!(r#"{{"type":"User","id":"{id}","claims":{{{claims}}}}}"#);
+    let chain = |actors: &[String]| format!(r#""principal":{},"on_behalf_of":[{}]"#, actors[0], actors[1..].join(","));
+    let two = |a: &str, b: &str| chain(&[actor("a", a), actor("b", b)]);
+    check(&desk, &me(&two(r#""tenant":"x""#, r#""tenant":"x""#)), "allow [staff-may]");
+    check(&desk, &me(&two("", r#""tenant":"x""#)), "allow [staff-may]");
+    check(&desk, &me(&two(r#""tenant":"x""#, r#""tenant":"y""#)), &forbidden("baseline/tenant-mismatch"));
+    check(&desk, &me(&two("", r#""environment":"test""#)), &forbidden("baseline/environment-mismatch"));
+    check(
+        &desk,
+        &me(&chain(&[actor("a", ""), actor("b", ""), actor("a", "")])),
+        &forbidden("baseline/delegation-cycle"),
+    );
+    let long: Vec<_> = (0..6).map(|i| actor(&i.to_string(), "")).collect();
+    check(&desk, &me(&chain(&long[..5])), "allow [staff-may]");
+    check(&desk, &me(&chain(&long)), &forbidden("baseline/delegation-depth"));
+    let off = desk::gate_of(&desk::with_manifest(POLICIES, "[baseline]\ndisable = [\"baseline/delegation-depth\"]"));
+    check(&off, &me(&chain(&long)), "allow [staff-may]");
+    let unverified = desk::MANIFEST.replace("[servers.github]", "[servers.github]\nverified = false");
+    let mut sources = desk::sources(POLICIES);
+    sources.insert("toolgate.toml", unverified);
+    check(&desk::gate_of(&sources), &me(""), &forbidden("baseline/server-unverified"));
+}
+
+#[test]
+fn tasks() {
+    let desk = gate(POLICIES);
+    let me = |more: &str| call("github/get_me", "{}", more);
+    let open = |change: fn(&mut TaskOpened)| {
+        let mut task = TaskOpened {
+            id: "t".into(),
+            purpose: "triage".into(),
+            initiator: user("alice"),
+            tools: ["read".to_owned()].into(),
+            destinations: None,
+            objects: None,
+            expires: now().plus(1),
+        };
+        change(&mut task);
+        Event::TaskOpened(task)
+    };
+    let deny = |ids: &[&str]| {
+        let reasons =
+            ids.iter().map(|id| format!("`{id}`: {}", desk.bundle().policy(id).unwrap().reason.clone().unwrap()));
+        format!("deny forbidden [{}]: {}", ids.join(", "), reasons.collect::<Vec<_>>().join(" | "))
+    };
+    let t = r#""task":"t""#;
+    check_at(&desk, &me(t), vec![open(|_| {})], "allow [staff-may]");
+    check_at(&desk, &me(t), vec![open(|_| {}), Event::TaskCompleted("t".into())], &deny(&["baseline/task-over"]));
+    check_at(&desk, &me(t), vec![open(|task| task.expires = now())], &deny(&["baseline/task-over"]));
+    check_at(
+        &desk,
+        &me(t),
+        vec![open(|_| {}), Event::Revoked(Revocation::Task("t".into()))],
+        &deny(&["baseline/task-over"]),
+    );
+    check_at(&desk, &me(t), vec![open(|task| task.initiator = user("bob"))], &deny(&["baseline/task-initiator"]));
+    check_at(
+        &desk,
+        &me(t),
+        vec![open(|task| task.tools = ["github/list_issues".to_owned()].into())],
+        &deny(&["baseline/task-outside-tools"]),
+    );
+    let issue = call("github/create_issue", r#"{"owner":"acme","repo":"site","title":"x"}"#, t);
+    let tight = |task: &mut TaskOpened| {
+        task.tools = ["write".to_owned()].into();
+        task.objects = Some([EntityRef::new("Repository", "acme/other")].into());
+        task.destinations = Some(["https://elsewhere.example".to_owned()].into());
+    };
+    check_at(
+        &desk,
+        &issue,
+        vec![open(tight)],
+        &deny(&["baseline/task-outside-destinations", "baseline/task-outside-objects"]),
+    );
+}
+
+#[test]
+fn approvals_lift_one_exact_call_once() {
+    let ask = "@id(\"ask\") @approval(\"ops\") forbid (principal, action == Action::\"pay/send\", resource);";
+    let desk = gate(&format!("{POLICIES}\n{ask}"));
+    let pay = |to: &str| call("pay/send", &format!(r#"{{"to":"{to}"}}"#), "");
+    let wanted = decide(&desk, &pay("a@b.example"));
+    let digest = wanted.basis().call.unwrap();
+    let approve = |approver: &str, class: &str, expires: i64| {
+        Event::ApprovalGranted(Approval {
+            call: digest,
+            class: class.into(),
+            approver: user(approver),
+            expires: now().plus(expires),
+        })
+    };
+    let waiting = "needs_approval ops [ask]";
+    check_at(&desk, &pay("a@b.example"), vec![], waiting);
+    check_at(&desk, &pay("a@b.example"), vec![approve("olga", "ops", 1)], "allow [staff-may]");
+    check_at(&desk, &pay("c@b.example"), vec![approve("olga", "ops", 1)], waiting);
+    check_at(&desk, &pay("a@b.example"), vec![approve("olga", "finance", 1)], waiting);
+    check_at(&desk, &pay("a@b.example"), vec![approve("olga", "ops", 0)], waiting);
+    check_at(&desk, &pay("a@b.example"), vec![approve("alice", "ops", 1)], waiting);
+    let revoked = Event::Revoked(Revocation::Principal(user("olga")));
+    check_at(&desk, &pay("a@b.example"), vec![approve("olga", "ops", 1), revoked], waiting);
+    let mut ledger = Ledger::new();
+    desk.apply(&mut ledger, approve("olga", "ops", 1), now()).unwrap();
+    assert_eq!(shown(&authorize(&desk, &pay("a@b.example"), &mut ledger).decision), "allow [staff-may]");
+    assert_eq!(shown(&authorize(&desk, &pay("a@b.example"), &mut ledger).decision), waiting, "used up");
+}
+
+#[test]
+fn what_was_read_counts_from_the_reservation_on() {
+    let leak = r#"@id("leak") @reason("private content stays in") forbid (principal, action in Action::"egress", resource)
+        when { context.session.labels.contains("private") || context.session.seen in AtLeast::"confidential" };"#;
+    let budget = r#"@id("budget") forbid (principal, action == Action::"github/get_me", resource) when { context.usage.session.total >= 2 };"#;
+    let desk = gate(&format!("{POLICIES}\n{leak}\n{budget}"));
+    let mut ledger = Ledger::new();
+    let mut step = |call: String| shown(&authorize(&desk, &call, &mut ledger).decision);
+    let s = r#""session":"s""#;
+    let send = || call("pay/send", r#"{"to":"a@b.example"}"#, s);
+    assert_eq!(step(send()), "allow [staff-may]");
+    assert_eq!(step(call("fs/read_text_file", r#"{"path":"/srv/data/a"}"#, s)), "allow [staff-may]");
+    assert_eq!(step(send()), "deny forbidden [leak]: `leak`: private content stays in");
+    assert_eq!(step(call("github/get_me", "{}", s)), "deny forbidden [budget]: `budget` forbids the call");
+    // No session at all is the worst session: everything seen, every budget spent.
+    check(
+        &desk,
+        &call("pay/send", r#"{"to":"a@b.example"}"#, ""),
+        "deny forbidden [leak]: `leak`: private content stays in",
+    );
+    check(&desk, &call("github/get_me", "{}", ""), "deny forbidden [budget]: `budget` forbids the call");
+    check(&desk, &call("github/get_me", "{}", r#""session":"fresh""#), "allow [staff-may]");
+}
+
+#[test]
+fn limits_are_the_hosts() {
+    let limits = Limits { chain: 1, ..Limits::default() };
+    let desk = Gate::with_limits(PolicyBundle::load(&desk::sources(POLICIES)).unwrap(), limits);
+    let chain = call("github/get_me", "{}", r#""principal":"User::\"a\"","on_behalf_of":["User::\"b\""]"#);
+    check(&desk, &chain, "deny limit_exceeded []: the delegation chain has 2 actors, more than the 1 allowed");
+}

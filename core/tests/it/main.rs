@@ -8,8 +8,11 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod catalog;
 mod desk;
 mod decisions;
+mod documents;
+mod examples;
 mod hostile;
 mod loading;
 mod oracle;

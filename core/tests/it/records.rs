@@ -1,1 +1,99 @@
-//! later
+//! Records: the same bytes for the same input, no secrets, chains that show tampering.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use static_assertions::assert_not_impl_any;
+use toolgate::{Chain, Credential, Ledger, verify};
+
+use crate::desk::{POLICIES, authorize, call, gate};
+
+// What is not printable cannot be logged by accident.
+assert_not_impl_any!(Credential: std::fmt::Debug, std::fmt::Display, serde::Serialize);
+
+const CREDENTIAL: &str = r#""credential":{"id":"jti-1","issuer":"https://idp.example","audience":["https://api.githubcopilot.com/mcp/"],"expires":"2026-01-05T10:05:00Z","bound":"dpop","scopes":["repo"]}"#;
+
+#[test]
+fn golden() {
+    let desk = gate(POLICIES);
+    let issue = r#"{"owner":"Acme","repo":"Site","title":"broken link"}"#;
+    let allowed = call(
+        "github/create_issue",
+        issue,
+        &format!(
+            r#""principal":"Agent::\"triage\"","on_behalf_of":[{{"type":"User","id":"alice","claims":{{"tenant":"acme"}}}}],"session":"s1","origin":"agent",{CREDENTIAL}"#
+        ),
+    );
+    let calls = [
+        allowed.as_str(),
+        &call(
+            "pay/send",
+            r#"{"to":"a@b.example","pin":"1234","link":"https://x.example/?t=ghp_0123456789abcdefghij"}"#,
+            r#""principal":"Agent::\"x\"""#,
+        ),
+        "{",
+    ];
+    let mut ledger = Ledger::new();
+    let lines: Vec<_> = calls.iter().map(|call| authorize(&desk, call, &mut ledger).to_json()).collect();
+    for line in &lines {
+        let _: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(!line.contains('\n'));
+        for secret in ["1234\"", "ghp_", "jti-1", "idp.example"] {
+            assert!(!line.contains(secret), "{secret} in {line}");
+        }
+    }
+    let mut again = Ledger::new();
+    let same: Vec<_> = calls.iter().map(|call| authorize(&gate(POLICIES), call, &mut again).to_json()).collect();
+    assert_eq!(lines, same, "the same input gives the same bytes");
+    insta::assert_snapshot!(lines.join("\n\n"));
+}
+
+fn chained(count: usize) -> Vec<String> {
+    let desk = gate(POLICIES);
+    let (mut chain, mut ledger) = (Chain::default(), Ledger::new());
+    let record = |i| authorize(&desk, &call("github/get_me", "{}", &format!("\"session\":\"s{i}\"")), &mut ledger);
+    (0..count).map(record).map(|record| record.chained(&mut chain)).collect()
+}
+
+fn check(lines: &[String], expected: Result<(), &str>) {
+    let result = verify(lines.iter().map(String::as_str), None);
+    assert_eq!(result.map(|_| ()).map_err(|error| error.to_string()), expected.map_err(str::to_owned));
+}
+
+#[test]
+fn chains_show_what_was_done_to_them() {
+    let good = chained(4);
+    check(&good, Ok(()));
+    let edit = |change: fn(&mut Vec<String>)| {
+        let mut lines = good.clone();
+        change(&mut lines);
+        lines
+    };
+    check(
+        &edit(|l| l[1] = l[1].replace("\"allow\"", "\"deny\"")),
+        Err("line 2 was changed: its digest is not that of its content"),
+    );
+    let broken = |n| format!("line {n} does not follow the line before it: records were dropped, added or moved");
+    check(&edit(|l| drop(l.remove(1))), Err(&broken(2)));
+    check(&edit(|l| drop(l.remove(0))), Err(&broken(1)));
+    check(&edit(|l| l.swap(1, 2)), Err(&broken(2)));
+    check(&edit(|l| l.insert(1, l[0].clone())), Err(&broken(2)));
+    check(&edit(|l| l[3] = "{}".to_owned()), Err("line 4 is no record with a digest"));
+    let last = verify(good.iter().take(2).map(String::as_str), None).unwrap();
+    assert!(verify(good.iter().skip(2).map(String::as_str), last).is_ok(), "goes on behind a known record");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn a_changed_byte_shows(at: prop::sample::Index, byte in b' '..b'~') {
+        static TWO: LazyLock<Vec<String>> = LazyLock::new(|| chained(2));
+        let mut lines = TWO.clone();
+        let at = at.index(lines[0].len());
+        let mut bytes = lines[0].clone().into_bytes();
+        prop_assume!(bytes[at] != byte);
+        bytes[at] = byte;
+        lines[0] = String::from_utf8(bytes).unwrap();
+        prop_assert!(verify(lines.iter().map(String::as_str), None).is_err());
+    }
+}

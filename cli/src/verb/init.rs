@@ -1,0 +1,1 @@
+//! `toolgate init`: a bundle to start from.

@@ -1,0 +1,8 @@
+//! One file a verb.
+
+pub(crate) mod check;
+pub(crate) mod decide;
+pub(crate) mod explain;
+pub(crate) mod fmt;
+pub(crate) mod init;
+pub(crate) mod pin;
