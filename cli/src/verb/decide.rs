@@ -1,36 +1,51 @@
 //! `toolgate decide`: puts calls to the gate.
 
-use std::path::PathBuf;
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{BufReader, Read, Write},
+    path::{Path, PathBuf},
+};
 
-use toolgate::{Chain, Decision, Gate, Ledger, Timestamp, ToolCall, wire};
+use toolgate::{Chain, Decision, DecisionBasis, Denial, Gate, Ledger, Reason, Timestamp, ToolCall, wire};
 
 use super::explain;
-use crate::{Format, bundle, exit::Exit, render::{self, RED}};
+use crate::{
+    Format, bundle,
+    calls::{Document, Documents},
+    exit::{Exit, Fault, at},
+    render::{self, RED, plain},
+};
 
-/// Decide one call, or one a line, and say why
+/// Put one call, or one a line, to the gate, and say why the answer is what it is
 ///
-/// The call is JSON: one document, or JSON Lines. Nothing is kept between calls unless --record asks for records: then
-/// the calls follow each other on one ledger, each allowed one counting for those behind it.
+/// The input is one JSON document, or JSON Lines (a file named .jsonl or .ndjson, or one whose first line is a document
+/// of its own), answered as it comes. Each call is decided by itself on the ledger as given: an allowed call does not
+/// count for the ones behind it. With --record it does: each is authorized on the ledger that the ones before it left,
+/// and the decision records are printed, a chained line each, whatever the format.
+///
+/// A call that cannot be read is a deny.
 #[derive(clap::Args)]
-#[command(after_help = "Exit codes: 0 all allowed, 10 some denied, 11 some need approval and none is denied.\n\n\
-    Example: toolgate decide policies/examples/github-triage --call call.json --now 2026-01-05T10:01:00Z\n\n\
-    A call: {\"server\": \"github\", \"tool\": \"get_me\", \"input\": {}, \"principal\": {\"type\": \"User\", \"id\": \"alice\"}}")]
+#[command(after_help = "Ends with 0 if every call is allowed, 10 if one is denied, 11 if none is denied and one needs \
+    approval, 5 if there is no call.\n\n\
+    Example:\n  toolgate decide policies/examples/github-triage --call call.json --now 2026-01-05T10:01:00Z\n\n\
+    A call:\n  {\"server\": \"github\", \"tool\": \"get_me\", \"input\": {}, \"principal\": {\"type\": \"User\", \"id\": \"alice\"}}")]
 pub(crate) struct Args {
     /// The bundle's folder
     bundle: PathBuf,
     /// The file with the call or calls; `-` is the standard input
     #[arg(long, value_name = "FILE")]
     call: PathBuf,
-    /// A journal of events that have happened, one JSON object a line
+    /// A journal of what has happened: events, a JSON object a line
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// The time of the decision, RFC 3339; the system's clock if it is not given
+    /// The time of the decision [default: the system's clock]
     #[arg(long, value_name = "RFC3339", value_parser = time)]
     now: Option<Timestamp>,
-    /// Print the decision records, chained, instead of the answers
+    /// Authorize the calls one after the other, and print their records
     #[arg(long)]
     record: bool,
-    /// How to answer
+    /// How to answer: `json` is one line a call
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -39,64 +54,76 @@ fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "write RFC 3339, as in `2026-01-05T10:00:00Z`".to_owned())
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, String> {
-    let bundle = match bundle::load(&args.bundle, false, args.format)? {
-        Ok(bundle) => bundle,
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    let (bundle, _) = match bundle::load(&args.bundle, args.format, out)? {
+        Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
-    let mut ledger = match &args.ledger {
-        None => Ledger::new(),
-        Some(path) => {
-            let text = bundle::text(path)?;
-            wire::read_journal(&text).map_err(|error| format!("`{}`: {error}", path.display()))?
-        }
-    };
+    let mut ledger = ledger(args.ledger.as_deref())?;
     let gate = Gate::new(bundle);
-    let now = args.now.unwrap_or_else(|| Timestamp::from_millis(jiff::Timestamp::now().as_millisecond()));
-    let text = bundle::input(&args.call)?;
     let mut chain = Chain::default();
-    let mut decisions = Vec::new();
-    for document in documents(&text) {
-        let call = wire::read_call(document.as_bytes(), gate.limits());
-        let decision = if args.record {
-            let record = match call {
-                Ok(call) => gate.authorize(&call, &mut ledger, now),
-                Err(refused) => gate.refuse(refused, now),
-            };
-            println!("{}", record.chained(&mut chain));
-            record.decision
-        } else {
-            let decision = decide(&gate, &call, &ledger, now);
-            match args.format {
-                Format::Json => println!("{}", wire::answer(&decision)),
-                Format::Text => explain::print(&gate, call.as_ref().ok(), &decision, &ledger, now),
+    let mut exit = None;
+    for document in documents(&args.call, gate.limits().bytes)? {
+        let document = document.map_err(|error| at(&args.call, error))?;
+        let now = args.now.unwrap_or_else(|| Timestamp::from_millis(jiff::Timestamp::now().as_millisecond()));
+        let call = read(document, &gate);
+        let decision = match (&call, args.record) {
+            (Ok(call), true) => {
+                let record = gate.authorize(call, &mut ledger, now);
+                writeln!(out, "{}", record.chained(&mut chain))?;
+                record.decision
             }
-            decision
+            (Err(refused), true) => {
+                writeln!(out, "{}", gate.refuse(refused.clone(), now).chained(&mut chain))?;
+                refused.clone()
+            }
+            (Ok(call), false) => gate.decide(call, &ledger, now),
+            (Err(refused), false) => refused.clone(),
         };
-        decisions.push(decision);
+        match args.format {
+            _ if args.record => {}
+            Format::Json => writeln!(out, "{}", wire::answer(&decision))?,
+            Format::Text => {
+                if exit.is_some() {
+                    writeln!(out)?;
+                }
+                explain::write(&gate, call.as_ref().ok(), &decision, &ledger, now, out)?;
+            }
+        }
+        out.flush()?;
+        exit = Some(exit.unwrap_or(Exit::Ok).and(&decision));
     }
-    if decisions.is_empty() {
-        let red = render::styled(RED, "nothing to decide");
-        anstream::eprintln!("{red}: `{}` holds no call", args.call.display());
-        return Ok(Exit::Usage);
-    }
-    Ok(Exit::of(&decisions))
+    Ok(exit.unwrap_or_else(|| {
+        let red = render::styled(RED, "nothing to decide:");
+        let shown = args.call.display().to_string();
+        render::note(&format!("{red} `{}` holds no call", plain(&shown)));
+        Exit::Nothing
+    }))
 }
 
-fn decide(gate: &Gate, call: &Result<ToolCall, Decision>, ledger: &Ledger, now: Timestamp) -> Decision {
-    match call {
-        Ok(call) => gate.decide(call, ledger, now),
-        Err(refused) => refused.clone(),
-    }
+fn ledger(path: Option<&Path>) -> Result<Ledger, Fault> {
+    let Some(path) = path else { return Ok(Ledger::new()) };
+    let text = bundle::input(path)?;
+    Ok(wire::read_journal(&text).map_err(|error| at(path, error))?)
 }
 
-/// One document, or one a line: JSON Lines if the first line is a document of its own.
-fn documents(text: &str) -> Vec<&str> {
-    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let whole = |line: &&str| line.trim_end().ends_with('}') && line.trim_start().starts_with('{');
-    match lines.as_slice() {
-        [] => Vec::new(),
-        [first, _, ..] if whole(first) => lines,
-        _ => vec![text],
+fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn Read>>>, Fault> {
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|error| at(path, error))?)
+    };
+    let lines = path.extension().is_some_and(|found| found == OsStr::new("jsonl") || found == OsStr::new("ndjson"));
+    Ok(Documents::new(BufReader::new(input), longest, lines))
+}
+
+fn read(document: Document, gate: &Gate) -> Result<ToolCall, Decision> {
+    match document {
+        Document::Whole(bytes) => wire::read_call(&bytes, gate.limits()),
+        Document::TooLong => {
+            let detail = format!("the call is longer than the {} bytes allowed", gate.limits().bytes);
+            let reasons = vec![Denial { reason: Reason::LimitExceeded, detail }];
+            Err(Decision::Deny { reasons, basis: DecisionBasis::default() })
+        }
     }
 }

@@ -1,25 +1,27 @@
 //! `toolgate fmt`: policies as Cedar's own formatter writes them.
 
-use std::{fs, path::PathBuf};
+use std::{io::Write, path::PathBuf};
 
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
 use serde_json::json;
+use toolgate::{Diagnostic, Error, PolicyBundle, Severity, Sources};
 
 use crate::{
     Format, bundle,
-    exit::Exit,
-    render::{GREEN, RED, YELLOW, plural, styled},
+    exit::{Exit, Fault},
+    render::{self, GREEN, RED, YELLOW, plain, plural, styled},
 };
 
 /// Format the policies of a bundle
 ///
-/// Comments and annotations stay. A file that does not parse is named and left as it is: exit code 3.
+/// Comments and annotations stay. A file that does not parse is told of and left as it is; the others are formatted.
 #[derive(clap::Args)]
-#[command(after_help = "Example: toolgate fmt my-bundle --check")]
+#[command(after_help = "Ends with 1 if --check finds a file that is not formatted, 3 if a file does not parse.\n\n\
+    Example:\n  toolgate fmt my-bundle --check")]
 pub(crate) struct Args {
     /// The bundle's folder
     bundle: PathBuf,
-    /// Write nothing; exit code 1 if a file is not formatted
+    /// Write nothing; list the files that are not formatted
     #[arg(long)]
     check: bool,
     /// How to answer
@@ -27,50 +29,92 @@ pub(crate) struct Args {
     format: Format,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, String> {
-    let sources = bundle::sources(&args.bundle)?;
-    let config = Config { line_width: 120, indent_width: 2 };
-    let (mut changed, mut broken) = (Vec::new(), Vec::new());
-    for name in sources.names().filter(|name| name.starts_with("policies/")) {
-        let text = sources.text(name).unwrap_or_default();
-        if let Some(deep) = toolgate::too_deep_to_parse(text) {
-            broken.push((name, deep));
-            continue;
+/// Loading stops before it comes to the policies.
+const UNREAD: [&str; 1] = ["file_too_long"];
+
+/// Text that Cedar's parser refuses, or that must not reach it.
+const BROKEN: [&str; 2] = ["policy_syntax", "policy_too_deep"];
+
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    let sources = match bundle::sources(&args.bundle)? {
+        Ok(sources) => sources,
+        Err(exit) => return Ok(exit),
+    };
+    // Loading says which files parse, and keeps from Cedar's parser what is too deep for it. Whatever else is wrong with
+    // the bundle does not matter here.
+    let error = PolicyBundle::load(&sources).err();
+    let found = error.as_ref().map(Error::diagnostics).unwrap_or_default();
+    let unread = sources.text("toolgate.toml").is_none() || found.iter().any(|one| UNREAD.contains(&one.code));
+    if let (true, Some(error)) = (unread, &error) {
+        match args.format {
+            Format::Text => render::problems(error, &sources),
+            Format::Json => writeln!(out, "{}", render::problems_json(error))?,
         }
-        match policies_str_to_pretty(text, &config) {
-            Ok(pretty) if pretty.trim_end() == text.trim_end() => {}
-            Ok(pretty) => {
-                if !args.check {
-                    let path = args.bundle.join(name);
-                    let pretty = format!("{}\n", pretty.trim_end());
-                    fs::write(&path, pretty).map_err(|error| format!("`{}`: {error}", path.display()))?;
-                }
-                changed.push(name);
-            }
-            Err(error) => broken.push((name, error.to_string())),
+        return Ok(Exit::Invalid);
+    }
+    let broken: Vec<_> = found.iter().filter(|one| one.severity == Severity::Error && BROKEN.contains(&one.code)).collect();
+    let changed = changed(&sources, &broken)?;
+    if !args.check {
+        for (name, pretty) in &changed {
+            bundle::replace(&args.bundle.join(name), pretty)?;
         }
     }
+    let names: Vec<_> = changed.iter().map(|(name, _)| *name).collect();
     match args.format {
-        Format::Text => {
-            for (name, why) in &broken {
-                anstream::eprintln!("{name}: {}: {why}", styled(RED, "not formatted"));
-            }
-            let what = if args.check { styled(YELLOW, "would change") } else { styled(GREEN, "formatted") };
-            changed.iter().for_each(|name| anstream::println!("{what}  {name}"));
-            if changed.is_empty() && broken.is_empty() {
-                anstream::println!("{}: nothing to change", styled(GREEN, "ok"));
-            } else if args.check {
-                anstream::println!("{} to format", plural(changed.len(), "file"));
-            }
-        }
+        Format::Text => text(args.check, &names, &broken, &sources, out)?,
         Format::Json => {
-            let broken: Vec<_> = broken.iter().map(|(name, why)| json!({"file": name, "why": why})).collect();
-            println!("{}", json!({"version": 1, "changed": changed, "broken": broken, "check": args.check}));
+            let broken: Vec<_> = broken.iter().map(|one| render::diagnostic_json(one)).collect();
+            let answer = json!({"version": 1, "check": args.check, "changed": names, "diagnostics": broken});
+            writeln!(out, "{answer}")?;
         }
     }
-    Ok(match (broken.is_empty(), changed.is_empty() || !args.check) {
+    Ok(match (broken.is_empty(), args.check && !names.is_empty()) {
         (false, _) => Exit::Invalid,
-        (true, false) => Exit::Found,
-        (true, true) => Exit::Ok,
+        (true, true) => Exit::Found,
+        (true, false) => Exit::Ok,
     })
+}
+
+/// The policy files that the formatter writes otherwise, with what it writes.
+fn changed<'s>(sources: &'s Sources, broken: &[&Diagnostic]) -> Result<Vec<(&'s str, String)>, Fault> {
+    let is_broken = |name: &str| {
+        broken.iter().any(|one| one.place.as_ref().is_some_and(|place| &*place.file == name))
+    };
+    let config = Config { line_width: 120, indent_width: 2 };
+    let mut changed = Vec::new();
+    for name in sources.names().filter(|name| name.starts_with("policies/") && !is_broken(name)) {
+        let text = sources.text(name).unwrap_or_default();
+        let pretty = policies_str_to_pretty(text, &config)
+            .map_err(|error| format!("`{name}` cannot be formatted: {error}"))?;
+        // A file of comments alone would begin with an empty line.
+        let pretty = pretty.trim_start_matches('\n');
+        if pretty != text && !pretty.is_empty() {
+            changed.push((name, pretty.to_owned()));
+        }
+    }
+    Ok(changed)
+}
+
+fn text(
+    check: bool,
+    changed: &[&str],
+    broken: &[&Diagnostic],
+    sources: &Sources,
+    out: &mut impl Write,
+) -> Result<(), Fault> {
+    for one in broken {
+        render::note(&render::report(one, sources));
+    }
+    let what = if check { styled(YELLOW, "not formatted") } else { styled(GREEN, "formatted") };
+    for name in changed {
+        writeln!(out, "{what}: {}", plain(name))?;
+    }
+    if !broken.is_empty() {
+        render::note(&format!("{}: what does not parse is left as it is", styled(RED, "not formatted")));
+    } else if changed.is_empty() {
+        writeln!(out, "{}: nothing to format", styled(GREEN, "ok"))?;
+    } else if check {
+        writeln!(out, "{}; without `--check` they are written", plural(changed.len(), "file"))?;
+    }
+    Ok(())
 }
