@@ -1,6 +1,9 @@
 //! Splits an input into calls: one JSON document, or JSON Lines, read as they come.
 
-use std::io::{self, BufRead, Read as _};
+use std::{
+    collections::VecDeque,
+    io::{self, BufRead},
+};
 
 /// A call as it came in.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,13 +16,15 @@ pub(crate) enum Document {
 
 /// The documents of an input.
 ///
-/// JSON Lines if the first line is a document of its own, or if the caller knows; otherwise the whole input is one
-/// document. A line that is no call thus never takes the lines behind it with it.
+/// JSON Lines if the caller knows, or if some line from its start to its end is a document; otherwise the whole input is
+/// one document, whose lines are indented. A line that is no call thus never takes the lines behind it with it.
 pub(crate) struct Documents<R> {
     input: R,
     /// Bytes of one document.
     longest: usize,
     next: Next,
+    /// Lines that were read before it was seen that lines are documents.
+    waiting: VecDeque<Document>,
 }
 
 enum Next {
@@ -31,27 +36,41 @@ enum Next {
 impl<R: BufRead> Documents<R> {
     /// Documents of at most `longest` bytes. `lines`: the input is known to be JSON Lines.
     pub(crate) fn new(input: R, longest: usize, lines: bool) -> Self {
-        Self { input, longest, next: if lines { Next::Line } else { Next::First } }
+        Self { input, longest, next: if lines { Next::Line } else { Next::First }, waiting: VecDeque::new() }
     }
 
     fn document(&mut self) -> io::Result<Option<Document>> {
-        if matches!(self.next, Next::Nothing) {
-            return Ok(None);
+        if let Some(document) = self.waiting.pop_front() {
+            return Ok(Some(document));
         }
-        let Some(mut line) = self.line()? else {
-            self.next = Next::Nothing;
-            return Ok(None);
-        };
-        if matches!(self.next, Next::First) {
-            self.next = if line.scan.complete() { Next::Line } else { Next::Nothing };
-            if !line.scan.complete() && !line.too_long {
-                let room = self.longest.saturating_add(1).saturating_sub(line.kept.len());
-                let room = u64::try_from(room).unwrap_or(u64::MAX);
-                (&mut self.input).take(room).read_to_end(&mut line.kept)?;
-                line.too_long = line.kept.len() > self.longest;
+        match self.next {
+            Next::Nothing => Ok(None),
+            Next::Line => Ok(self.line()?.map(Line::document)),
+            Next::First => self.first(),
+        }
+    }
+
+    /// Reads until it is clear what the input is.
+    fn first(&mut self) -> io::Result<Option<Document>> {
+        let mut lines = Vec::new();
+        let mut length = 0_usize;
+        self.next = Next::Nothing;
+        while let Some(line) = self.line()? {
+            let alone = line.is_document();
+            length = length.saturating_add(line.kept.len());
+            let too_long = line.too_long;
+            lines.push(line);
+            if alone {
+                self.next = Next::Line;
+                self.waiting.extend(lines.into_iter().map(Line::document));
+                return Ok(self.waiting.pop_front());
+            }
+            if too_long || length > self.longest {
+                return Ok(Some(Document::TooLong));
             }
         }
-        Ok(Some(if line.too_long { Document::TooLong } else { Document::Whole(line.kept) }))
+        let whole: Vec<u8> = lines.into_iter().flat_map(|line| line.kept).collect();
+        Ok((!whole.is_empty()).then_some(Document::Whole(whole)))
     }
 
     /// The next line that is not blank, with its end. What is too long is passed over, not kept.
@@ -88,6 +107,7 @@ impl<R: BufRead> Iterator for Documents<R> {
         let document = self.document();
         if document.is_err() {
             self.next = Next::Nothing;
+            self.waiting.clear();
         }
         document.transpose()
     }
@@ -101,6 +121,15 @@ struct Line {
 }
 
 impl Line {
+    fn document(self) -> Document {
+        if self.too_long { Document::TooLong } else { Document::Whole(self.kept) }
+    }
+
+    /// Whether the line is a document of its own.
+    fn is_document(&self) -> bool {
+        self.kept.starts_with(b"{") && (self.too_long || self.kept.trim_ascii_end().ends_with(b"}")) && self.scan.complete()
+    }
+
     fn add(&mut self, chunk: &[u8], longest: usize) {
         self.scan.feed(chunk);
         // The line's end does not count.
@@ -168,9 +197,10 @@ mod tests {
         assert_eq!(split("\n \n", 99, false), [""; 0]);
         assert_eq!(split("{\n\"a\": 1\n}\n", 99, false), ["{\n\"a\": 1\n}"]);
         assert_eq!(split("\n{\"a\": 1}\r\n\n{\"b\": \n{}", 99, false), ["{\"a\": 1}", "{\"b\":", "{}"]);
-        assert_eq!(split("{\"a\": \"}\n{}", 99, false), ["{\"a\": \"}\n{}"]);
+        assert_eq!(split("{\"a\": \"}\n{}", 99, false), ["{\"a\": \"}", "{}"]);
         assert_eq!(split("{\"a\": \"\\\"{\"}\n{}", 99, false), ["{\"a\": \"\\\"{\"}", "{}"]);
-        assert_eq!(split("nonsense\n{}", 99, false), ["nonsense\n{}"]);
+        assert_eq!(split("nonsense\n{}", 99, false), ["nonsense", "{}"]);
+        assert_eq!(split("nonsense\n{", 99, false), ["nonsense\n{"]);
         assert_eq!(split("nonsense\n{}", 99, true), ["nonsense", "{}"]);
     }
 
@@ -178,7 +208,7 @@ mod tests {
     fn what_is_too_long_is_not_kept() {
         assert_eq!(split("{    }\n{}\n{     }\n", 6, false), ["{    }", "{}", "too long"]);
         assert_eq!(split("{     }\n{}", 6, false), ["too long", "{}"]);
-        assert_eq!(split("{\n     }\n{}", 6, false), ["too long"]);
+        assert_eq!(split("{\n     }\n ", 6, false), ["too long"]);
         assert_eq!(split("{\n   }", 6, false), ["{\n   }"]);
         assert_eq!(split("         \n{}", 6, false), ["too long", "{}"]);
     }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use exit::{Exit, Fault};
+use exit::Exit;
 
 /// Decides whether MCP tool calls may happen, and helps to write the policies that say so
 #[derive(Parser)]

@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::{BufReader, Read, Write},
     path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use toolgate::{Chain, Decision, DecisionBasis, Denial, Gate, Ledger, Reason, Timestamp, ToolCall, wire};
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let mut exit = None;
     for document in documents(&args.call, gate.limits().bytes)? {
         let document = document.map_err(|error| at(&args.call, error))?;
-        let now = args.now.unwrap_or_else(|| Timestamp::from_millis(jiff::Timestamp::now().as_millisecond()));
+        let now = args.now.map_or_else(clock, Ok)?;
         let call = read(document, &gate);
         let decision = match (&call, args.record) {
             (Ok(call), true) => {
@@ -99,6 +100,14 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         render::note(&format!("{red} `{}` holds no call", plain(&shown)));
         Exit::Nothing
     }))
+}
+
+/// The system's clock: the only place that reads one.
+fn clock() -> Result<Timestamp, Fault> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+    let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+    let told = || Fault::Told("the system's clock is out of range; give the time with `--now`".to_owned());
+    millis.map(Timestamp::from_millis).ok_or_else(told)
 }
 
 fn ledger(path: Option<&Path>) -> Result<Ledger, Fault> {

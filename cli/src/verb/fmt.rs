@@ -29,9 +29,6 @@ pub(crate) struct Args {
     format: Format,
 }
 
-/// Loading stops before it comes to the policies.
-const UNREAD: [&str; 1] = ["file_too_long"];
-
 /// Text that Cedar's parser refuses, or that must not reach it.
 const BROKEN: [&str; 2] = ["policy_syntax", "policy_too_deep"];
 
@@ -40,18 +37,9 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Ok(sources) => sources,
         Err(exit) => return Ok(exit),
     };
-    // Loading says which files parse, and keeps from Cedar's parser what is too deep for it. Whatever else is wrong with
-    // the bundle does not matter here.
+    // Loading says where a file does not parse. Whatever else is wrong with the bundle does not matter here.
     let error = PolicyBundle::load(&sources).err();
     let found = error.as_ref().map(Error::diagnostics).unwrap_or_default();
-    let unread = sources.text("toolgate.toml").is_none() || found.iter().any(|one| UNREAD.contains(&one.code));
-    if let (true, Some(error)) = (unread, &error) {
-        match args.format {
-            Format::Text => render::problems(error, &sources),
-            Format::Json => writeln!(out, "{}", render::problems_json(error))?,
-        }
-        return Ok(Exit::Invalid);
-    }
     let broken: Vec<_> = found.iter().filter(|one| one.severity == Severity::Error && BROKEN.contains(&one.code)).collect();
     let changed = changed(&sources, &broken)?;
     if !args.check {
@@ -84,6 +72,10 @@ fn changed<'s>(sources: &'s Sources, broken: &[&Diagnostic]) -> Result<Vec<(&'s 
     let mut changed = Vec::new();
     for name in sources.names().filter(|name| name.starts_with("policies/") && !is_broken(name)) {
         let text = sources.text(name).unwrap_or_default();
+        // A bundle that is wrong from the ground up was not loaded as far as its policies.
+        if let Some(why) = toolgate::too_deep_to_parse(text) {
+            return Err(format!("`{name}` cannot be formatted: {why}").into());
+        }
         let pretty = policies_str_to_pretty(text, &config)
             .map_err(|error| format!("`{name}` cannot be formatted: {error}"))?;
         // A file of comments alone would begin with an empty line.

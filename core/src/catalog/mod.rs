@@ -13,7 +13,10 @@ mod report;
 mod shape;
 mod tools_list;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub(crate) use admit::{Admission, Admitted, Fault};
 pub use effect::{Basis, Effect};
@@ -143,6 +146,12 @@ impl Catalog {
         self.servers
             .values()
             .flat_map(|server| server.tools.values().chain(server.methods.values()).map(move |tool| (server, tool)))
+    }
+
+    /// The entity types that the manifest maps arguments to.
+    pub(crate) fn mapped_types(&self) -> BTreeSet<&str> {
+        let actions = self.tools().flat_map(|(_, tool)| tool.actions());
+        actions.flat_map(|action| &action.resources).map(|map| map.kind.as_str()).collect()
     }
 
     /// Every label that some tool's result brings into a session.

@@ -93,7 +93,8 @@ fn task(origins: &Origins<'_>, out: &mut Out) {
     ];
     for (name, value) in facts {
         out.flag(&format!("task.{name}"), value);
-        out.state(&format!("task_{name}"), Some(value));
+        // Of a task that nobody opened, one thing is wrong: that.
+        out.state(&format!("task_{name}"), (task.is_some() || name == "active").then_some(value));
     }
     out.put("task.id", Value::string(id.as_str()));
     out.put("task.purpose", Value::string(task.map_or("", |task| &task.opened.purpose)));

@@ -30,12 +30,7 @@ pub(super) fn author_types(
     fragments: &[Fragment],
     found: &mut Vec<Diagnostic>,
 ) {
-    let used: BTreeSet<_> = catalog
-        .tools()
-        .flat_map(|(_, tool)| tool.actions())
-        .flat_map(|action| &action.resources)
-        .map(|map| map.kind.as_str())
-        .collect();
+    let used = catalog.mapped_types();
     for one in fragments {
         for (namespace, content) in one.json.as_object().into_iter().flatten() {
             let names =

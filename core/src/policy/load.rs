@@ -299,14 +299,8 @@ pub(super) fn mapped<'c>(
     sources: &Sources,
     found: &mut Vec<Diagnostic>,
 ) -> BTreeSet<&'c str> {
-    let used: BTreeSet<_> = catalog
-        .tools()
-        .flat_map(|(_, tool)| tool.actions())
-        .flat_map(|action| &action.resources)
-        .map(|map| map.kind.as_str())
-        .collect();
     let mut mapped = BTreeSet::new();
-    for kind in used {
+    for kind in catalog.mapped_types() {
         let place = || {
             let (file, text) = sources.entry(MANIFEST)?;
             let quoted = format!("\"{kind}\"");

@@ -196,3 +196,13 @@ fn bundle_digest(sources: &Sources) -> Digest {
 
 /// The ancestors of each action: every group it is in.
 type Ancestry = BTreeMap<String, Vec<String>>;
+
+/// Why policy text must not reach a parser that recurses, if it is nested too deep for one.
+///
+/// ```
+/// assert_eq!(toolgate::too_deep_to_parse("permit (principal, action, resource);"), None);
+/// assert!(toolgate::too_deep_to_parse(&"(".repeat(1000)).is_some());
+/// ```
+pub fn too_deep_to_parse(text: &str) -> Option<String> {
+    text::too_deep(&text::tokens(text), text).map(|deep| deep.message)
+}

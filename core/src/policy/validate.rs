@@ -107,6 +107,11 @@ fn error_told(actions: &Actions<'_>, error: &ValidationError, one: &Parsed) -> D
     let covered = actions.covered(&one.tree.action);
     if let Some(why) = left_out(&covered, &told, &one.source) {
         told = told.help(why);
+    } else if told.message.contains("Long") && told.message.contains("decimal") {
+        told = told.help(
+            "an argument of type `number` is a decimal: compare with `decimal(\"...\")` by `lessThan` and the like, or \
+             declare it in the manifest's [tools.\"...\".arguments] with `kind = \"integer\"`",
+        );
     } else if code == "wrong_type" && covered.len() > 1 && told.help.is_none() {
         told = told.help(
             "if the argument has different types in these tools, name the tools first: `action in [Action::\"...\"] && ...`",

@@ -95,6 +95,14 @@ fn policies_that_are_refused() {
             "an argument no policy can use",
             r#"@id("p") permit (principal, action == Action::"pay/send", resource) when { context.input.any == "x" };"#,
         ),
+        (
+            "one name, two types",
+            r#"@id("p") forbid (principal, action in Action::"write", resource) when { context.input has issue_number && context.input.issue_number > 3 };"#,
+        ),
+        (
+            "a template",
+            r#"@id("p") permit (principal == ?principal, action == Action::"github/get_mee", resource) when { context.input.x == 1 };"#,
+        ),
         ("syntax", "@id(\"p\") permit (principal, action, resource) when { context.input. };"),
         (
             "several at once",

@@ -1,0 +1,92 @@
+//! The properties that fuzzing checks, as plain functions: a fuzz target feeds them, and the tests replay what it found.
+//!
+//! Each takes arbitrary bytes, and panics where its property does not hold.
+
+use std::sync::LazyLock;
+
+use toolgate::{Gate, Json, Ledger, Limits, PolicyBundle, Sources, Timestamp, wire};
+
+const MANIFEST: &str = include_str!("bundle/toolgate.toml");
+const TOOLS: &str = include_str!("bundle/tools.json");
+const POLICIES: &str = include_str!("bundle/policies.cedar");
+
+const NOW: Timestamp = Timestamp::from_millis(1_767_607_200_000);
+
+/// A target: its name, and its property.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target, by the name of its corpus.
+pub const TARGETS: [Target; 4] =
+    [("call_json", call_json), ("policy_text", policy_text), ("tools_list", tools_list), ("manifest", manifest)];
+
+fn sources() -> Sources {
+    let mut sources = Sources::default();
+    sources.insert("toolgate.toml", MANIFEST);
+    sources.insert("tools/desk.json", TOOLS);
+    sources.insert("policies/desk.cedar", POLICIES);
+    sources
+}
+
+static GATE: LazyLock<Gate> = LazyLock::new(|| match PolicyBundle::load(&sources()) {
+    Ok(bundle) => Gate::new(bundle),
+    Err(error) => panic!("the bundle of the fuzz targets does not load: {error}"),
+});
+
+/// No call makes reading or deciding panic; one that is not JSON, or names nothing that the bundle has, is not allowed;
+/// `authorize` and `decide` agree; and the AuthZEN reading of the same bytes is JSON.
+pub fn call_json(data: &[u8]) {
+    let gate = &*GATE;
+    let ledger = Ledger::new();
+    let answer = wire::authzen::evaluate(gate, data, &wire::authzen::Host::default(), &ledger, NOW);
+    assert!(Json::parse(answer.as_bytes()).is_ok(), "an AuthZEN answer is not JSON: {answer}");
+    match wire::read_call(data, &Limits::default()) {
+        Err(decision) => assert!(!decision.is_allow(), "a call that could not be read was allowed"),
+        Ok(call) => {
+            let json = Json::parse(data);
+            assert!(json.is_ok(), "a call was read out of what is no JSON");
+            let decision = gate.decide(&call, &ledger, NOW);
+            let known =
+                call.server == "desk" && (call.method != "tools/call" || ["read", "send"].contains(&&*call.tool));
+            assert!(known || !decision.is_allow(), "a call of something unknown was allowed");
+            let record = gate.authorize(&call, &mut ledger.clone(), NOW);
+            assert_eq!(record.decision, decision, "authorize and decide differ");
+            assert!(!record.to_json().contains('\n'), "a record is more than a line");
+        }
+    }
+}
+
+/// Any text as a policy file either loads or is refused with its faults; neither panics, hangs, nor overflows the stack.
+pub fn policy_text(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut sources = sources();
+    sources.insert("policies/desk.cedar", text);
+    loads_or_says_why(&sources);
+}
+
+/// Any text as a pinned tools/list result either loads or is refused with its faults.
+pub fn tools_list(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut sources = sources();
+    sources.insert("toolgate.toml", "[bundle]\nname = \"fuzz\"\nversion = \"1.0.0\"\n[servers.desk]\n");
+    sources.insert("policies/desk.cedar", "@id(\"all\")\npermit (principal, action, resource);\n");
+    sources.insert("tools/desk.json", text);
+    loads_or_says_why(&sources);
+    // A live list is compared with the pins by the same reader.
+    if let Err(error) = GATE.bundle().drift("desk", text) {
+        assert!(!error.to_string().is_empty(), "a refusal without a word");
+    }
+}
+
+/// Any text as the manifest either loads or is refused with its faults.
+pub fn manifest(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut sources = sources();
+    sources.insert("toolgate.toml", text);
+    loads_or_says_why(&sources);
+}
+
+fn loads_or_says_why(sources: &Sources) {
+    if let Err(error) = PolicyBundle::load(sources) {
+        assert!(!error.to_string().is_empty(), "a refusal without a word");
+    }
+}

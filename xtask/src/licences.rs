@@ -1,0 +1,110 @@
+//! Whether every dependency comes under a licence, and is a crate, that `deny.toml` allows. `cargo deny check` reads the
+//! same file, and adds advisories; this needs neither the network nor an installed tool.
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use serde_json::Value;
+
+use crate::run::program;
+
+/// Checks the dependencies of the workspace in `root`.
+pub(crate) fn check(root: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(root.join("deny.toml")).map_err(|error| format!("deny.toml: {error}"))?;
+    let rules: toml::Value = toml::from_str(&text).map_err(|error| format!("deny.toml: {error}"))?;
+    let names = |table: &str, list: &str| -> BTreeSet<String> {
+        let list = rules.get(table).and_then(|table| table.get(list)).and_then(toml::Value::as_array);
+        list.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
+    };
+    let (allowed, banned) = (names("licenses", "allow"), names("bans", "deny"));
+    let mut faults = Vec::new();
+    let packages = packages(root)?;
+    for package in &packages {
+        let member = |name: &str| package.get(name).and_then(Value::as_str);
+        let name = member("name").unwrap_or_default();
+        if banned.contains(name) {
+            faults.push(format!("`{name}` is banned"));
+        }
+        let licence = member("license").unwrap_or_default();
+        if !satisfied(licence, &allowed) {
+            faults.push(format!("`{name}` comes under `{licence}`, which deny.toml does not allow"));
+        }
+    }
+    println!("xtask: {} packages, {} faults of licence or ban", packages.len(), faults.len());
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+fn packages(root: &Path) -> Result<Vec<Value>, String> {
+    let output = Command::new(program())
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("`cargo metadata` did not start: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("`cargo metadata` failed: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| format!("`cargo metadata`: {error}"))?;
+    Ok(metadata.get("packages").and_then(Value::as_array).cloned().unwrap_or_default())
+}
+
+/// Whether an SPDX expression can be met by allowed licences alone. An `OR` binds weaker than an `AND`; the old form
+/// with a slash is an `OR`.
+fn satisfied(expression: &str, allowed: &BTreeSet<String>) -> bool {
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    let words: Vec<_> = spaced.split_whitespace().collect();
+    let (met, rest) = any(&words, allowed);
+    met && rest.is_empty()
+}
+
+fn any<'w, 'a>(words: &'w [&'a str], allowed: &BTreeSet<String>) -> (bool, &'w [&'a str]) {
+    let (mut met, mut rest) = all(words, allowed);
+    while let ["OR", more @ ..] = rest {
+        let (other, left) = all(more, allowed);
+        (met, rest) = (met | other, left);
+    }
+    (met, rest)
+}
+
+fn all<'w, 'a>(words: &'w [&'a str], allowed: &BTreeSet<String>) -> (bool, &'w [&'a str]) {
+    let (mut met, mut rest) = one(words, allowed);
+    while let ["AND", more @ ..] = rest {
+        let (other, left) = one(more, allowed);
+        (met, rest) = (met & other, left);
+    }
+    (met, rest)
+}
+
+fn one<'w, 'a>(words: &'w [&'a str], allowed: &BTreeSet<String>) -> (bool, &'w [&'a str]) {
+    match words {
+        ["(", inner @ ..] => match any(inner, allowed) {
+            (met, [")", rest @ ..]) => (met, rest),
+            (_, rest) => (false, rest),
+        },
+        [licence, "WITH", exception, rest @ ..] => (allowed.contains(&format!("{licence} WITH {exception}")), rest),
+        [licence, rest @ ..] => (allowed.contains(*licence), rest),
+        [] => (false, words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions() {
+        let allowed = ["MIT", "Apache-2.0", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned).into();
+        for good in [
+            "MIT",
+            "MIT OR GPL-3.0",
+            "GPL-3.0/MIT",
+            "(MIT OR GPL-3.0) AND Unicode-3.0",
+            "GPL-3.0 AND MIT OR Apache-2.0",
+            "Apache-2.0 WITH LLVM-exception",
+        ] {
+            assert!(satisfied(good, &allowed), "{good}");
+        }
+        for bad in ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR MIT) AND GPL-3.0", "MIT WITH other", "(MIT", "MIT MIT"] {
+            assert!(!satisfied(bad, &allowed), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What each task runs, in order. The first step that fails ends it.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::licences;
+
+/// The repository.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+pub(crate) fn test() -> Result<(), String> {
+    cargo(&["test", "--workspace"])?;
+    cargo(&["test", "--manifest-path", "fuzz/Cargo.toml"])
+}
+
+pub(crate) fn ci() -> Result<(), String> {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml", "--all-targets", "--", "-D", "warnings"])?;
+    cargo(&["doc", "--workspace", "--no-deps"])?;
+    licences::check(&root())?;
+    test()
+}
+
+/// Runs cargo in the repository. The fuzz workspace builds into the same folder, so that both share their dependencies.
+fn cargo(arguments: &[&str]) -> Result<(), String> {
+    let shown = format!("cargo {}", arguments.join(" "));
+    println!("xtask: {shown}");
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| root().join("target").into_os_string());
+    let status = Command::new(program())
+        .args(arguments)
+        .current_dir(root())
+        .env("CARGO_TARGET_DIR", target)
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .status()
+        .map_err(|error| format!("`{shown}` did not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed")) }
+}
+
+/// The cargo that runs this.
+pub(crate) fn program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
