@@ -68,12 +68,21 @@ impl Exit {
         }
     }
 
-    /// The exit of a run that ended so far like this and now makes one more decision.
-    pub(crate) fn and(self, decision: &Decision) -> Self {
-        match (self, decision) {
-            (Self::Deny, _) | (_, Decision::Deny { .. }) => Self::Deny,
-            (Self::NeedsApproval, _) | (_, Decision::NeedsApproval { .. }) => Self::NeedsApproval,
-            _ => Self::Ok,
+    /// The exit of a run that made this decision.
+    pub(crate) fn of(decision: &Decision) -> Self {
+        match decision {
+            Decision::Allow { .. } => Self::Ok,
+            Decision::Deny { .. } => Self::Deny,
+            Decision::NeedsApproval { .. } => Self::NeedsApproval,
+        }
+    }
+
+    /// The exit of two runs in one: a deny outweighs all, then an approval that is needed.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Deny, _) | (_, Self::Deny) => Self::Deny,
+            (Self::Ok, other) => other,
+            (exit, _) => exit,
         }
     }
 }
@@ -109,6 +118,18 @@ impl Fault {
 impl From<String> for Fault {
     fn from(why: String) -> Self {
         Self::Told(why)
+    }
+}
+
+/// A tools/list result that cannot be used: it is named on the command line, and is no bundle.
+impl From<toolgate::Error> for Fault {
+    fn from(error: toolgate::Error) -> Self {
+        let told = error.diagnostics().iter().map(|one| {
+            let place = one.place.as_ref().map(|place| format!("{}: ", place.file)).unwrap_or_default();
+            let help = one.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+            format!("{place}{}{help}", one.message)
+        });
+        Self::Told(told.collect::<Vec<_>>().join("; "))
     }
 }
 

@@ -14,7 +14,7 @@ use exit::Exit;
 
 /// Decides whether MCP tool calls may happen, and helps to write the policies that say so
 #[derive(Parser)]
-#[command(name = "toolgate", version, about, max_term_width = 100, after_help = after_help())]
+#[command(name = "toolgate", version, max_term_width = 100, after_help = after_help())]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

@@ -8,7 +8,15 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use toolgate::{Chain, Decision, DecisionBasis, Denial, Gate, Ledger, Reason, Timestamp, ToolCall, wire};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use toolgate::{
+    Chain, Decision, DecisionBasis, Denial, Gate, Ledger, Reason, Timestamp, ToolCall,
+    wire::{
+        self,
+        authzen::{Host, evaluate},
+    },
+};
 
 use super::explain;
 use crate::{
@@ -20,8 +28,8 @@ use crate::{
 
 /// Put one call, or one a line, to the gate, and say why the answer is what it is
 ///
-/// The input is one JSON document, or JSON Lines (a file named .jsonl or .ndjson, or one whose first line is a document
-/// of its own), answered as it comes. Each call is decided by itself on the ledger as given: an allowed call does not
+/// The input is one JSON document, or JSON Lines (a file named .jsonl or .ndjson, or one with a line that is a document of
+/// its own), answered as it comes. Each call is decided by itself on the ledger as given: an allowed call does not
 /// count for the ones behind it. With --record it does: each is authorized on the ledger that the ones before it left,
 /// and the decision records are printed, a chained line each, whatever the format.
 ///
@@ -46,9 +54,57 @@ pub(crate) struct Args {
     /// Authorize the calls one after the other, and print their records
     #[arg(long)]
     record: bool,
-    /// How to answer: `json` is one line a call
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// How `decide` answers.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Text,
+    /// For programs: one line a call, versioned
+    Json,
+    /// AuthZEN: requests of the Authorization API 1.0 instead of calls, and its responses
+    Authzen,
+}
+
+/// What the host vouches for, since an AuthZEN request may not say it.
+#[derive(clap::Args)]
+#[group(multiple = true)]
+struct HostArgs {
+    /// With `authzen`: the server that requests are about
+    #[arg(long, value_name = "ID")]
+    server: Option<String>,
+    /// With `authzen`: the session of the requests
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// With `authzen`: the task of the requests
+    #[arg(long, value_name = "ID")]
+    task: Option<String>,
+    /// With `authzen`: the agent that acts for the subject
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
+}
+
+impl HostArgs {
+    fn given(&self) -> bool {
+        [&self.server, &self.session, &self.task, &self.agent].into_iter().any(Option::is_some)
+    }
+
+    fn host(&self) -> Host {
+        let HostArgs { server, session, task, agent } = self;
+        Host {
+            server: server.clone(),
+            session: session.clone(),
+            task: task.clone(),
+            agent: agent.clone(),
+            ..Host::default()
+        }
+    }
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -56,43 +112,33 @@ fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
-    let (bundle, _) = match bundle::load(&args.bundle, args.format, out)? {
+    if args.format == Form::Authzen && args.record {
+        return Err("`--record` goes with calls, not with `--format authzen`".to_owned().into());
+    }
+    if args.format != Form::Authzen && args.host.given() {
+        let why = "`--server`, `--session`, `--task` and `--agent` go with `--format authzen`; a call says them itself";
+        return Err(why.to_owned().into());
+    }
+    let errors = if args.format == Form::Text { Format::Text } else { Format::Json };
+    let (bundle, _) = match bundle::load(&args.bundle, errors, out)? {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
-    let mut ledger = ledger(args.ledger.as_deref())?;
-    let gate = Gate::new(bundle);
-    let mut chain = Chain::default();
+    let mut run = Run { gate: Gate::new(bundle), ledger: ledger(args.ledger.as_deref())?, chain: Chain::default() };
     let mut exit = None;
-    for document in documents(&args.call, gate.limits().bytes)? {
+    for document in documents(&args.call, run.gate.limits().bytes)? {
         let document = document.map_err(|error| at(&args.call, error))?;
         let now = args.now.map_or_else(clock, Ok)?;
-        let call = read(document, &gate);
-        let decision = match (&call, args.record) {
-            (Ok(call), true) => {
-                let record = gate.authorize(call, &mut ledger, now);
-                writeln!(out, "{}", record.chained(&mut chain))?;
-                record.decision
-            }
-            (Err(refused), true) => {
-                writeln!(out, "{}", gate.refuse(refused.clone(), now).chained(&mut chain))?;
-                refused.clone()
-            }
-            (Ok(call), false) => gate.decide(call, &ledger, now),
-            (Err(refused), false) => refused.clone(),
-        };
-        match args.format {
-            _ if args.record => {}
-            Format::Json => writeln!(out, "{}", wire::answer(&decision))?,
-            Format::Text => {
-                if exit.is_some() {
-                    writeln!(out)?;
-                }
-                explain::write(&gate, call.as_ref().ok(), &decision, &ledger, now, out)?;
-            }
+        if args.format == Form::Text && !args.record && exit.is_some() {
+            writeln!(out)?;
         }
+        let ended = match (args.format, args.record) {
+            (Form::Authzen, _) => run.authzen(document, &args.host.host(), now, out)?,
+            (_, true) => run.record(document, now, out)?,
+            (form, false) => run.answer(document, form, now, out)?,
+        };
         out.flush()?;
-        exit = Some(exit.unwrap_or(Exit::Ok).and(&decision));
+        exit = Some(exit.unwrap_or(Exit::Ok).and(ended));
     }
     Ok(exit.unwrap_or_else(|| {
         let red = render::styled(RED, "nothing to decide:");
@@ -100,6 +146,67 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         render::note(&format!("{red} `{}` holds no call", plain(&shown)));
         Exit::Nothing
     }))
+}
+
+/// What the calls of one run share.
+struct Run {
+    gate: Gate,
+    ledger: Ledger,
+    chain: Chain,
+}
+
+impl Run {
+    fn answer(&self, document: Document, form: Form, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
+        let call = read(document, &self.gate);
+        let decision = match &call {
+            Ok(call) => self.gate.decide(call, &self.ledger, now),
+            Err(refused) => refused.clone(),
+        };
+        match form {
+            Form::Text => explain::write(&self.gate, call.as_ref().ok(), &decision, &self.ledger, now, out)?,
+            Form::Json | Form::Authzen => writeln!(out, "{}", wire::answer(&decision))?,
+        }
+        Ok(Exit::of(&decision))
+    }
+
+    fn record(&mut self, document: Document, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
+        let record = match read(document, &self.gate) {
+            Ok(call) => self.gate.authorize(&call, &mut self.ledger, now),
+            Err(refused) => self.gate.refuse(refused, now),
+        };
+        writeln!(out, "{}", record.chained(&mut self.chain))?;
+        Ok(Exit::of(&record.decision))
+    }
+
+    fn authzen(&self, document: Document, host: &Host, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
+        let answer = match document {
+            Document::Whole(bytes) => evaluate(&self.gate, &bytes, host, &self.ledger, now),
+            Document::TooLong => {
+                let message = too_long(&self.gate);
+                json!({"decision": false, "context": {"error": {"status": 400, "message": message}}}).to_string()
+            }
+        };
+        writeln!(out, "{answer}")?;
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+        let all = answer.get("evaluations").and_then(Value::as_array);
+        let all = all.map_or_else(|| std::slice::from_ref(&answer), Vec::as_slice);
+        Ok(all.iter().map(evaluated).fold(Exit::Ok, Exit::and))
+    }
+}
+
+/// How one AuthZEN evaluation ends: a denial that an approval would lift carries an `access_request`.
+fn evaluated(response: &Value) -> Exit {
+    let allowed = response.get("decision").and_then(Value::as_bool) == Some(true);
+    let requestable = response.get("context").and_then(|context| context.get("access_request")).is_some();
+    match (allowed, requestable) {
+        (true, _) => Exit::Ok,
+        (false, true) => Exit::NeedsApproval,
+        (false, false) => Exit::Deny,
+    }
+}
+
+fn too_long(gate: &Gate) -> String {
+    format!("the call is longer than the {} bytes allowed", gate.limits().bytes)
 }
 
 /// The system's clock: the only place that reads one.
@@ -130,8 +237,7 @@ fn read(document: Document, gate: &Gate) -> Result<ToolCall, Decision> {
     match document {
         Document::Whole(bytes) => wire::read_call(&bytes, gate.limits()),
         Document::TooLong => {
-            let detail = format!("the call is longer than the {} bytes allowed", gate.limits().bytes);
-            let reasons = vec![Denial { reason: Reason::LimitExceeded, detail }];
+            let reasons = vec![Denial { reason: Reason::LimitExceeded, detail: too_long(gate) }];
             Err(Decision::Deny { reasons, basis: DecisionBasis::default() })
         }
     }

@@ -14,6 +14,9 @@ use crate::{
 /// Permits that come near are shown, this many for each actor and resource.
 const NEAREST: usize = 3;
 
+/// What stands above the conditions already.
+const NAMED: [&str; 2] = ["principal", "resource"];
+
 /// Writes one decision.
 pub(crate) fn write(
     gate: &Gate,
@@ -29,7 +32,8 @@ pub(crate) fn write(
         Decision::NeedsApproval { .. } => styled(YELLOW, "NEEDS APPROVAL"),
     };
     writeln!(out, "{verdict}  {}", call.map_or_else(|| "a call that could not be read".to_owned(), asked))?;
-    for denial in decision.denials() {
+    // A forbid that applies is told of with its conditions, below.
+    for denial in decision.denials().iter().filter(|denial| denial.reason != Reason::Forbidden) {
         writeln!(out, "  {}: {}", styled(BOLD, denial.reason), plain(&denial.detail))?;
     }
     if let Decision::NeedsApproval { by, basis } = decision {
@@ -47,7 +51,8 @@ pub(crate) fn write(
     };
     for id in &decision.basis().policies {
         if let Some(policy) = gate.bundle().policy(id) {
-            writeln!(out, "  {}", line(policy))?;
+            let by = if decision.reasons().contains(&Reason::Forbidden) { "forbidden by " } else { "" };
+            writeln!(out, "  {by}{}", line(policy))?;
             deciding(id, decision, &explanations, out)?;
         }
     }
@@ -114,7 +119,7 @@ fn conditions(one: &Explanation, out: &mut impl Write) -> Result<(), Fault> {
             Outcome::NotReached => (styled(DIM, "not reached"), String::new()),
         };
         writeln!(out, "      {mark} {}{note}", plain(text))?;
-        for (path, value) in values.iter().filter(|(path, _)| path != text) {
+        for (path, value) in values.iter().filter(|(path, _)| path != text && !NAMED.contains(&path.as_str())) {
             writeln!(out, "                  {}", styled(DIM, plain(&format!("{path} = {value}"))))?;
         }
     }

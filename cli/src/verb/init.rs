@@ -42,35 +42,34 @@ const MANIFEST: &str = "toolgate.toml";
 /// Arguments that often choose what a tool does.
 const CHOOSERS: [&str; 4] = ["method", "action", "operation", "command"];
 
-const POLICIES: &str = r#"// What is permitted here is all that is permitted: a call that no policy permits is denied.
-
+const PERMITS: &str = r#"// What is permitted here is all that is permitted: a call that no policy permits is denied.
 @id("users-read")
 @reason("users may call what only reads")
-permit (
-  principal is User,
-  action in Action::"read",
-  resource
-);
+permit (principal is User, action in Action::"read", resource);
 
 // An agent that calls for a user needs a permit of its own: every actor of the chain does.
 //
 // @id("triage-reads")
 // @reason("the triage agent may call what only reads")
-// permit (
-//   principal == Agent::"triage",
-//   action in Action::"read",
-//   resource
-// );
+// permit (principal == Agent::"triage", action in Action::"read", resource);
+"#;
 
-@id("destructive-is-approved")
+/// A forbid is behind an approval, and what it holds back still needs a permit.
+const APPROVAL: &str = r#"@id("destructive-is-approved")
 @reason("what cannot be undone needs an approval")
 @approval("maintainers")
-forbid (
-  principal,
-  action in [Action::"destructive", Action::"execute"],
-  resource
-);
+forbid (principal, action in [Action::"destructive", Action::"execute"], resource);
 "#;
+
+/// The policies to start from. A policy about actions that no tool has would not load, so it is a comment then.
+fn policies(hinted: &PolicyBundle) -> String {
+    let undoable = tools(hinted).iter().all(|tool| tool.effect.0 < Effect::Destructive);
+    if undoable {
+        let commented: String = APPROVAL.lines().map(|line| format!("// {line}\n")).collect();
+        return format!("{PERMITS}//\n// No tool is destructive yet; for one that is:\n//\n{commented}");
+    }
+    format!("{PERMITS}{APPROVAL}")
+}
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let manifest = args.dir.join(MANIFEST);
@@ -88,9 +87,9 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         sources.insert(format!("tools/{server}.json"), list.as_str());
     }
     sources.insert(MANIFEST, write_manifest(&name, &hinted));
-    sources.insert("policies/main.cedar", POLICIES);
+    sources.insert("policies/main.cedar", policies(&hinted));
     // What does not load is not worth writing.
-    let bundle = PolicyBundle::load(&sources).map_err(|error| Fault::Told(error.to_string()))?;
+    let bundle = PolicyBundle::load(&sources)?;
     // The manifest comes last: a bundle that is there is there as a whole.
     let (last, first): (Vec<_>, Vec<_>) = sources.names().partition(|name| *name == MANIFEST);
     let names: Vec<_> = first.into_iter().chain(last).collect();
@@ -134,7 +133,7 @@ fn hinted(lists: &[(&str, String)]) -> Result<PolicyBundle, Fault> {
         text.push_str(&format!("tools = {}\n", quoted(&format!("tools/{server}.json"))));
     }
     sources.insert(MANIFEST, text);
-    let bundle = PolicyBundle::load(&sources).map_err(|error| Fault::Told(error.to_string()))?;
+    let bundle = PolicyBundle::load(&sources)?;
     for warning in bundle.warnings().iter().filter(|one| one.place.is_some()) {
         render::note(&render::report(warning, &sources));
     }

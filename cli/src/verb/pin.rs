@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
 }
 
 fn compare<'a>(bundle: &'a PolicyBundle, server: &'a str, live: String) -> Result<Compared<'a>, Fault> {
-    let drifts = bundle.drift(server, &live).map_err(|error| Fault::Told(error.to_string()))?;
+    let drifts = bundle.drift(server, &live)?;
     let file = bundle.pin_file(server).unwrap_or_default();
     Ok(Compared { server, file, live, drifts })
 }
