@@ -54,9 +54,10 @@ pub(crate) fn sources(folder: &Path) -> Result<Result<Sources, Exit>, Fault> {
         Err(error) => return Err(at(folder, error).into()),
     };
     let mut read = Reader { shown: folder, root, visited: BTreeSet::new(), sources: Sources::default() };
-    let done = FILES.iter().try_for_each(|name| read.file(name)).and_then(|()| {
-        FOLDERS.iter().try_for_each(|(name, extension)| read.folder(name, extension))
-    });
+    let done = FILES
+        .iter()
+        .try_for_each(|name| read.file(name))
+        .and_then(|()| FOLDERS.iter().try_for_each(|(name, extension)| read.folder(name, extension)));
     match done {
         Ok(()) => Ok(Ok(read.sources)),
         Err(Refused::Bundle(why)) => {

@@ -127,7 +127,9 @@ impl Line {
 
     /// Whether the line is a document of its own.
     fn is_document(&self) -> bool {
-        self.kept.starts_with(b"{") && (self.too_long || self.kept.trim_ascii_end().ends_with(b"}")) && self.scan.complete()
+        self.kept.starts_with(b"{")
+            && (self.too_long || self.kept.trim_ascii_end().ends_with(b"}"))
+            && self.scan.complete()
     }
 
     fn add(&mut self, chunk: &[u8], longest: usize) {
@@ -210,6 +212,7 @@ mod tests {
         assert_eq!(split("{     }\n{}", 6, false), ["too long", "{}"]);
         assert_eq!(split("{\n     }\n ", 6, false), ["too long"]);
         assert_eq!(split("{\n   }", 6, false), ["{\n   }"]);
-        assert_eq!(split("         \n{}", 6, false), ["too long", "{}"]);
+        assert_eq!(split("         \n{}", 6, false), ["too long"]);
+        assert_eq!(split("         \n{}", 6, true), ["too long", "{}"]);
     }
 }

@@ -35,10 +35,12 @@ use crate::{
 ///
 /// A call that cannot be read is a deny.
 #[derive(clap::Args)]
-#[command(after_help = "Ends with 0 if every call is allowed, 10 if one is denied, 11 if none is denied and one needs \
+#[command(
+    after_help = "Ends with 0 if every call is allowed, 10 if one is denied, 11 if none is denied and one needs \
     approval, 5 if there is no call.\n\n\
     Example:\n  toolgate decide policies/examples/github-triage --call call.json --now 2026-01-05T10:01:00Z\n\n\
-    A call:\n  {\"server\": \"github\", \"tool\": \"get_me\", \"input\": {}, \"principal\": {\"type\": \"User\", \"id\": \"alice\"}}")]
+    A call:\n  {\"server\": \"github\", \"tool\": \"get_me\", \"input\": {}, \"principal\": {\"type\": \"User\", \"id\": \"alice\"}}"
+)]
 pub(crate) struct Args {
     /// The bundle's folder
     bundle: PathBuf,

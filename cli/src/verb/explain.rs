@@ -2,9 +2,7 @@
 
 use std::{cmp::Reverse, io::Write};
 
-use toolgate::{
-    Answer, Condition, Decision, Explanation, Gate, Ledger, Outcome, Policy, Reason, Timestamp, ToolCall,
-};
+use toolgate::{Answer, Condition, Decision, Explanation, Gate, Ledger, Outcome, Policy, Reason, Timestamp, ToolCall};
 
 use crate::{
     exit::Fault,
@@ -37,7 +35,12 @@ pub(crate) fn write(
         writeln!(out, "  {}: {}", styled(BOLD, denial.reason), plain(&denial.detail))?;
     }
     if let Decision::NeedsApproval { by, basis } = decision {
-        writeln!(out, "  {}: {}", styled(BOLD, "may be approved by"), by.iter().map(|class| approver(class)).collect::<Vec<_>>().join("; and by "))?;
+        writeln!(
+            out,
+            "  {}: {}",
+            styled(BOLD, "may be approved by"),
+            by.iter().map(|class| approver(class)).collect::<Vec<_>>().join("; and by ")
+        )?;
         if let Some(digest) = basis.call {
             writeln!(out, "  {}: {digest}", styled(BOLD, "call digest"))?;
         }

@@ -40,7 +40,8 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     // Loading says where a file does not parse. Whatever else is wrong with the bundle does not matter here.
     let error = PolicyBundle::load(&sources).err();
     let found = error.as_ref().map(Error::diagnostics).unwrap_or_default();
-    let broken: Vec<_> = found.iter().filter(|one| one.severity == Severity::Error && BROKEN.contains(&one.code)).collect();
+    let broken: Vec<_> =
+        found.iter().filter(|one| one.severity == Severity::Error && BROKEN.contains(&one.code)).collect();
     let changed = changed(&sources, &broken)?;
     if !args.check {
         for (name, pretty) in &changed {
@@ -65,9 +66,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
 
 /// The policy files that the formatter writes otherwise, with what it writes.
 fn changed<'s>(sources: &'s Sources, broken: &[&Diagnostic]) -> Result<Vec<(&'s str, String)>, Fault> {
-    let is_broken = |name: &str| {
-        broken.iter().any(|one| one.place.as_ref().is_some_and(|place| &*place.file == name))
-    };
+    let is_broken = |name: &str| broken.iter().any(|one| one.place.as_ref().is_some_and(|place| &*place.file == name));
     let config = Config { line_width: 120, indent_width: 2 };
     let mut changed = Vec::new();
     for name in sources.names().filter(|name| name.starts_with("policies/") && !is_broken(name)) {
@@ -76,8 +75,8 @@ fn changed<'s>(sources: &'s Sources, broken: &[&Diagnostic]) -> Result<Vec<(&'s 
         if let Some(why) = toolgate::too_deep_to_parse(text) {
             return Err(format!("`{name}` cannot be formatted: {why}").into());
         }
-        let pretty = policies_str_to_pretty(text, &config)
-            .map_err(|error| format!("`{name}` cannot be formatted: {error}"))?;
+        let pretty =
+            policies_str_to_pretty(text, &config).map_err(|error| format!("`{name}` cannot be formatted: {error}"))?;
         // A file of comments alone would begin with an empty line.
         let pretty = pretty.trim_start_matches('\n');
         if pretty != text && !pretty.is_empty() {
