@@ -54,8 +54,9 @@ pub(crate) fn write(
     };
     for id in &decision.basis().policies {
         if let Some(policy) = gate.bundle().policy(id) {
-            let by = if decision.reasons().contains(&Reason::Forbidden) { "forbidden by " } else { "" };
-            writeln!(out, "  {by}{}", line(policy))?;
+            let forbidden = decision.reasons().contains(&Reason::Forbidden);
+            let role = if forbidden { "forbidden by" } else { effect(policy) };
+            writeln!(out, "  {role} {}", line(policy))?;
             deciding(id, decision, &explanations, out)?;
         }
     }
@@ -81,11 +82,15 @@ fn asked(call: &ToolCall) -> String {
     plain(&format!("{}/{what}  by {}", call.server, chain.join(" for ")))
 }
 
+fn effect(policy: &Policy) -> &'static str {
+    if policy.forbids { "forbid" } else { "permit" }
+}
+
+/// A policy's id, its reason and its place.
 fn line(policy: &Policy) -> String {
-    let effect = if policy.forbids { "forbid" } else { "permit" };
     let reason = policy.reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
     let place = format!("{}:{}", policy.place.file, policy.place.line);
-    format!("{effect} {}{reason} {}", styled(BOLD, &policy.id), styled(DIM, format!("({place})")))
+    format!("{}{reason} {}", styled(BOLD, &policy.id), styled(DIM, format!("({place})")))
 }
 
 /// Below a policy that decides: for whom an allow counts, or why a forbid applies.
@@ -148,7 +153,7 @@ fn nearest(gate: &Gate, answer: &Answer, explanations: &[Explanation], out: &mut
     });
     writeln!(out, "  nearest for {question}:")?;
     for (one, policy) in near.into_iter().take(NEAREST) {
-        writeln!(out, "    {}", line(policy))?;
+        writeln!(out, "    {} {}", effect(policy), line(policy))?;
         conditions(one, out)?;
     }
     Ok(())

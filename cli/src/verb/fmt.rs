@@ -3,8 +3,8 @@
 use std::{io::Write, path::PathBuf};
 
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
-use serde_json::json;
-use toolgate::{Diagnostic, Error, PolicyBundle, Severity, Sources};
+use serde_json::{Value, json};
+use toolgate::{Diagnostic, Error, PolicyBundle};
 
 use crate::{
     Format, bundle,
@@ -32,6 +32,13 @@ pub(crate) struct Args {
 /// Text that Cedar's parser refuses, or that must not reach it.
 const BROKEN: [&str; 2] = ["policy_syntax", "policy_too_deep"];
 
+/// A file that is left as it is, and why: for people, and for programs.
+struct Broken<'s> {
+    name: &'s str,
+    shown: String,
+    json: Value,
+}
+
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let sources = match bundle::sources(&args.bundle)? {
         Ok(sources) => sources,
@@ -40,9 +47,27 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     // Loading says where a file does not parse. Whatever else is wrong with the bundle does not matter here.
     let error = PolicyBundle::load(&sources).err();
     let found = error.as_ref().map(Error::diagnostics).unwrap_or_default();
-    let broken: Vec<_> =
-        found.iter().filter(|one| one.severity == Severity::Error && BROKEN.contains(&one.code)).collect();
-    let changed = changed(&sources, &broken)?;
+    let (mut changed, mut broken) = (Vec::new(), Vec::new());
+    for name in sources.names().filter(|name| name.starts_with("policies/")) {
+        let here = |one: &&Diagnostic| one.place.as_ref().is_some_and(|place| &*place.file == name);
+        let told: Vec<_> = found.iter().filter(|one| BROKEN.contains(&one.code)).filter(here).collect();
+        broken.extend(told.iter().map(|one| Broken {
+            name,
+            shown: render::report(one, &sources),
+            json: render::diagnostic_json(one),
+        }));
+        if told.is_empty() {
+            match pretty(sources.text(name).unwrap_or_default()) {
+                Ok(None) => {}
+                Ok(Some(pretty)) => changed.push((name, pretty)),
+                Err(why) => broken.push(Broken {
+                    name,
+                    shown: format!("{}: {}", plain(name), plain(&why)),
+                    json: json!({"severity": "error", "code": "policy_syntax", "message": why, "place": {"file": name}}),
+                }),
+            }
+        }
+    }
     if !args.check {
         for (name, pretty) in &changed {
             bundle::replace(&args.bundle.join(name), pretty)?;
@@ -50,9 +75,9 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     }
     let names: Vec<_> = changed.iter().map(|(name, _)| *name).collect();
     match args.format {
-        Format::Text => text(args.check, &names, &broken, &sources, out)?,
+        Format::Text => text(args.check, &names, &broken, out)?,
         Format::Json => {
-            let broken: Vec<_> = broken.iter().map(|one| render::diagnostic_json(one)).collect();
+            let broken: Vec<_> = broken.iter().map(|one| &one.json).collect();
             let answer = json!({"version": 1, "check": args.check, "changed": names, "diagnostics": broken});
             writeln!(out, "{answer}")?;
         }
@@ -64,44 +89,29 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     })
 }
 
-/// The policy files that the formatter writes otherwise, with what it writes.
-fn changed<'s>(sources: &'s Sources, broken: &[&Diagnostic]) -> Result<Vec<(&'s str, String)>, Fault> {
-    let is_broken = |name: &str| broken.iter().any(|one| one.place.as_ref().is_some_and(|place| &*place.file == name));
-    let config = Config { line_width: 120, indent_width: 2 };
-    let mut changed = Vec::new();
-    for name in sources.names().filter(|name| name.starts_with("policies/") && !is_broken(name)) {
-        let text = sources.text(name).unwrap_or_default();
-        // A bundle that is wrong from the ground up was not loaded as far as its policies.
-        if let Some(why) = toolgate::too_deep_to_parse(text) {
-            return Err(format!("`{name}` cannot be formatted: {why}").into());
-        }
-        let pretty =
-            policies_str_to_pretty(text, &config).map_err(|error| format!("`{name}` cannot be formatted: {error}"))?;
-        // A file of comments alone would begin with an empty line.
-        let pretty = pretty.trim_start_matches('\n');
-        if pretty != text && !pretty.is_empty() {
-            changed.push((name, pretty.to_owned()));
-        }
+/// What the formatter makes of a text, if that is something else.
+fn pretty(text: &str) -> Result<Option<String>, String> {
+    // A bundle that is wrong from the ground up was not loaded as far as its policies.
+    if let Some(why) = toolgate::too_deep_to_parse(text) {
+        return Err(why);
     }
-    Ok(changed)
+    let config = Config { line_width: 120, indent_width: 2 };
+    let pretty = policies_str_to_pretty(text, &config).map_err(|error| error.to_string())?;
+    // A file of comments alone would begin with an empty line.
+    let pretty = pretty.trim_start_matches('\n');
+    Ok((pretty != text && !pretty.is_empty()).then(|| pretty.to_owned()))
 }
 
-fn text(
-    check: bool,
-    changed: &[&str],
-    broken: &[&Diagnostic],
-    sources: &Sources,
-    out: &mut impl Write,
-) -> Result<(), Fault> {
-    for one in broken {
-        render::note(&render::report(one, sources));
-    }
+fn text(check: bool, changed: &[&str], broken: &[Broken<'_>], out: &mut impl Write) -> Result<(), Fault> {
+    broken.iter().for_each(|one| render::note(&one.shown));
     let what = if check { styled(YELLOW, "not formatted") } else { styled(GREEN, "formatted") };
     for name in changed {
         writeln!(out, "{what}: {}", plain(name))?;
     }
     if !broken.is_empty() {
-        render::note(&format!("{}: what does not parse is left as it is", styled(RED, "not formatted")));
+        let mut names: Vec<_> = broken.iter().map(|one| format!("`{}`", plain(one.name))).collect();
+        names.dedup();
+        render::note(&format!("{} {}", styled(RED, "does not parse, and is left as it is:"), names.join(", ")));
     } else if changed.is_empty() {
         writeln!(out, "{}: nothing to format", styled(GREEN, "ok"))?;
     } else if check {

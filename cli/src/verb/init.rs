@@ -43,22 +43,30 @@ const MANIFEST: &str = "toolgate.toml";
 const CHOOSERS: [&str; 4] = ["method", "action", "operation", "command"];
 
 const PERMITS: &str = r#"// What is permitted here is all that is permitted: a call that no policy permits is denied.
-@id("users-read")
-@reason("users may call what only reads")
-permit (principal is User, action in Action::"read", resource);
-
-// An agent that calls for a user needs a permit of its own: every actor of the chain does.
+//
+// An agent that calls for a user needs a permit of its own, since every actor of the chain does:
 //
 // @id("triage-reads")
 // @reason("the triage agent may call what only reads")
 // permit (principal == Agent::"triage", action in Action::"read", resource);
+@id("users-read")
+@reason("users may call what only reads")
+permit (
+  principal is User,
+  action in Action::"read",
+  resource
+);
 "#;
 
-/// A forbid is behind an approval, and what it holds back still needs a permit.
+/// What an approval can lift still needs a permit.
 const APPROVAL: &str = r#"@id("destructive-is-approved")
 @reason("what cannot be undone needs an approval")
 @approval("maintainers")
-forbid (principal, action in [Action::"destructive", Action::"execute"], resource);
+forbid (
+  principal,
+  action in [Action::"destructive", Action::"execute"],
+  resource
+);
 "#;
 
 /// The policies to start from. A policy about actions that no tool has would not load, so it is a comment then.
@@ -66,9 +74,9 @@ fn policies(hinted: &PolicyBundle) -> String {
     let undoable = tools(hinted).iter().all(|tool| tool.effect.0 < Effect::Destructive);
     if undoable {
         let commented: String = APPROVAL.lines().map(|line| format!("// {line}\n")).collect();
-        return format!("{PERMITS}//\n// No tool is destructive yet; for one that is:\n//\n{commented}");
+        return format!("{PERMITS}// No tool is destructive yet; for one that is:\n//\n{commented}");
     }
-    format!("{PERMITS}{APPROVAL}")
+    format!("{PERMITS}\n{APPROVAL}")
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {

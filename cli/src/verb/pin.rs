@@ -132,9 +132,9 @@ fn shortened(value: &str, same: usize) -> String {
     if length <= SHOWN {
         return plain(value);
     }
-    let from = same.saturating_sub(BEFORE).min(length - SHOWN);
+    let from = same.saturating_sub(BEFORE);
     let part: String = value.chars().skip(from).take(SHOWN).collect();
-    let (front, back) = (if from > 0 { "…" } else { "" }, if from + SHOWN < length { "…" } else { "" });
+    let (front, back) = (if from > 0 { "…" } else { "" }, if from.saturating_add(SHOWN) < length { "…" } else { "" });
     format!("{front}{}{back}", plain(&part))
 }
 

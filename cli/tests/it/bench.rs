@@ -59,7 +59,7 @@ pub(crate) const POLICIES: &str = r#"// Who may do what.
 @id("people-read")
 @reason("people read notes")
 @obligation("audit:notes")
-permit (principal is User, action in Action::"read", resource) when { context.input.id > 0 };
+permit (principal is User, action == Action::"notes/read", resource) when { context.input.id > 0 };
 
 @id("people-change")
 permit (principal is User, action in Action::"write", resource);
