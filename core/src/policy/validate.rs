@@ -8,7 +8,7 @@ use super::{
     load::{Parsed, whole_set},
     scope::Actions,
 };
-use crate::error::{Diagnostic, Place};
+use crate::error::{self, Diagnostic, Place};
 
 /// An error of Cedar's as a diagnostic: its words, its help, its first label.
 pub(super) fn told(code: &'static str, error: &dyn miette::Diagnostic, file: &Arc<str>, text: &str) -> Diagnostic {
@@ -35,7 +35,7 @@ pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[Parsed], fou
     let set = whole_set(parsed, found);
     let before = found.len();
     let result = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
-    let mut wrong = std::collections::BTreeSet::new();
+    let (mut wrong, mut wrongs) = (std::collections::BTreeSet::new(), Vec::new());
     for error in result.validation_errors() {
         let id: &str = error.policy_id().as_ref();
         let Some(one) = by_id.get(id) else { continue };
@@ -43,9 +43,10 @@ pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[Parsed], fou
         // The scan of entity literals may have told of an unknown action already, with the tool's name.
         let known = |told: &Diagnostic| told.code == "unknown_tool" && same_policy(told, one);
         if !(matches!(error, ValidationError::UnrecognizedActionId(_)) && found.iter().any(known)) {
-            found.push(error_told(actions, error, one));
+            wrongs.push(error_told(actions, error, one));
         }
     }
+    found.extend(once(wrongs));
     if !result.validation_passed() && found.len() == before && wrong.is_empty() {
         found.push(Diagnostic::error("policy_invalid", "the policies are not valid, and Cedar does not say which"));
     }
@@ -76,6 +77,25 @@ pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[Parsed], fou
             }
         }
     }
+}
+
+/// One mistake shows in every action of a scope; it is told for the first of them, and how many more there are.
+fn once(mut told: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    error::sort(&mut told);
+    let mut kept: Vec<(Diagnostic, usize)> = Vec::new();
+    for one in told {
+        match kept.last_mut() {
+            Some((first, more)) if first.place == one.place && first.code == one.code => *more += 1,
+            _ => kept.push((one, 0)),
+        }
+    }
+    let counted = kept.into_iter().map(|(mut one, more)| {
+        if more > 0 && one.code == "unknown_attribute" {
+            one.message = format!("{}, nor for {more} more of its actions", one.message);
+        }
+        one
+    });
+    counted.collect()
 }
 
 fn same_policy(told: &Diagnostic, one: &Parsed) -> bool {
@@ -110,8 +130,8 @@ fn error_told(actions: &Actions<'_>, error: &ValidationError, one: &Parsed) -> D
     if told.place.as_ref().is_some_and(|place| place.end == 0) {
         told.place = Some(one.at(one.statement.head.clone()));
     }
-    attribute(&mut told, error);
     let covered = actions.covered(&one.tree.action);
+    attribute(&mut told, error, covered.len() > 1);
     if let Some(why) = left_out(&covered, &told, &one.source) {
         told = told.help(why);
     } else if told.message.contains("Long") && told.message.contains("decimal") {
@@ -129,7 +149,9 @@ fn error_told(actions: &Actions<'_>, error: &ValidationError, one: &Parsed) -> D
 
 /// Attributes by their whole path. Cedar names the one action of the environment it was looking at; the same mistake
 /// shows in all of them.
-fn attribute(told: &mut Diagnostic, error: &ValidationError) {
+fn attribute(told: &mut Diagnostic, error: &ValidationError, several: bool) {
+    let action = told.message.split_once(" in context for Action::\"").and_then(|(_, rest)| rest.split_once('"'));
+    let action = action.map(|(action, _)| action.to_owned()).filter(|_| several);
     let Some(name) = told.message.split('`').nth(1) else { return };
     let path = if told.message.contains(" in context ") { format!("context.{name}") } else { name.to_owned() };
     match error {
@@ -139,6 +161,13 @@ fn attribute(told: &mut Diagnostic, error: &ValidationError) {
                 Some(of) => format!("there is no attribute `{path}` on {of}"),
                 None => format!("there is no attribute `{path}`"),
             };
+            if let Some(action) = action {
+                told.message = format!("{} for `{action}`", told.message);
+                told.help = Some(
+                    "where only some tools of a scope have it, name them first: `action in [Action::\"...\"] && ...`"
+                        .to_owned(),
+                );
+            }
         }
         ValidationError::UnsafeOptionalAttributeAccess(_) => {
             told.message = format!("`{path}` may be absent");

@@ -100,6 +100,10 @@ fn policies_that_are_refused() {
             r#"@id("p") forbid (principal, action in Action::"write", resource) when { context.input has issue_number && context.input.issue_number > 3 };"#,
         ),
         (
+            "an argument that only some tools have",
+            r#"@id("p") permit (principal, action in Action::"read", resource) when { context.input.path like "/srv/*" };"#,
+        ),
+        (
             "an action in a namespace",
             r#"@id("p") forbid (principal, action == Acme::Action::"github/get_me", resource);"#,
         ),
