@@ -214,7 +214,7 @@ fn cedar(gate: &Gate, tool: &RepositoryTool, asked: usize) -> Result<Cedar, Box<
             "session_principal_matches": "yes", "environment_matches": "absent",
         },
     });
-    let uid = |kind: &str, id: &str| EntityUid::from_json(json!({"type": kind, "id": id}));
+    let uid = |kind: &str, id: &str| EntityUid::from_json(json!({"type": kind, "id": id})).map_err(Box::new);
     let request = Request::new(
         uid("Agent", &agent(asked))?,
         uid("Action", &id)?,
