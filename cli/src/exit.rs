@@ -1,20 +1,26 @@
-//! Exit codes, fixed so that scripts can rely on them.
+//! How a run ends: exit codes, fixed so that scripts can rely on them.
 
-use std::process::ExitCode;
+use std::{fmt, io, process::ExitCode};
 
 use toolgate::Decision;
+
+use crate::render;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Everything is as it should be; `decide`: every call is allowed.
     Ok,
-    /// A pinned tool has drifted, or a file is not formatted.
+    /// An assertion failed, a pinned tool has drifted, or a file is not formatted.
     Found,
-    /// The command line or a file could not be read.
+    /// The command line is wrong, or a file could not be read or written.
     Usage,
     /// The bundle does not load.
     Invalid,
+    /// A quality gate is unmet. No verb has one yet; the code is fixed all the same.
+    Quality,
+    /// There was nothing to do: no call to decide.
+    Nothing,
     /// `decide`: some call is denied.
     Deny,
     /// `decide`: no call is denied, some need an approval.
@@ -22,25 +28,119 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The exit of a run that made these decisions.
-    pub(crate) fn of<'d>(decisions: impl IntoIterator<Item = &'d Decision>) -> Self {
-        decisions.into_iter().fold(Self::Ok, |exit, decision| match (exit, decision) {
-            (Self::Deny, _) | (_, Decision::Deny { .. }) => Self::Deny,
-            (Self::NeedsApproval, _) | (_, Decision::NeedsApproval { .. }) => Self::NeedsApproval,
-            _ => exit,
-        })
+    /// Every way to end, in the order of the codes.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::Found,
+        Self::Usage,
+        Self::Invalid,
+        Self::Quality,
+        Self::Nothing,
+        Self::Deny,
+        Self::NeedsApproval,
+    ];
+
+    /// The code that the process ends with.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Found => 1,
+            Self::Usage => 2,
+            Self::Invalid => 3,
+            Self::Quality => 4,
+            Self::Nothing => 5,
+            Self::Deny => 10,
+            Self::NeedsApproval => 11,
+        }
+    }
+
+    /// What it means, for `--help`.
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Ok => "ok; decide: every call is allowed",
+            Self::Found => "an assertion failed, a pinned tool has drifted, or a file is not formatted",
+            Self::Usage => "wrong usage, or a file that cannot be read or written",
+            Self::Invalid => "the bundle does not load",
+            Self::Quality => "a quality gate is unmet",
+            Self::Nothing => "there was nothing to do",
+            Self::Deny => "decide: some call is denied",
+            Self::NeedsApproval => "decide: no call is denied, some need an approval",
+        }
+    }
+
+    /// The exit of a run that made this decision.
+    pub(crate) fn of(decision: &Decision) -> Self {
+        match decision {
+            Decision::Allow { .. } => Self::Ok,
+            Decision::Deny { .. } => Self::Deny,
+            Decision::NeedsApproval { .. } => Self::NeedsApproval,
+        }
+    }
+
+    /// The exit of two runs in one: a deny outweighs all, then an approval that is needed.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Deny, _) | (_, Self::Deny) => Self::Deny,
+            (Self::Ok, other) => other,
+            (exit, _) => exit,
+        }
     }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Ok => 0,
-            Exit::Found => 1,
-            Exit::Usage => 2,
-            Exit::Invalid => 3,
-            Exit::Deny => 10,
-            Exit::NeedsApproval => 11,
-        })
+        Self::from(exit.code())
     }
+}
+
+/// Why a run could not go on. Ends in [`Exit::Usage`].
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// What is wrong with the command line, or with a file that it names.
+    Told(String),
+    /// The answer could not be written.
+    Output(io::Error),
+}
+
+impl Fault {
+    /// Tells it on the standard error.
+    pub(crate) fn tell(&self) {
+        let why = match self {
+            Self::Told(why) => render::plain(why),
+            // Whoever read the answer has seen enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
+            Self::Output(error) => format!("the answer cannot be written: {error}"),
+        };
+        render::note(&format!("{} {why}", render::styled(render::RED, "error:")));
+    }
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Self {
+        Self::Told(why)
+    }
+}
+
+/// A tools/list result that cannot be used: it is named on the command line, and is no bundle.
+impl From<toolgate::Error> for Fault {
+    fn from(error: toolgate::Error) -> Self {
+        let told = error.diagnostics().iter().map(|one| {
+            let place = one.place.as_ref().map(|place| format!("{}: ", place.file)).unwrap_or_default();
+            let help = one.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+            format!("{place}{}{help}", one.message)
+        });
+        Self::Told(told.collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// Files are read and written with their names in the message; what is left is the output.
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// A fault with the file that it is about.
+pub(crate) fn at(path: &std::path::Path, why: impl fmt::Display) -> String {
+    format!("`{}`: {why}", path.display())
 }

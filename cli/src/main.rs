@@ -1,6 +1,7 @@
 //! The `toolgate` command: what policy authors use. The only place that opens files.
 
 mod bundle;
+mod calls;
 mod exit;
 mod render;
 mod verb;
@@ -11,12 +12,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use exit::Exit;
 
-/// Decides whether MCP tool calls may happen, and helps to write the policies that say so.
+/// Decides whether MCP tool calls may happen, and helps to write the policies that say so
 #[derive(Parser)]
-#[command(name = "toolgate", version, about, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 ok, 1 drift found, 2 usage or I/O, 3 invalid bundle; \
-                        `decide`: 0 allow, 10 deny, 11 needs approval.\n\n\
-                        Start with: toolgate init my-bundle --tools github=tools-list.json")]
+#[command(name = "toolgate", version, max_term_width = 100, after_help = after_help())]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -34,24 +32,31 @@ enum Verb {
 /// How a verb answers.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// For people
     Text,
-    /// For programs: one versioned JSON document.
+    /// For programs, versioned
     Json,
 }
 
+fn after_help() -> String {
+    let codes: String = Exit::ALL.iter().map(|exit| format!("  {:>2}  {}\n", exit.code(), exit.describe())).collect();
+    format!("Exit codes:\n{codes}\nStart with:\n  toolgate init my-bundle --tools github=tools-list.json")
+}
+
 fn main() -> ExitCode {
-    let result = match Cli::parse().verb {
-        Verb::Check(args) => verb::check::run(&args),
-        Verb::Decide(args) => verb::decide::run(&args),
-        Verb::Init(args) => verb::init::run(&args),
-        Verb::Pin(args) => verb::pin::run(&args),
-        Verb::Fmt(args) => verb::fmt::run(&args),
+    let cli = Cli::parse();
+    let out = &mut anstream::stdout().lock();
+    let result = match cli.verb {
+        Verb::Check(args) => verb::check::run(&args, out),
+        Verb::Decide(args) => verb::decide::run(&args, out),
+        Verb::Init(args) => verb::init::run(&args, out),
+        Verb::Pin(args) => verb::pin::run(&args, out),
+        Verb::Fmt(args) => verb::fmt::run(&args, out),
     };
     match result {
         Ok(exit) => exit.into(),
-        Err(message) => {
-            anstream::eprintln!("{}error:{} {message}", render::RED.render(), render::RED.render_reset());
+        Err(fault) => {
+            fault.tell();
             Exit::Usage.into()
         }
     }

@@ -31,7 +31,7 @@ pub use gate::Gate;
 pub use id::EntityRef;
 pub use json::{Json, JsonError, JsonFault, Number, Object};
 pub use ledger::{Approval, Event, EventError, Ledger, Revocation, Scope, TaskOpened};
-pub use limits::Limits;
+pub use limits::{BUNDLE_FILE, Limits};
 pub use obligation::Obligation;
 pub use policy::{Condition, Explanation, Outcome, Policy, PolicyBundle, too_deep_to_parse};
 pub use reason::Reason;

@@ -43,7 +43,7 @@ impl Default for Limits {
 pub(crate) const POLICY_BRACKETS: usize = 64;
 
 /// Bytes of one file of a bundle: 64 MiB.
-pub(crate) const BUNDLE_FILE: usize = 64 << 20;
+pub const BUNDLE_FILE: usize = 64 << 20;
 
 /// Levels of arrays and objects in a tools/list result, an entities file or an event: 64.
 pub(crate) const BUNDLE_DEPTH: usize = 64;

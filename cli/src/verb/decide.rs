@@ -1,117 +1,246 @@
 //! `toolgate decide`: puts calls to the gate.
 
 use std::{
-    path::PathBuf,
+    ffi::OsStr,
+    fs::File,
+    io::{BufReader, Read, Write},
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use toolgate::{Chain, Decision, Gate, Ledger, Timestamp, ToolCall, wire};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use toolgate::{
+    Chain, Decision, DecisionBasis, Denial, Gate, Ledger, Reason, Timestamp, ToolCall,
+    wire::{
+        self,
+        authzen::{Host, evaluate},
+    },
+};
 
 use super::explain;
 use crate::{
     Format, bundle,
-    exit::Exit,
-    render::{self, RED},
+    calls::{Document, Documents},
+    exit::{Exit, Fault, at},
+    render::{self, RED, plain},
 };
 
-/// Decide one call, or one a line, and say why
+/// Put one call, or one a line, to the gate, and say why the answer is what it is
 ///
-/// The call is JSON: one document, or JSON Lines. Nothing is kept between calls unless --record asks for records: then
-/// the calls follow each other on one ledger, each allowed one counting for those behind it.
+/// The input is one JSON document, or JSON Lines (a file named .jsonl or .ndjson, or one with a line that is a document of
+/// its own), answered as it comes. Each call is decided by itself on the ledger as given: an allowed call does not
+/// count for the ones behind it. With --record it does: each is authorized on the ledger that the ones before it left,
+/// and the decision records are printed, a chained line each, whatever the format.
+///
+/// A call that cannot be read is a deny.
 #[derive(clap::Args)]
-#[command(after_help = "Exit codes: 0 all allowed, 10 some denied, 11 some need approval and none is denied.\n\n\
-    Example: toolgate decide policies/examples/github-triage --call call.json --now 2026-01-05T10:01:00Z\n\n\
-    A call: {\"server\": \"github\", \"tool\": \"get_me\", \"input\": {}, \"principal\": {\"type\": \"User\", \"id\": \"alice\"}}")]
+#[command(
+    after_help = "Ends with 0 if every call is allowed, 10 if one is denied, 11 if none is denied and one needs \
+    approval, 5 if there is no call.\n\n\
+    Example:\n  toolgate decide policies/examples/github-triage --call call.json --now 2026-01-05T10:01:00Z\n\n\
+    A call:\n  {\"server\": \"github\", \"tool\": \"get_me\", \"input\": {}, \"principal\": {\"type\": \"User\", \"id\": \"alice\"}}"
+)]
 pub(crate) struct Args {
     /// The bundle's folder
     bundle: PathBuf,
     /// The file with the call or calls; `-` is the standard input
     #[arg(long, value_name = "FILE")]
     call: PathBuf,
-    /// A journal of events that have happened, one JSON object a line
+    /// A journal of what has happened: events, a JSON object a line
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// The time of the decision, RFC 3339; the system's clock if it is not given
+    /// The time of the decision [default: the system's clock]
     #[arg(long, value_name = "RFC3339", value_parser = time)]
     now: Option<Timestamp>,
-    /// Print the decision records, chained, instead of the answers
+    /// Authorize the calls one after the other, and print their records
     #[arg(long)]
     record: bool,
     /// How to answer
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// How `decide` answers.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Text,
+    /// For programs: one line a call, versioned
+    Json,
+    /// AuthZEN: requests of the Authorization API 1.0 instead of calls, and its responses
+    Authzen,
+}
+
+/// What the host vouches for, since an AuthZEN request may not say it.
+#[derive(clap::Args)]
+#[group(multiple = true)]
+struct HostArgs {
+    /// With `authzen`: the server that requests are about
+    #[arg(long, value_name = "ID")]
+    server: Option<String>,
+    /// With `authzen`: the session of the requests
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// With `authzen`: the task of the requests
+    #[arg(long, value_name = "ID")]
+    task: Option<String>,
+    /// With `authzen`: the agent that acts for the subject
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
+}
+
+impl HostArgs {
+    fn given(&self) -> bool {
+        [&self.server, &self.session, &self.task, &self.agent].into_iter().any(Option::is_some)
+    }
+
+    fn host(&self) -> Host {
+        let HostArgs { server, session, task, agent } = self;
+        Host {
+            server: server.clone(),
+            session: session.clone(),
+            task: task.clone(),
+            agent: agent.clone(),
+            ..Host::default()
+        }
+    }
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "write RFC 3339, as in `2026-01-05T10:00:00Z`".to_owned())
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, String> {
-    let bundle = match bundle::load(&args.bundle, false, args.format)? {
-        Ok(bundle) => bundle,
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    if args.format == Form::Authzen && args.record {
+        return Err("`--record` goes with calls, not with `--format authzen`".to_owned().into());
+    }
+    if args.format != Form::Authzen && args.host.given() {
+        let why = "`--server`, `--session`, `--task` and `--agent` go with `--format authzen`; a call says them itself";
+        return Err(why.to_owned().into());
+    }
+    let errors = if args.format == Form::Text { Format::Text } else { Format::Json };
+    let (bundle, _) = match bundle::load(&args.bundle, errors, out)? {
+        Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
-    let mut ledger = match &args.ledger {
-        None => Ledger::new(),
-        Some(path) => {
-            let text = bundle::text(path)?;
-            wire::read_journal(&text).map_err(|error| format!("`{}`: {error}", path.display()))?
+    let mut run = Run { gate: Gate::new(bundle), ledger: ledger(args.ledger.as_deref())?, chain: Chain::default() };
+    let mut exit = None;
+    for document in documents(&args.call, run.gate.limits().bytes)? {
+        let document = document.map_err(|error| at(&args.call, error))?;
+        let now = args.now.map_or_else(clock, Ok)?;
+        if args.format == Form::Text && !args.record && exit.is_some() {
+            writeln!(out)?;
         }
-    };
-    let gate = Gate::new(bundle);
-    let now = args.now.map_or_else(clock, Ok)?;
-    let text = bundle::input(&args.call)?;
-    let mut chain = Chain::default();
-    let mut decisions = Vec::new();
-    for document in documents(&text) {
-        let call = wire::read_call(document.as_bytes(), gate.limits());
-        let decision = if args.record {
-            let record = match call {
-                Ok(call) => gate.authorize(&call, &mut ledger, now),
-                Err(refused) => gate.refuse(refused, now),
-            };
-            println!("{}", record.chained(&mut chain));
-            record.decision
-        } else {
-            let decision = decide(&gate, &call, &ledger, now);
-            match args.format {
-                Format::Json => println!("{}", wire::answer(&decision)),
-                Format::Text => explain::print(&gate, call.as_ref().ok(), &decision, &ledger, now),
-            }
-            decision
+        let ended = match (args.format, args.record) {
+            (Form::Authzen, _) => run.authzen(document, &args.host.host(), now, out)?,
+            (_, true) => run.record(document, now, out)?,
+            (form, false) => run.answer(document, form, now, out)?,
         };
-        decisions.push(decision);
+        out.flush()?;
+        exit = Some(exit.unwrap_or(Exit::Ok).and(ended));
     }
-    if decisions.is_empty() {
-        let red = render::styled(RED, "nothing to decide");
-        anstream::eprintln!("{red}: `{}` holds no call", args.call.display());
-        return Ok(Exit::Usage);
+    Ok(exit.unwrap_or_else(|| {
+        let red = render::styled(RED, "nothing to decide:");
+        let shown = args.call.display().to_string();
+        render::note(&format!("{red} `{}` holds no call", plain(&shown)));
+        Exit::Nothing
+    }))
+}
+
+/// What the calls of one run share.
+struct Run {
+    gate: Gate,
+    ledger: Ledger,
+    chain: Chain,
+}
+
+impl Run {
+    fn answer(&self, document: Document, form: Form, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
+        let call = read(document, &self.gate);
+        let decision = match &call {
+            Ok(call) => self.gate.decide(call, &self.ledger, now),
+            Err(refused) => refused.clone(),
+        };
+        match form {
+            Form::Text => explain::write(&self.gate, call.as_ref().ok(), &decision, &self.ledger, now, out)?,
+            Form::Json | Form::Authzen => writeln!(out, "{}", wire::answer(&decision))?,
+        }
+        Ok(Exit::of(&decision))
     }
-    Ok(Exit::of(&decisions))
+
+    fn record(&mut self, document: Document, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
+        let record = match read(document, &self.gate) {
+            Ok(call) => self.gate.authorize(&call, &mut self.ledger, now),
+            Err(refused) => self.gate.refuse(refused, now),
+        };
+        writeln!(out, "{}", record.chained(&mut self.chain))?;
+        Ok(Exit::of(&record.decision))
+    }
+
+    fn authzen(&self, document: Document, host: &Host, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
+        let answer = match document {
+            Document::Whole(bytes) => evaluate(&self.gate, &bytes, host, &self.ledger, now),
+            Document::TooLong => {
+                let message = too_long(&self.gate);
+                json!({"decision": false, "context": {"error": {"status": 400, "message": message}}}).to_string()
+            }
+        };
+        writeln!(out, "{answer}")?;
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+        let all = answer.get("evaluations").and_then(Value::as_array);
+        let all = all.map_or_else(|| std::slice::from_ref(&answer), Vec::as_slice);
+        Ok(all.iter().map(evaluated).fold(Exit::Ok, Exit::and))
+    }
+}
+
+/// How one AuthZEN evaluation ends: a denial that an approval would lift carries an `access_request`.
+fn evaluated(response: &Value) -> Exit {
+    let allowed = response.get("decision").and_then(Value::as_bool) == Some(true);
+    let requestable = response.get("context").and_then(|context| context.get("access_request")).is_some();
+    match (allowed, requestable) {
+        (true, _) => Exit::Ok,
+        (false, true) => Exit::NeedsApproval,
+        (false, false) => Exit::Deny,
+    }
+}
+
+fn too_long(gate: &Gate) -> String {
+    format!("the call is longer than the {} bytes allowed", gate.limits().bytes)
 }
 
 /// The system's clock: the only place that reads one.
-fn clock() -> Result<Timestamp, String> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| "the system's clock is before 1970")?;
-    i64::try_from(since.as_millis())
-        .map(Timestamp::from_millis)
-        .map_err(|_| "the system's clock is out of range".into())
+fn clock() -> Result<Timestamp, Fault> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+    let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+    let told = || Fault::Told("the system's clock is out of range; give the time with `--now`".to_owned());
+    millis.map(Timestamp::from_millis).ok_or_else(told)
 }
 
-fn decide(gate: &Gate, call: &Result<ToolCall, Decision>, ledger: &Ledger, now: Timestamp) -> Decision {
-    match call {
-        Ok(call) => gate.decide(call, ledger, now),
-        Err(refused) => refused.clone(),
-    }
+fn ledger(path: Option<&Path>) -> Result<Ledger, Fault> {
+    let Some(path) = path else { return Ok(Ledger::new()) };
+    let text = bundle::input(path)?;
+    Ok(wire::read_journal(&text).map_err(|error| at(path, error))?)
 }
 
-/// One document, or one a line: JSON Lines if some line is a document of its own. (Within a document, lines are indented.)
-fn documents(text: &str) -> Vec<&str> {
-    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let whole = |line: &&str| line.trim_end().ends_with('}') && line.starts_with('{');
-    match lines.as_slice() {
-        [] => Vec::new(),
-        [_, _, ..] if lines.iter().any(whole) => lines,
-        _ => vec![text],
+fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn Read>>>, Fault> {
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|error| at(path, error))?)
+    };
+    let lines = path.extension().is_some_and(|found| found == OsStr::new("jsonl") || found == OsStr::new("ndjson"));
+    Ok(Documents::new(BufReader::new(input), longest, lines))
+}
+
+fn read(document: Document, gate: &Gate) -> Result<ToolCall, Decision> {
+    match document {
+        Document::Whole(bytes) => wire::read_call(&bytes, gate.limits()),
+        Document::TooLong => {
+            let reasons = vec![Denial { reason: Reason::LimitExceeded, detail: too_long(gate) }];
+            Err(Decision::Deny { reasons, basis: DecisionBasis::default() })
+        }
     }
 }

@@ -1,98 +1,160 @@
 //! A decision for people: what was asked, what decides, and the conditions with their values.
 
-use toolgate::{Condition, Decision, Explanation, Gate, Ledger, Outcome, Policy, Timestamp, ToolCall};
+use std::{cmp::Reverse, io::Write};
 
-use crate::render::{BOLD, DIM, GREEN, RED, YELLOW, styled};
+use toolgate::{Answer, Condition, Decision, Explanation, Gate, Ledger, Outcome, Policy, Reason, Timestamp, ToolCall};
+
+use crate::{
+    exit::Fault,
+    render::{BOLD, DIM, GREEN, RED, YELLOW, plain, styled},
+};
 
 /// Permits that come near are shown, this many for each actor and resource.
-const NEAREST: usize = 2;
+const NEAREST: usize = 3;
 
-/// Prints one decision.
-pub(crate) fn print(gate: &Gate, call: Option<&ToolCall>, decision: &Decision, ledger: &Ledger, now: Timestamp) {
+/// What stands above the conditions already.
+const NAMED: [&str; 2] = ["principal", "resource"];
+
+/// Writes one decision.
+pub(crate) fn write(
+    gate: &Gate,
+    call: Option<&ToolCall>,
+    decision: &Decision,
+    ledger: &Ledger,
+    now: Timestamp,
+    out: &mut impl Write,
+) -> Result<(), Fault> {
     let verdict = match decision {
         Decision::Allow { .. } => styled(GREEN, "ALLOW"),
         Decision::Deny { .. } => styled(RED, "DENY"),
         Decision::NeedsApproval { .. } => styled(YELLOW, "NEEDS APPROVAL"),
     };
-    let asked = call.map_or_else(|| "a call that could not be read".to_owned(), asked);
-    anstream::println!("{verdict}  {asked}");
-    for denial in decision.denials() {
-        anstream::println!("  {}  {}", styled(BOLD, denial.reason), denial.detail);
+    writeln!(out, "{verdict}  {}", call.map_or_else(|| "a call that could not be read".to_owned(), asked))?;
+    // A forbid that applies is told of with its conditions, below.
+    for denial in decision.denials().iter().filter(|denial| denial.reason != Reason::Forbidden) {
+        writeln!(out, "  {}: {}", styled(BOLD, denial.reason), plain(&denial.detail))?;
     }
     if let Decision::NeedsApproval { by, basis } = decision {
-        let digest = basis.call.map(|digest| digest.to_string()).unwrap_or_default();
-        anstream::println!("  {}  by {}, of the call {digest}", styled(BOLD, "approval"), by.join(", "));
-    }
-    for obligation in decision.obligations() {
-        anstream::println!("  {}  {obligation}", styled(BOLD, "obligation"));
-    }
-    let deciding: Vec<_> = decision.basis().policies.iter().filter_map(|id| gate.bundle().policy(id)).collect();
-    let explanations = call.map(|call| gate.explain(call, ledger, now)).unwrap_or_default();
-    for policy in deciding {
-        self::policy(policy);
-        if !decision.is_allow() {
-            let held = explanations.iter().find(|one| one.policy == policy.id && (one.satisfied || failed(one)));
-            held.into_iter().for_each(conditions);
+        writeln!(
+            out,
+            "  {}: {}",
+            styled(BOLD, "may be approved by"),
+            by.iter().map(|class| approver(class)).collect::<Vec<_>>().join("; and by ")
+        )?;
+        if let Some(digest) = basis.call {
+            writeln!(out, "  {}: {digest}", styled(BOLD, "call digest"))?;
         }
     }
-    let unpermitted = decision.denials().iter().any(|denial| denial.reason == toolgate::Reason::NoPermit);
-    if unpermitted {
-        nearest(gate, decision, &explanations);
+    for obligation in decision.obligations() {
+        writeln!(out, "  {}: {}", styled(BOLD, "obligation"), plain(&obligation.to_string()))?;
     }
-    anstream::println!();
+    let explanations = match (decision, call) {
+        (Decision::Allow { .. }, _) | (_, None) => Vec::new(),
+        (_, Some(call)) => gate.explain(call, ledger, now),
+    };
+    for id in &decision.basis().policies {
+        if let Some(policy) = gate.bundle().policy(id) {
+            let forbidden = decision.reasons().contains(&Reason::Forbidden);
+            let role = if forbidden { "forbidden by" } else { effect(policy) };
+            writeln!(out, "  {role} {}", line(policy))?;
+            deciding(id, decision, &explanations, out)?;
+        }
+    }
+    if decision.reasons().contains(&Reason::NoPermit) {
+        let unpermitted = decision.basis().answers.iter().filter(|answer| answer.permits.is_empty());
+        for answer in unpermitted {
+            nearest(gate, answer, &explanations, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn approver(class: &str) -> String {
+    match class {
+        "initiator" => "`initiator` (the user's own confirmation)".to_owned(),
+        class => format!("`{}`", plain(class)),
+    }
 }
 
 fn asked(call: &ToolCall) -> String {
     let what = if call.method == "tools/call" { &call.tool } else { &call.method };
     let chain: Vec<_> = call.chain().map(|actor| actor.entity().to_string()).collect();
-    format!("{}/{what}  by {}", call.server, chain.join(" for "))
+    plain(&format!("{}/{what}  by {}", call.server, chain.join(" for ")))
 }
 
-fn policy(policy: &Policy) {
-    let effect = if policy.forbids { "forbid" } else { "permit" };
-    let reason = policy.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let place = styled(DIM, format!("({})", policy.place));
-    anstream::println!("  {effect} {}{reason} {place}", styled(BOLD, &policy.id));
+fn effect(policy: &Policy) -> &'static str {
+    if policy.forbids { "forbid" } else { "permit" }
+}
+
+/// A policy's id, its reason and its place.
+fn line(policy: &Policy) -> String {
+    let reason = policy.reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
+    let place = format!("{}:{}", policy.place.file, policy.place.line);
+    format!("{}{reason} {}", styled(BOLD, &policy.id), styled(DIM, format!("({place})")))
+}
+
+/// Below a policy that decides: for whom an allow counts, or why a forbid applies.
+fn deciding(id: &str, decision: &Decision, explanations: &[Explanation], out: &mut impl Write) -> Result<(), Fault> {
+    if decision.is_allow() {
+        let answers = decision.basis().answers.iter().filter(|answer| answer.permits.iter().any(|one| one == id));
+        for Answer { principal, resource, .. } in answers {
+            writeln!(out, "    {}", styled(DIM, plain(&format!("{principal} on {resource}"))))?;
+        }
+        return Ok(());
+    }
+    // A forbid mostly applies to each actor for the same reason; it is told once.
+    let mut told: Vec<&[Condition]> = Vec::new();
+    for one in explanations.iter().filter(|one| one.policy == id && (one.satisfied || failed(one))) {
+        if !told.contains(&one.conditions.as_slice()) {
+            writeln!(out, "    {}", styled(DIM, plain(&format!("{} on {}", one.principal, one.resource))))?;
+            conditions(one, out)?;
+            told.push(&one.conditions);
+        }
+    }
+    Ok(())
 }
 
 fn failed(one: &Explanation) -> bool {
     one.conditions.iter().any(|condition| matches!(condition.outcome, Outcome::Error(_)))
 }
 
-fn conditions(one: &Explanation) {
+fn conditions(one: &Explanation, out: &mut impl Write) -> Result<(), Fault> {
     for Condition { text, outcome, values } in &one.conditions {
         let (mark, note) = match outcome {
-            Outcome::Met => (styled(GREEN, "met    "), String::new()),
-            Outcome::Unmet => (styled(RED, "not met"), String::new()),
-            Outcome::Error(why) => (styled(RED, "error  "), format!("  {why}")),
-            Outcome::NotReached => (styled(DIM, "  -    "), String::new()),
+            Outcome::Met => (styled(GREEN, "met        "), String::new()),
+            Outcome::Unmet => (styled(RED, "not met    "), String::new()),
+            Outcome::Error(why) => (styled(RED, "error      "), format!(": {}", plain(why))),
+            Outcome::NotReached => (styled(DIM, "not reached"), String::new()),
         };
-        anstream::println!("      {mark}  {text}{note}");
-        for (path, value) in values.iter().filter(|(path, _)| path != text) {
-            anstream::println!("               {}", styled(DIM, format!("{path} = {value}")));
+        writeln!(out, "      {mark} {}{note}", plain(text))?;
+        for (path, value) in values.iter().filter(|(path, _)| path != text && !NAMED.contains(&path.as_str())) {
+            writeln!(out, "                  {}", styled(DIM, plain(&format!("{path} = {value}"))))?;
         }
     }
+    Ok(())
 }
 
-/// For each actor and resource that nothing permits: the permits that come nearest.
-fn nearest(gate: &Gate, decision: &Decision, explanations: &[Explanation]) {
-    for answer in decision.basis().answers.iter().filter(|answer| answer.permits.is_empty()) {
-        let mut near: Vec<_> = explanations
-            .iter()
-            .filter(|one| !one.forbids && one.principal == answer.principal && one.resource == answer.resource)
-            .collect();
-        near.sort_by_key(|one| one.conditions.iter().filter(|condition| condition.outcome != Outcome::Met).count());
-        if near.is_empty() {
-            anstream::println!("  no permit covers this action at all");
-            return;
-        }
-        anstream::println!("  nearest permits for {} on {}:", answer.principal, answer.resource);
-        for one in near.into_iter().take(NEAREST) {
-            if let Some(permit) = gate.bundle().policy(&one.policy) {
-                anstream::print!("  ");
-                policy(permit);
-            }
-            conditions(one);
-        }
+/// For an actor and a resource that nothing permits: the permits that come nearest.
+fn nearest(gate: &Gate, answer: &Answer, explanations: &[Explanation], out: &mut impl Write) -> Result<(), Fault> {
+    let question = plain(&format!("{} on {}", answer.principal, answer.resource));
+    let mut near: Vec<_> = explanations
+        .iter()
+        .filter(|one| !one.forbids && one.principal == answer.principal && one.resource == answer.resource)
+        .filter_map(|one| Some((one, gate.bundle().policy(&one.policy).filter(|policy| !policy.template)?)))
+        .collect();
+    if near.is_empty() {
+        writeln!(out, "  no permit is about this action at all, for {question}")?;
+        return Ok(());
     }
+    // Where as many conditions are met, fewer are left in the shorter one.
+    near.sort_by_key(|(one, _)| {
+        let met = one.conditions.iter().filter(|condition| condition.outcome == Outcome::Met).count();
+        (Reverse(met), one.conditions.len())
+    });
+    writeln!(out, "  nearest for {question}:")?;
+    for (one, policy) in near.into_iter().take(NEAREST) {
+        writeln!(out, "    {} {}", effect(policy), line(policy))?;
+        conditions(one, out)?;
+    }
+    Ok(())
 }

@@ -1,25 +1,27 @@
 //! `toolgate fmt`: policies as Cedar's own formatter writes them.
 
-use std::{fs, path::PathBuf};
+use std::{io::Write, path::PathBuf};
 
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
-use serde_json::json;
+use serde_json::{Value, json};
+use toolgate::{Diagnostic, Error, PolicyBundle};
 
 use crate::{
     Format, bundle,
-    exit::Exit,
-    render::{GREEN, RED, YELLOW, plural, styled},
+    exit::{Exit, Fault},
+    render::{self, GREEN, RED, YELLOW, plain, plural, styled},
 };
 
 /// Format the policies of a bundle
 ///
-/// Comments and annotations stay. A file that does not parse is named and left as it is: exit code 3.
+/// Comments and annotations stay. A file that does not parse is told of and left as it is; the others are formatted.
 #[derive(clap::Args)]
-#[command(after_help = "Example: toolgate fmt my-bundle --check")]
+#[command(after_help = "Ends with 1 if --check finds a file that is not formatted, 3 if a file does not parse.\n\n\
+    Example:\n  toolgate fmt my-bundle --check")]
 pub(crate) struct Args {
     /// The bundle's folder
     bundle: PathBuf,
-    /// Write nothing; exit code 1 if a file is not formatted
+    /// Write nothing; list the files that are not formatted
     #[arg(long)]
     check: bool,
     /// How to answer
@@ -27,50 +29,93 @@ pub(crate) struct Args {
     format: Format,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, String> {
-    let sources = bundle::sources(&args.bundle)?;
-    let config = Config { line_width: 120, indent_width: 2 };
+/// Text that Cedar's parser refuses, or that must not reach it.
+const BROKEN: [&str; 2] = ["policy_syntax", "policy_too_deep"];
+
+/// A file that is left as it is, and why: for people, and for programs.
+struct Broken<'s> {
+    name: &'s str,
+    shown: String,
+    json: Value,
+}
+
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    let sources = match bundle::sources(&args.bundle)? {
+        Ok(sources) => sources,
+        Err(exit) => return Ok(exit),
+    };
+    // Loading says where a file does not parse. Whatever else is wrong with the bundle does not matter here.
+    let error = PolicyBundle::load(&sources).err();
+    let found = error.as_ref().map(Error::diagnostics).unwrap_or_default();
     let (mut changed, mut broken) = (Vec::new(), Vec::new());
     for name in sources.names().filter(|name| name.starts_with("policies/")) {
-        let text = sources.text(name).unwrap_or_default();
-        if let Some(deep) = toolgate::too_deep_to_parse(text) {
-            broken.push((name, deep));
-            continue;
-        }
-        match policies_str_to_pretty(text, &config) {
-            Ok(pretty) if pretty.trim_end() == text.trim_end() => {}
-            Ok(pretty) => {
-                if !args.check {
-                    let path = args.bundle.join(name);
-                    let pretty = format!("{}\n", pretty.trim_end());
-                    fs::write(&path, pretty).map_err(|error| format!("`{}`: {error}", path.display()))?;
-                }
-                changed.push(name);
+        let here = |one: &&Diagnostic| one.place.as_ref().is_some_and(|place| &*place.file == name);
+        let told: Vec<_> = found.iter().filter(|one| BROKEN.contains(&one.code)).filter(here).collect();
+        broken.extend(told.iter().map(|one| Broken {
+            name,
+            shown: render::report(one, &sources),
+            json: render::diagnostic_json(one),
+        }));
+        if told.is_empty() {
+            match pretty(sources.text(name).unwrap_or_default()) {
+                Ok(None) => {}
+                Ok(Some(pretty)) => changed.push((name, pretty)),
+                Err(why) => broken.push(Broken {
+                    name,
+                    shown: format!("{}: {}", plain(name), plain(&why)),
+                    json: json!({"severity": "error", "code": "policy_syntax", "message": why, "place": {"file": name}}),
+                }),
             }
-            Err(error) => broken.push((name, error.to_string())),
         }
     }
+    if !args.check {
+        for (name, pretty) in &changed {
+            bundle::replace(&args.bundle.join(name), pretty)?;
+        }
+    }
+    let names: Vec<_> = changed.iter().map(|(name, _)| *name).collect();
     match args.format {
-        Format::Text => {
-            for (name, why) in &broken {
-                anstream::eprintln!("{name}: {}: {why}", styled(RED, "not formatted"));
-            }
-            let what = if args.check { styled(YELLOW, "would change") } else { styled(GREEN, "formatted") };
-            changed.iter().for_each(|name| anstream::println!("{what}  {name}"));
-            if changed.is_empty() && broken.is_empty() {
-                anstream::println!("{}: nothing to change", styled(GREEN, "ok"));
-            } else if args.check {
-                anstream::println!("{} to format", plural(changed.len(), "file"));
-            }
-        }
+        Format::Text => text(args.check, &names, &broken, out)?,
         Format::Json => {
-            let broken: Vec<_> = broken.iter().map(|(name, why)| json!({"file": name, "why": why})).collect();
-            println!("{}", json!({"version": 1, "changed": changed, "broken": broken, "check": args.check}));
+            let broken: Vec<_> = broken.iter().map(|one| &one.json).collect();
+            let answer = json!({"version": 1, "check": args.check, "changed": names, "diagnostics": broken});
+            writeln!(out, "{answer}")?;
         }
     }
-    Ok(match (broken.is_empty(), changed.is_empty() || !args.check) {
+    Ok(match (broken.is_empty(), args.check && !names.is_empty()) {
         (false, _) => Exit::Invalid,
-        (true, false) => Exit::Found,
-        (true, true) => Exit::Ok,
+        (true, true) => Exit::Found,
+        (true, false) => Exit::Ok,
     })
+}
+
+/// What the formatter makes of a text, if that is something else.
+fn pretty(text: &str) -> Result<Option<String>, String> {
+    // A bundle that is wrong from the ground up was not loaded as far as its policies.
+    if let Some(why) = toolgate::too_deep_to_parse(text) {
+        return Err(why);
+    }
+    let config = Config { line_width: 120, indent_width: 2 };
+    let pretty = policies_str_to_pretty(text, &config).map_err(|error| error.to_string())?;
+    // A file of comments alone would begin with an empty line.
+    let pretty = pretty.trim_start_matches('\n');
+    Ok((pretty != text && !pretty.is_empty()).then(|| pretty.to_owned()))
+}
+
+fn text(check: bool, changed: &[&str], broken: &[Broken<'_>], out: &mut impl Write) -> Result<(), Fault> {
+    broken.iter().for_each(|one| render::note(&one.shown));
+    let what = if check { styled(YELLOW, "not formatted") } else { styled(GREEN, "formatted") };
+    for name in changed {
+        writeln!(out, "{what}: {}", plain(name))?;
+    }
+    if !broken.is_empty() {
+        let mut names: Vec<_> = broken.iter().map(|one| format!("`{}`", plain(one.name))).collect();
+        names.dedup();
+        render::note(&format!("{} {}", styled(RED, "does not parse, and is left as it is:"), names.join(", ")));
+    } else if changed.is_empty() {
+        writeln!(out, "{}: nothing to format", styled(GREEN, "ok"))?;
+    } else if check {
+        writeln!(out, "{}; without `--check` they are written", plural(changed.len(), "file"))?;
+    }
+    Ok(())
 }

@@ -1,30 +1,31 @@
 //! `toolgate pin`: compares live tools/list results with the pinned ones.
 
-use std::{fs, path::PathBuf};
+use std::{io::Write, path::PathBuf};
 
 use serde_json::json;
-use toolgate::{Change, Drift};
+use toolgate::{Change, Drift, PolicyBundle};
 
 use crate::{
     Format,
     bundle::{self, NamedFile},
-    exit::Exit,
-    render::{BOLD, DIM, GREEN, RED, YELLOW, plural, styled},
+    exit::{Exit, Fault},
+    render::{self, BOLD, DIM, GREEN, RED, YELLOW, plain, plural, styled},
 };
 
-/// Compare a server's live tools/list with its pin; name what changed
+/// Compare a server's live tools/list with its pin, and name what changed
 ///
-/// Descriptions count: a model reads them. Exit code 1 if anything has drifted. With --update the live list becomes the
-/// pin, so read what changed first.
+/// Everything counts that a model or a client reads: descriptions, schemas, annotations, `_meta`. With --update the live
+/// list becomes the pin, as it is; read what changed first, since a changed description is how a tool lies.
 #[derive(clap::Args)]
-#[command(after_help = "Example: toolgate pin my-bundle --tools github=live-list.json")]
+#[command(after_help = "Ends with 1 if anything has drifted, unless --update made it the pin.\n\n\
+    Example:\n  toolgate pin my-bundle --tools github=live-list.json")]
 pub(crate) struct Args {
     /// The bundle's folder
     bundle: PathBuf,
     /// A live tools/list result for a server of the bundle; `-` is the standard input
     #[arg(long, value_name = "NAME=FILE", required = true, num_args = 1..)]
     tools: Vec<NamedFile>,
-    /// Write the live list over the pin
+    /// Write the live lists over the pins
     #[arg(long)]
     update: bool,
     /// How to answer
@@ -32,77 +33,124 @@ pub(crate) struct Args {
     format: Format,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, String> {
-    let loaded = match bundle::load(&args.bundle, false, args.format)? {
+/// A live list beside its pin.
+struct Compared<'a> {
+    server: &'a str,
+    file: &'a str,
+    live: String,
+    drifts: Vec<Drift>,
+}
+
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    let (bundle, mut sources) = match bundle::load(&args.bundle, args.format, out)? {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
-    let mut servers = Vec::new();
-    for live in &args.tools {
-        let text = live.read()?;
-        let drifts = loaded.drift(&live.name, &text).map_err(|error| error.to_string())?;
-        if args.update && !drifts.is_empty() {
-            let file = loaded.pin_file(&live.name).unwrap_or_default();
-            let path = args.bundle.join(file);
-            fs::write(&path, &text).map_err(|error| format!("`{}`: {error}", path.display()))?;
+    // Every list is understood before the first pin is written.
+    let named = bundle::named(&args.tools)?;
+    let compared = named.into_iter().map(|(server, live)| compare(&bundle, server, live));
+    let compared = compared.collect::<Result<Vec<_>, _>>()?;
+    let drifted: Vec<_> = compared.iter().filter(|one| !one.drifts.is_empty()).collect();
+    if args.update {
+        for one in &drifted {
+            bundle::replace(&args.bundle.join(one.file), &one.live)?;
+            sources.insert(one.file, one.live.as_str());
         }
-        servers.push((live.name.as_str(), drifts));
     }
     match args.format {
-        Format::Text => servers.iter().for_each(|(name, drifts)| print(name, drifts, args.update)),
+        Format::Text => {
+            for one in &compared {
+                text(one, args.update, out)?;
+            }
+        }
         Format::Json => {
-            let servers: Vec<_> = servers
-                .iter()
-                .map(|(name, drifts)| json!({"server": name, "drift": drifts.iter().map(as_json).collect::<Vec<_>>()}))
-                .collect();
-            println!("{}", json!({"version": 1, "servers": servers, "updated": args.update}));
+            let servers: Vec<_> = compared.iter().map(as_json).collect();
+            let answer =
+                json!({"version": 1, "drift": !drifted.is_empty(), "updated": args.update, "servers": servers});
+            writeln!(out, "{answer}")?;
         }
     }
-    let drifted = servers.iter().any(|(_, drifts)| !drifts.is_empty());
-    Ok(if drifted && !args.update { Exit::Found } else { Exit::Ok })
+    if args.update && PolicyBundle::load(&sources).is_err() {
+        let warning = styled(YELLOW, "warning:");
+        render::note(&format!("{warning} with the new pin the bundle does not load; `toolgate check` says why"));
+    }
+    Ok(if drifted.is_empty() || args.update { Exit::Ok } else { Exit::Found })
 }
 
-fn print(server: &str, drifts: &[Drift], updated: bool) {
+fn compare<'a>(bundle: &'a PolicyBundle, server: &'a str, live: String) -> Result<Compared<'a>, Fault> {
+    let drifts = bundle.drift(server, &live)?;
+    let file = bundle.pin_file(server).unwrap_or_default();
+    Ok(Compared { server, file, live, drifts })
+}
+
+fn text(compared: &Compared<'_>, updated: bool, out: &mut impl Write) -> Result<(), Fault> {
+    let Compared { server, file, drifts, .. } = compared;
     for drift in drifts {
         let name = styled(BOLD, format!("{server}/{}", drift.tool()));
         match drift {
-            Drift::Added(_) => anstream::println!("{}  {name}", styled(GREEN, "added  ")),
-            Drift::Removed(_) => anstream::println!("{}  {name}", styled(RED, "removed")),
+            Drift::Added(_) => writeln!(out, "{}   {name}", styled(GREEN, "added"))?,
+            Drift::Removed(_) => writeln!(out, "{} {name}", styled(RED, "removed"))?,
             Drift::Changed(_, changes) => {
-                anstream::println!("{}  {name}", styled(YELLOW, "changed"));
-                changes.iter().for_each(change);
+                writeln!(out, "{} {name}", styled(YELLOW, "changed"))?;
+                for change in changes {
+                    self::change(change, out)?;
+                }
             }
         }
     }
+    let tools = plural(drifts.len(), "tool");
     match (drifts.len(), updated) {
-        (0, _) => anstream::println!("{}: `{server}` is as pinned", styled(GREEN, "ok")),
-        (count, false) => {
-            anstream::println!("{}: {} of `{server}`", styled(RED, "drift"), plural(count, "tool"));
-        }
-        (count, true) => anstream::println!("updated the pin of `{server}`: {}", plural(count, "tool")),
+        (0, _) => writeln!(out, "{}: `{server}` is as pinned", styled(GREEN, "ok"))?,
+        (_, false) => writeln!(out, "{}: {tools} of `{server}` not as pinned in `{file}`", styled(RED, "drift"))?,
+        (_, true) => writeln!(out, "{}: `{file}`, {tools}", styled(GREEN, "updated"))?,
     }
+    Ok(())
 }
 
-fn change(change: &Change) {
-    anstream::println!("    {}", change.pointer);
-    for (mark, value) in [("-", &change.before), ("+", &change.after)] {
-        if let Some(value) = value {
-            let shown: String = value.chars().take(200).collect();
-            let cut = if shown.len() < value.len() { "..." } else { "" };
-            anstream::println!("      {}", styled(DIM, format!("{mark} {shown}{cut}")));
-        }
-    }
-}
-
-fn as_json(drift: &Drift) -> serde_json::Value {
-    let (kind, changes) = match drift {
-        Drift::Added(_) => ("added", Vec::new()),
-        Drift::Removed(_) => ("removed", Vec::new()),
-        Drift::Changed(_, changes) => ("changed", changes.iter().map(change_json).collect()),
+fn change(change: &Change, out: &mut impl Write) -> Result<(), Fault> {
+    writeln!(out, "  {}", plain(&change.pointer))?;
+    let (before, after) = (change.before.as_deref(), change.after.as_deref());
+    let same = match (before, after) {
+        (Some(before), Some(after)) => before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count(),
+        _ => 0,
     };
-    json!({"tool": drift.tool(), "kind": kind, "changes": changes})
+    for (mark, style, value) in [("-", RED, before), ("+", GREEN, after)] {
+        if let Some(value) = value {
+            writeln!(out, "    {} {}", styled(style, mark), styled(DIM, shortened(value, same)))?;
+        }
+    }
+    Ok(())
 }
 
+/// Characters of a value that are shown, and how many of them stand before the first that differs.
+const SHOWN: usize = 160;
+const BEFORE: usize = 40;
+
+/// The part of a value where it begins to differ: a description may hide a new sentence behind a thousand old ones.
+fn shortened(value: &str, same: usize) -> String {
+    let length = value.chars().count();
+    if length <= SHOWN {
+        return plain(value);
+    }
+    let from = same.saturating_sub(BEFORE);
+    let part: String = value.chars().skip(from).take(SHOWN).collect();
+    let (front, back) = (if from > 0 { "…" } else { "" }, if from.saturating_add(SHOWN) < length { "…" } else { "" });
+    format!("{front}{}{back}", plain(&part))
+}
+
+fn as_json(compared: &Compared<'_>) -> serde_json::Value {
+    let tools = compared.drifts.iter().map(|drift| {
+        let (kind, changes) = match drift {
+            Drift::Added(_) => ("added", Vec::new()),
+            Drift::Removed(_) => ("removed", Vec::new()),
+            Drift::Changed(_, changes) => ("changed", changes.iter().map(change_json).collect()),
+        };
+        json!({"tool": drift.tool(), "kind": kind, "changes": changes})
+    });
+    json!({"server": compared.server, "file": compared.file, "tools": tools.collect::<Vec<_>>()})
+}
+
+/// Values are canonical JSON, as text: programs see what the digest covers, numbers included.
 fn change_json(change: &Change) -> serde_json::Value {
     json!({"pointer": change.pointer, "before": change.before, "after": change.after})
 }

@@ -2,10 +2,12 @@
 //! depth.
 
 use super::ToolCall;
-use crate::{Json, Limits};
+use crate::{Json, Limits, Number};
 
 impl ToolCall {
     /// What is over a limit, if anything is.
+    ///
+    /// A number that no reader of ours would have let through counts as one: a digest could not tell it from others.
     pub(crate) fn within(&self, limits: &Limits) -> Result<(), String> {
         let count = 1 + self.on_behalf_of.len();
         if count > limits.chain {
@@ -53,6 +55,9 @@ impl ToolCall {
                     ));
                 }
             }
+            if let Json::Number(number) = value {
+                exact(number)?;
+            }
             let depth = depth + usize::from(matches!(value, Json::Array(_) | Json::Object(_)));
             if depth > limits.depth {
                 return Err(format!("the input is nested deeper than the {} levels allowed", limits.depth));
@@ -76,4 +81,13 @@ impl ToolCall {
         }
         Ok(())
     }
+}
+
+fn exact(number: &Number) -> Result<(), String> {
+    let good = match number {
+        Number::Int(_) => true,
+        Number::Float(value) => Number::try_from(*value).is_ok(),
+        Number::Literal(_) => false,
+    };
+    good.then_some(()).ok_or_else(|| "a number fits neither a 64-bit integer nor a double".to_owned())
 }

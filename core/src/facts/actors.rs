@@ -45,14 +45,14 @@ impl Actor {
             entity.parents.retain(|parent| &*parent.kind != "Group");
             entity.parents.extend(groups(&id, name, claim(name))?);
         }
-        entity.tags = principal
-            .claims
-            .iter()
-            .map(|(name, value)| {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                (name.as_str().into(), Value::string(text))
-            })
-            .collect();
+        for (name, value) in &principal.claims {
+            let text = Value::string(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            if entity.tags.get(name.as_str()).is_some_and(|known| *known != text) {
+                let detail = format!("the claim `{name}` of {id} contradicts the tag that the bundle gives it");
+                return Err(Fault::new(Reason::IdentityConflict, detail));
+            }
+            entity.tags.insert(name.as_str().into(), text);
+        }
         Ok(Self { entity, tenant, environment })
     }
 }

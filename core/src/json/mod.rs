@@ -51,7 +51,8 @@ impl Json {
         read(text, &Caps::call(&crate::Limits::default()))
     }
 
-    pub(crate) fn as_str(&self) -> Option<&str> {
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
             _ => None,
@@ -65,21 +66,24 @@ impl Json {
         }
     }
 
-    pub(crate) fn as_array(&self) -> Option<&[Json]> {
+    /// The items of an array.
+    pub fn as_array(&self) -> Option<&[Json]> {
         match self {
             Self::Array(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(crate) fn as_object(&self) -> Option<&Object> {
+    /// The members of an object.
+    pub fn as_object(&self) -> Option<&Object> {
         match self {
             Self::Object(members) => Some(members),
             _ => None,
         }
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&Json> {
+    /// A member of an object.
+    pub fn get(&self, key: &str) -> Option<&Json> {
         self.as_object()?.get(key)
     }
 

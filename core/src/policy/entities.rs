@@ -66,7 +66,13 @@ pub(super) fn load(
             found.push(Diagnostic::error("entities", message).at(place).help("describe it in toolgate.toml"));
             continue;
         }
-        store.insert(converted(&id, entity, &entities));
+        let entity = converted(&id, entity, &entities);
+        if let (Some(claim), Some(group)) = (&catalog.principals.groups_claim, group_of(&entity)) {
+            let message = format!("{id} is in {group} here, but groups come from the claim `{claim}`");
+            let help = "say membership in one place: leave out [groups] in the manifest, or the parent here";
+            found.push(Diagnostic::error("entities", message).at(mention(file, text, &id.id)).help(help));
+        }
+        store.insert(entity);
     }
     for entity in store.iter().filter(|entity| &*entity.id.kind != "Level") {
         for parent in entity.parents.iter().filter(|parent| &*parent.kind == "Level") {
@@ -78,6 +84,12 @@ pub(super) fn load(
             }
         }
     }
+}
+
+/// A group that the file puts an actor into.
+fn group_of(entity: &Entity) -> Option<&EntityRef> {
+    let actor = crate::PrincipalKind::parse(&entity.id.kind).is_some();
+    entity.parents.iter().find(|parent| actor && &*parent.kind == "Group")
 }
 
 /// Parents are all ancestors here, which comes to the same.

@@ -103,7 +103,7 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     // What to review is told of a bundle that loads; beside errors it would only hide them.
     found.extend(catalog.review());
     error::sort(&mut found);
-    let engine = compile(&catalog, &parsed);
+    let engine = compile(&catalog, &parsed)?;
     Ok(PolicyBundle {
         engine,
         store,
@@ -133,15 +133,21 @@ fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Pars
     };
     let text: Arc<str> = source.into();
     let mut parsed = Vec::new();
-    for (index, statement) in text::statements(source, &tokens).into_iter().enumerate() {
+    let statements = text::statements(source, &tokens);
+    if statements.len() != set.num_of_policies() + set.num_of_templates() {
+        let message = "the policies of this file could not be told apart";
+        found.push(Diagnostic::error("policy_syntax", message).at(Place::whole(file)));
+        return Vec::new();
+    }
+    for (index, statement) in statements.into_iter().enumerate() {
         // Cedar numbers the statements of a text; policies and templates share the numbers.
         let number = PolicyId::new(format!("policy{index}"));
         let (body, tree) = match (set.policy(&number), set.template(&number)) {
-            (Some(policy), _) => (Body::Policy(policy.clone()), tree(policy)),
-            (None, Some(template)) => (Body::Template(template.clone()), template.to_pst().ok()),
-            (None, None) => continue,
+            (Some(policy), _) => (Some(Body::Policy(policy.clone())), tree(policy)),
+            (None, Some(template)) => (Some(Body::Template(template.clone())), template.to_pst().ok()),
+            (None, None) => (None, None),
         };
-        let Some(tree) = tree else {
+        let (Some(body), Some(tree)) = (body, tree) else {
             found.push(Diagnostic::error("policy_syntax", "the policy has no syntax tree").at(place(statement.head)));
             continue;
         };
@@ -333,7 +339,7 @@ fn declares(json: &serde_json::Value, kind: &str) -> bool {
 }
 
 /// Slices the policies by action.
-fn compile(catalog: &Catalog, parsed: &[Parsed]) -> CedarEngine {
+fn compile(catalog: &Catalog, parsed: &[Parsed]) -> Result<CedarEngine, Error> {
     let actions = Actions::of(catalog);
     let mut slices: BTreeMap<String, Slice> =
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Slice::default())).collect();
@@ -347,24 +353,28 @@ fn compile(catalog: &Catalog, parsed: &[Parsed]) -> CedarEngine {
             slice.candidates.push(place);
             if let Body::Policy(policy) = &one.body {
                 let set = if one.policy.forbids { &mut slice.forbids } else { &mut slice.permits };
-                // Ids are unique here; an id that is not would have been a load error.
-                let _ = set.add(policy.clone());
+                set.add(policy.clone()).map_err(|error| {
+                    Diagnostic::error("policy_invalid", error.to_string()).at(one.policy.place.clone())
+                })?;
             }
         }
     }
     let trees = parsed.iter().map(|one| one.tree.clone()).collect();
-    CedarEngine { slices, ancestry: actions.ancestry, index, nothing: Reads::default(), trees }
+    Ok(CedarEngine { slices, ancestry: actions.ancestry, index, nothing: Reads::default(), trees })
 }
 
 /// All policies and templates as one set, for the validator.
-pub(super) fn whole_set(parsed: &[Parsed]) -> PolicySet {
+pub(super) fn whole_set(parsed: &[Parsed], found: &mut Vec<Diagnostic>) -> PolicySet {
     let mut set = PolicySet::new();
     for one in parsed {
-        // Ids are unique here.
-        let _ = match &one.body {
+        let added = match &one.body {
             Body::Policy(policy) => set.add(policy.clone()),
             Body::Template(template) => set.add_template(template.clone()),
         };
+        // What is not in the set is not validated, and must not load.
+        if let Err(error) = added {
+            found.push(Diagnostic::error("policy_invalid", error.to_string()).at(one.policy.place.clone()));
+        }
     }
     set
 }

@@ -153,6 +153,11 @@ impl PolicyBundle {
         Some(&self.catalog.servers.get(server)?.file)
     }
 
+    /// The pinned definition of a tool, as the server gave it.
+    pub fn definition(&self, server: &str, tool: &str) -> Option<&Json> {
+        self.catalog.servers.get(server)?.definitions.get(tool)
+    }
+
     /// The baseline rules that the manifest switches off.
     pub fn disabled_baseline(&self) -> impl Iterator<Item = &str> {
         self.catalog.disabled.iter().map(|id| id.value.as_str())

@@ -32,16 +32,22 @@ fn plain(message: &str) -> String {
 /// Validates every policy; adds what is wrong to `found`.
 pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[Parsed], found: &mut Vec<Diagnostic>) {
     let by_id: HashMap<&str, &Parsed> = parsed.iter().map(|one| (one.policy.id.as_str(), one)).collect();
-    let result = Validator::new(schema.clone()).validate(&whole_set(parsed), ValidationMode::Strict);
+    let set = whole_set(parsed, found);
+    let before = found.len();
+    let result = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
     let mut wrong = std::collections::BTreeSet::new();
     for error in result.validation_errors() {
         let id: &str = error.policy_id().as_ref();
         let Some(one) = by_id.get(id) else { continue };
         wrong.insert(id.to_owned());
-        // The scan of entity literals has told of unknown actions already, with the tool's name.
-        if !matches!(error, ValidationError::UnrecognizedActionId(_)) {
+        // The scan of entity literals may have told of an unknown action already, with the tool's name.
+        let known = |told: &Diagnostic| told.code == "unknown_tool" && same_policy(told, one);
+        if !(matches!(error, ValidationError::UnrecognizedActionId(_)) && found.iter().any(known)) {
             found.push(error_told(actions, error, one));
         }
+    }
+    if !result.validation_passed() && found.len() == before && wrong.is_empty() {
+        found.push(Diagnostic::error("policy_invalid", "the policies are not valid, and Cedar does not say which"));
     }
     for warning in result.validation_warnings() {
         let id: &str = warning.policy_id().as_ref();
@@ -92,6 +98,7 @@ fn resource_help(actions: &Actions<'_>, one: &Parsed) -> String {
 fn error_told(actions: &Actions<'_>, error: &ValidationError, one: &Parsed) -> Diagnostic {
     let code = match error {
         ValidationError::UnrecognizedEntityType(_) => "unknown_entity_type",
+        ValidationError::UnrecognizedActionId(_) => "unknown_tool",
         ValidationError::UnsafeAttributeAccess(_) => "unknown_attribute",
         ValidationError::UnsafeOptionalAttributeAccess(_) => "unguarded_optional",
         ValidationError::UnsafeTagAccess(_) => "unguarded_tag",

@@ -130,11 +130,11 @@ impl DecisionRecord {
             input_digest: Digest::of(Domain::Input, input),
             arguments,
         };
-        Self { at, decision, bundle: Bundle::of(bundle), asked: Some(asked), facts }
+        Self { at, decision: quiet(decision), bundle: Bundle::of(bundle), asked: Some(asked), facts }
     }
 
     pub(crate) fn without_call(bundle: &PolicyBundle, decision: Decision, at: Timestamp) -> Self {
-        Self { at, decision, bundle: Bundle::of(bundle), asked: None, facts: None }
+        Self { at, decision: quiet(decision), bundle: Bundle::of(bundle), asked: None, facts: None }
     }
 }
 
@@ -150,7 +150,18 @@ impl Bundle {
     }
 }
 
-/// An identifier is kept as it is; one that is over the limits is cut.
+/// The decision, without secrets that an argument may have carried into its details.
+fn quiet(mut decision: Decision) -> Decision {
+    if let Decision::Deny { reasons, basis } = &mut decision {
+        reasons.iter_mut().for_each(|denial| redact::text(&mut denial.detail));
+        basis.answers.iter_mut().flat_map(|answer| &mut answer.errors).for_each(|(_, why)| redact::text(why));
+    }
+    decision
+}
+
+/// An identifier, cut where it is over the limits, and without what looks like a secret.
 fn short(text: &str) -> String {
-    text.chars().take(1024).collect()
+    let mut kept: String = text.chars().take(1024).collect();
+    redact::text(&mut kept);
+    kept
 }

@@ -94,6 +94,13 @@ pub(super) fn shapes(value: &mut Json) {
     }
 }
 
+/// Text about a call, without what looks like a secret in it.
+pub(super) fn text(text: &mut String) {
+    if holds_secret(text) {
+        *text = REDACTED.to_owned();
+    }
+}
+
 fn holds_secret(text: &str) -> bool {
     text.contains("-----BEGIN ")
         || text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '/'))).any(is_secret)

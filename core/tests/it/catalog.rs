@@ -156,7 +156,7 @@ fn principals_from_claims_and_from_the_bundle() {
         r#"[
         {"uid": {"type": "Group", "id": "web"}, "attrs": {}, "parents": [{"type": "Group", "id": "staff"}]},
         {"uid": {"type": "Group", "id": "staff"}, "attrs": {}, "parents": []},
-        {"uid": {"type": "User", "id": "alice"}, "attrs": {"badge": 7, "tenant": "acme"}, "parents": []}
+        {"uid": {"type": "User", "id": "alice"}, "attrs": {"badge": 7, "tenant": "acme"}, "tags": {"color": "blue"}, "parents": []}
     ]"#,
     );
     let gate = gate_of(&sources);
@@ -184,6 +184,7 @@ fn principals_from_claims_and_from_the_bundle() {
         me(&good.replace("[\"web\"]", "{}")),
         "deny identity_conflict []: the claim `roles` of User::\"alice\" is not a list of group names"
     );
+    assert!(me(&format!("{good},\"color\":\"red\"")).starts_with("deny identity_conflict []: the claim `color`"));
     assert_eq!(
         me(&format!("{good},\"tenant\":\"evil\"")),
         "deny identity_conflict []: User::\"alice\" claims the tenant `evil`, the bundle says `acme`"

@@ -354,8 +354,13 @@ fn approvals_lift_one_exact_call_once() {
 
 #[test]
 fn what_was_read_counts_from_the_reservation_on() {
-    let leak = r#"@id("leak") @reason("private content stays in") forbid (principal, action in Action::"egress", resource)
-        when { context.session.labels.contains("private") || context.session.seen in AtLeast::"confidential" };"#;
+    let leak = r#"
+        @id("labels") @reason("private content stays in") forbid (principal, action in Action::"egress", resource)
+        when { context.session.labels.contains("private") };
+        @id("seen") @reason("confidential content stays in") forbid (principal, action in Action::"egress", resource)
+        when { context.session.seen in AtLeast::"confidential" };"#;
+    let leaks =
+        "deny forbidden [labels, seen]: `labels`: private content stays in | `seen`: confidential content stays in";
     let budget = r#"@id("budget") forbid (principal, action == Action::"github/get_me", resource) when { context.usage.session.total >= 2 };"#;
     let desk = gate(&format!("{POLICIES}\n{leak}\n{budget}"));
     let mut ledger = Ledger::new();
@@ -364,14 +369,10 @@ fn what_was_read_counts_from_the_reservation_on() {
     let send = || call("pay/send", r#"{"to":"a@b.example"}"#, s);
     assert_eq!(step(send()), "allow [staff-may]");
     assert_eq!(step(call("fs/read_text_file", r#"{"path":"/srv/data/a"}"#, s)), "allow [staff-may]");
-    assert_eq!(step(send()), "deny forbidden [leak]: `leak`: private content stays in");
+    assert_eq!(step(send()), leaks);
     assert_eq!(step(call("github/get_me", "{}", s)), "deny forbidden [budget]: `budget` forbids the call");
     // No session at all is the worst session: everything seen, every budget spent.
-    check(
-        &desk,
-        &call("pay/send", r#"{"to":"a@b.example"}"#, ""),
-        "deny forbidden [leak]: `leak`: private content stays in",
-    );
+    check(&desk, &call("pay/send", r#"{"to":"a@b.example"}"#, ""), leaks);
     check(&desk, &call("github/get_me", "{}", ""), "deny forbidden [budget]: `budget` forbids the call");
     check(&desk, &call("github/get_me", "{}", r#""session":"fresh""#), "allow [staff-may]");
 }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use toolgate::{Gate, Json, Ledger, PolicyBundle, Principal, PrincipalKind, ToolCall};
+use toolgate::{Gate, Json, Ledger, Number, PolicyBundle, Principal, PrincipalKind, ToolCall};
 
 use crate::desk::{self, POLICIES, call, decide, gate, now, shown};
 
@@ -146,6 +146,12 @@ fn calls_built_by_hand_are_held_to_the_same_limits() {
     call.input = Json::Object([("to".to_owned(), "a@b.example".into()), ("any".to_owned(), input)].into());
     let decision = desk.decide(&call, &Ledger::new(), now());
     assert!(shown(&decision).starts_with("deny limit_exceeded"), "{}", shown(&decision));
+    for number in [Number::Float(f64::NAN), Number::Float(1e300), Number::Literal("1e1".into())] {
+        call.input =
+            Json::Object([("to".to_owned(), "a@b.example".into()), ("any".to_owned(), Json::Number(number))].into());
+        let decision = desk.decide(&call, &Ledger::new(), now());
+        assert!(shown(&decision).starts_with("deny limit_exceeded"), "{}", shown(&decision));
+    }
 }
 
 #[test]

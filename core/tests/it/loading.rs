@@ -100,6 +100,10 @@ fn policies_that_are_refused() {
             r#"@id("p") forbid (principal, action in Action::"write", resource) when { context.input has issue_number && context.input.issue_number > 3 };"#,
         ),
         (
+            "an action in a namespace",
+            r#"@id("p") forbid (principal, action == Acme::Action::"github/get_me", resource);"#,
+        ),
+        (
             "a template",
             r#"@id("p") permit (principal == ?principal, action == Action::"github/get_mee", resource) when { context.input.x == 1 };"#,
         ),
@@ -220,6 +224,10 @@ fn author_schemas_and_entities() {
         sources
     };
     let good = "entity Repository in [Level, Server] { archived: Bool }; entity File in [Level, Server];";
+    let member = r#"[{"uid": {"type": "Group", "id": "g"}, "attrs": {}, "parents": []},
+        {"uid": {"type": "User", "id": "u"}, "attrs": {}, "parents": [{"type": "Group", "id": "g"}]}]"#;
+    let mut both_groups = with(good, member);
+    both_groups.insert("toolgate.toml", format!("{}\n[groups]\nclaim = \"roles\"", desk::MANIFEST));
     let cases = [
         (
             "good",
@@ -258,6 +266,7 @@ fn author_schemas_and_entities() {
                 r#"[{"uid": {"type": "Tool", "id": "github/get_me"}, "attrs": {"owner": "x", "purpose": "y", "effect": "read", "egress": false, "drifted": false}, "parents": []}]"#,
             ),
         ),
+        ("a group beside a claim", both_groups),
         (
             "duplicate key",
             with(good, r#"[{"uid": {"type": "File", "id": "x"}, "attrs": {}, "attrs": {}, "parents": []}]"#),

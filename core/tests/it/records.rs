@@ -31,6 +31,7 @@ fn golden() {
             r#"{"to":"a@b.example","pin":"1234","link":"https://x.example/?t=ghp_0123456789abcdefghij"}"#,
             r#""principal":"Agent::\"x\"""#,
         ),
+        &call("github/ghp_0123456789abcdefghij", "{}", ""),
         "{",
     ];
     let mut ledger = Ledger::new();

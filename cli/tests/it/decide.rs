@@ -1,0 +1,166 @@
+//! `toolgate decide`.
+
+use insta::assert_snapshot;
+
+use crate::bench::{Bench, NOW, call, repository};
+
+fn decide(bench: &Bench, document: &str, options: &str) -> String {
+    bench.piped(&format!("decide b --call - --now {NOW} {options}"), document.as_bytes())
+}
+
+#[test]
+fn one_call() {
+    let bench = Bench::new();
+    let agent = call("read", r#"{"id": 1}"#).replace(
+        "{\"type\": \"User\", \"id\": \"alice\"}",
+        r#"{"type": "Agent", "id": "bot"}, "on_behalf_of": ["User::\"alice\""]"#,
+    );
+    let cases = [
+        ("allow", call("read", r#"{"id": 1}"#)),
+        ("no_permit", call("read", r#"{"id": 0}"#)),
+        ("no_permit_of_a_hop", agent),
+        ("forbidden", call("read", r#"{"id": 13}"#)),
+        ("needs_approval", call("delete", r#"{"id": 1}"#)),
+        ("operation", call("edit", r#"{"method": "append"}"#)),
+        ("unknown_tool", call("raed", "{}")),
+        ("invalid_arguments", call("read", r#"{"id": "1"}"#)),
+    ];
+    for (name, call) in cases {
+        assert_snapshot!(format!("decide_{name}"), decide(&bench, &call, ""));
+        assert_snapshot!(format!("decide_{name}_json"), decide(&bench, &call, "--format json"));
+    }
+}
+
+#[test]
+fn documents_and_lines() {
+    let bench = Bench::new();
+    let (yes, no, ask) = (call("read", r#"{"id": 1}"#), call("read", r#"{"id": 13}"#), call("delete", r#"{"id": 1}"#));
+    let exit = |document: &str| decide(&bench, document, "--format json").lines().next().unwrap().to_owned();
+    let pretty = yes.replace(", ", ",\n  ").replace(": ", ":\n    ");
+    assert_eq!(exit(&pretty), "exit 0");
+    assert_eq!(exit(&format!("{yes}\n\n{yes}\r\n")), "exit 0");
+    assert_eq!(exit(&format!("{yes}\n{ask}\n{yes}")), "exit 11");
+    assert_eq!(exit(&format!("{ask}\n{no}\n{yes}")), "exit 10");
+    assert_eq!(exit(&format!("{yes}\n{{\n{yes}")), "exit 10");
+    assert_eq!(exit(&format!("{{\"server\":\n{yes}")), "exit 10");
+    assert_eq!(exit(&format!("{yes}{no}")), "exit 10");
+    assert_snapshot!("decide_lines", decide(&bench, &format!("{yes}\n{{broken\n{ask}\n"), ""));
+    assert_snapshot!("decide_nothing", decide(&bench, "\n \n", ""));
+}
+
+/// The answer to a line is there before the next line comes.
+#[test]
+fn lines_are_answered_as_they_come() {
+    use std::{
+        io::{BufRead as _, BufReader, Write as _},
+        process::{Command, Stdio},
+    };
+
+    let bench = Bench::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_toolgate"))
+        .args(["decide", "--call", "-", "--format", "json"])
+        .arg(bench.path("b"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    for _ in 0..3 {
+        writeln!(input, "{}", call("read", r#"{"id": 1}"#)).unwrap();
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert!(line.contains(r#""decision":"allow""#), "{line}");
+    }
+    // Whoever stops reading ends the run, without a word.
+    drop(output);
+    let _ = writeln!(input, "{}", call("read", r#"{"id": 1}"#));
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+}
+
+#[test]
+fn records_are_chained_and_share_a_ledger() {
+    let bench = Bench::new();
+    bench.write(
+        "b/policies/budget.cedar",
+        "@id(\"once\") forbid (principal, action, resource) when { context.usage.tool.total >= 1 };",
+    );
+    let yes = call("read", r#"{"id": 1}"#).replace("\"server\"", "\"session\": \"s\", \"server\"");
+    let lines = format!("{yes}\n{{broken\n{yes}\n");
+    bench.write("calls.jsonl", &lines);
+    let run = format!("decide b --call calls.jsonl --now {NOW}");
+    let (exit, out) = bench.out(&format!("{run} --record"));
+    let records: Vec<_> = out.lines().collect();
+    assert_eq!((exit, records.len()), (10, 3));
+    toolgate::verify(records.iter().copied(), None).unwrap();
+    assert!(records[0].contains(r#""decision":"allow""#) && records[1].contains("malformed_call"));
+    assert!(records[2].contains(r#""policies":["once"]"#), "{}", records[2]);
+    // Without records each call is decided by itself.
+    let (_, out) = bench.out(&format!("{run} --format json"));
+    assert!(out.lines().last().unwrap().contains(r#""decision":"allow""#));
+}
+
+#[test]
+fn ledger() {
+    let bench = Bench::new();
+    bench.write("call.json", call("read", r#"{"id": 1}"#));
+    let run = format!("decide b --call call.json --now {NOW} --ledger journal.jsonl");
+    bench.write("journal.jsonl", "{\"at\": \"2026-01-05T09:00:00Z\", \"event\": {\"halted\": \"all\"}}\n");
+    assert_snapshot!("decide_halted", bench.run(&run));
+    bench.write("journal.jsonl", "\n{\"at\": \"2026-01-05T09:00:00Z\", \"event\": {\"halted_\": \"all\"}}\n");
+    assert_snapshot!("decide_bad_ledger", bench.run(&run));
+    std::fs::remove_file(bench.path("journal.jsonl")).unwrap();
+    assert!(bench.run(&run).starts_with("exit 2\n--- stderr\nerror: `journal.jsonl`: "));
+}
+
+#[test]
+fn approval() {
+    let bench = Bench::new();
+    bench.write("call.json", call("delete", r#"{"id": 1}"#));
+    let run = format!("decide b --call call.json --now {NOW}");
+    let (_, out) = bench.out(&run);
+    let digest = out.lines().find_map(|line| line.trim().strip_prefix("call digest: ")).unwrap().to_owned();
+    let granted = format!(
+        r#"{{"at": "2026-01-05T09:00:00Z", "event": {{"approval_granted": {{"call": "{digest}", "class": "librarians", "approver": "User::\"bob\"", "expires": "2026-01-05T11:00:00Z"}}}}}}"#
+    );
+    bench.write("journal.jsonl", granted);
+    let (exit, out) = bench.out(&format!("{run} --ledger journal.jsonl"));
+    assert_eq!(exit, 0, "{out}");
+}
+
+#[test]
+fn authzen() {
+    let bench = Bench::new();
+    let request = |tool: &str, id: u32| {
+        format!(
+            r#"{{"subject": {{"type": "user", "id": "alice"}}, "action": {{"name": "tools/call"}}, "resource": {{"type": "tool", "id": "{tool}"}}, "context": {{"arguments": {{"id": {id}}}}}}}"#
+        )
+    };
+    let lines = [request("read", 1), request("read", 13), request("delete", 1), "{}".to_owned()].join("\n");
+    let run = |text: &str| decide(&bench, text, "--format authzen --server notes --session s");
+    assert_snapshot!("decide_authzen", run(&lines));
+    assert!(run(&request("read", 1)).starts_with("exit 0\n"));
+    assert!(run(&request("delete", 1)).starts_with("exit 11\n"));
+    let batch = format!(r#"{{"evaluations": [{}, {}]}}"#, request("read", 1), request("read", 13));
+    assert!(run(&batch).starts_with("exit 10\n"));
+    assert!(run(&request("read", 1).replace("read", &"x".repeat(2 << 20))).starts_with("exit 10\n"));
+    assert!(decide(&bench, "{}", "--format authzen --record").starts_with("exit 2\n"));
+    assert!(decide(&bench, "{}", "--session s").starts_with("exit 2\n"));
+}
+
+/// What stands in a call does not act on the terminal.
+#[test]
+fn a_call_cannot_paint() {
+    let bench = Bench::new();
+    let shown = decide(&bench, &call("re\\u001b[2Jad\\u202e\\n  ALLOW", "{}"), "");
+    assert!(!shown.contains(['\u{1b}', '\u{202e}']) && !shown.contains("\n  ALLOW"), "{shown:?}");
+}
+
+#[test]
+fn the_first_command_of_the_readme() {
+    let folder = repository().join("policies/examples/github-triage");
+    let folder = folder.to_str().unwrap();
+    let shown =
+        Bench::empty().run(&format!("decide {folder} --call {folder}/calls/triage.jsonl --now 2026-01-05T10:01:00Z"));
+    assert_snapshot!("decide_readme", shown);
+}

@@ -1,0 +1,18 @@
+//! The command as its users meet it: exit code, standard output and standard error of every verb.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
+mod bench;
+mod check;
+mod decide;
+mod fmt;
+mod hostile;
+mod init;
+mod pin;
+mod usage;

@@ -1,0 +1,52 @@
+//! Help, wrong usage, colours.
+
+use insta::assert_snapshot;
+
+use crate::bench::{Bench, NOW};
+
+#[test]
+fn help() {
+    let bench = Bench::empty();
+    assert_snapshot!("help", bench.run("--help"));
+    for verb in ["check", "decide", "init", "pin", "fmt"] {
+        let shown = bench.run(&format!("{verb} --help"));
+        assert!(shown.contains("Example"), "{shown}");
+        assert_snapshot!(format!("help_{verb}"), shown);
+    }
+}
+
+#[test]
+fn wrong_usage() {
+    let bench = Bench::new();
+    let cases = [
+        "",
+        "chekc b",
+        "check",
+        "check b --formt json",
+        "decide b",
+        "decide b --call x --now yesterday",
+        "decide b --call none.json",
+    ];
+    let shown = cases.map(|args| bench.run(args));
+    assert!(shown.iter().all(|shown| shown.starts_with("exit 2\n")), "{shown:?}");
+    assert_snapshot!("wrong_usage", shown[1..].join("\n"));
+    assert!(bench.run(&format!("decide b --call b --now {NOW}")).starts_with("exit 2\n"));
+}
+
+/// Colours come only where they are wanted.
+#[test]
+fn colours() {
+    use std::process::Command;
+
+    let bench = Bench::new();
+    let run = |forced: bool| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        command.args(["check"]).arg(bench.path("b")).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        if forced {
+            command.env("CLICOLOR_FORCE", "1");
+        }
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert!(run(true).contains("\u{1b}["));
+    assert!(!run(false).contains("\u{1b}["));
+}
