@@ -1,4 +1,44 @@
-//! toolgate decides, in-process and in Cedar, whether one MCP tool call may happen.
+//! Decides, in-process and in [Cedar](https://www.cedarpolicy.com/), whether one MCP tool call may happen.
+//!
+//! Load a [`PolicyBundle`] from the files of a bundle, make a [`Gate`] of it, and ask at every call. [`Gate::decide`] only
+//! tells; [`Gate::authorize`] also counts the call on the [`Ledger`] and leaves a [`DecisionRecord`].
+//!
+//! ```
+//! use toolgate::{Gate, Ledger, PolicyBundle, Principal, PrincipalKind, Sources, Timestamp, ToolCall};
+//!
+//! # fn main() -> Result<(), toolgate::Error> {
+//! let mut sources = Sources::default();
+//! sources.insert("toolgate.toml", "[bundle]\nname = \"demo\"\nversion = \"1\"\n[servers.notes]");
+//! sources.insert("tools/notes.json", r#"{"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}"#);
+//! sources.insert("policies/a.cedar", r#"
+//!     @id("people-read")
+//!     permit (principal is User, action == Action::"notes/read", resource);
+//! "#);
+//! let gate = Gate::new(PolicyBundle::load(&sources)?);
+//!
+//! let (mut ledger, now) = (Ledger::new(), Timestamp::from_millis(1_767_607_200_000));
+//! let alice = ToolCall::new("notes", "read", Principal::new(PrincipalKind::User, "alice"));
+//! assert!(gate.authorize(&alice, &mut ledger, now).decision.is_allow());
+//!
+//! let robot = ToolCall::new("notes", "read", Principal::new(PrincipalKind::Workload, "cron"));
+//! assert_eq!(gate.decide(&robot, &ledger, now).reasons(), [toolgate::Reason::NoPermit]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! - Deciding never fails: every fault is a [`Decision::Deny`] with a stable [`Reason`]. [`Error`] is for loading.
+//! - A forbid that cannot be evaluated denies. An absent fact is the worst fact.
+//! - Nothing here reads a clock, a file or the environment. The time is an argument; files come as [`Sources`].
+//! - No panic on input: sizes and depths are bounded by [`Limits`] before anything recurses.
+//!
+//! # Who is believed
+//!
+//! The host. Principals, claims, credential facts, task, session and origin of a [`ToolCall`] are taken as verified; what a
+//! client or a model wrote about itself does not belong there.
+//!
+//! The modules stand in the order in which they build on each other.
 
 mod error;
 mod sources;
@@ -23,8 +63,8 @@ mod gate;
 pub mod wire;
 
 pub use call::{Binding, Credential, Origin, Principal, PrincipalKind, ToolCall};
-pub use catalog::{ArgumentReport, Basis, Change, Drift, Effect, Field, LeftOut, REVISION, ToolReport, Type, UNPINNED};
-pub use decision::{Answer, Basis as DecisionBasis, Decision, Denial};
+pub use catalog::{ArgumentReport, Change, Drift, Effect, KnownFrom, REVISION, ToolReport, UNPINNED};
+pub use decision::{Answer, Basis, Decision, Denial};
 pub use digest::Digest;
 pub use error::{Diagnostic, Error, Place, Severity};
 pub use gate::Gate;
@@ -38,7 +78,6 @@ pub use reason::Reason;
 pub use record::{Chain, ChainError, DecisionRecord, verify};
 pub use sources::Sources;
 pub use time::Timestamp;
-pub use value::{Record, Value};
 
 /// The README's code compiles and runs.
 #[cfg(doctest)]

@@ -9,11 +9,11 @@ use crate::{
 };
 
 /// The members of a record, by name.
-pub type Record = BTreeMap<Arc<str>, Value>;
+pub(crate) type Record = BTreeMap<Arc<str>, Value>;
 
 /// A value of the Cedar model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Value {
+pub(crate) enum Value {
     /// Cedar `Bool`.
     Bool(bool),
     /// Cedar `Long`, 64 bits, signed.

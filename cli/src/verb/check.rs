@@ -3,7 +3,7 @@
 use std::{io::Write, path::PathBuf};
 
 use serde_json::json;
-use toolgate::{Basis, PolicyBundle, ToolReport};
+use toolgate::{KnownFrom, PolicyBundle, ToolReport};
 
 use crate::{
     Format, bundle,
@@ -88,7 +88,7 @@ fn text(bundle: &PolicyBundle, verbose: bool, refused: bool, out: &mut impl Writ
     let reports = bundle.tools();
     for (name, same) in by_tool(&reports) {
         // The protocol's own methods say nothing new unless the manifest speaks of them.
-        let silent = |one: &ToolReport| one.owner.is_empty() && one.egress.1 == Basis::Default;
+        let silent = |one: &ToolReport| one.owner.is_empty() && one.egress.1 == KnownFrom::Default;
         if !(is_method(name) && same.iter().all(silent)) {
             tool(name, same, out)?;
         }
@@ -155,7 +155,7 @@ fn tool(name: &str, same: &[ToolReport], out: &mut impl Write) -> Result<(), Fau
     Ok(())
 }
 
-fn basis(basis: Basis) -> String {
+fn basis(basis: KnownFrom) -> String {
     styled(DIM, format!(" ({})", basis.name()))
 }
 

@@ -11,7 +11,7 @@ use std::{
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use toolgate::{
-    Chain, Decision, DecisionBasis, Denial, Gate, Ledger, Reason, Timestamp, ToolCall,
+    Basis, Chain, Decision, Denial, Gate, Ledger, Reason, Timestamp, ToolCall,
     wire::{
         self,
         authzen::{Host, evaluate},
@@ -240,7 +240,7 @@ fn read(document: Document, gate: &Gate) -> Result<ToolCall, Decision> {
         Document::Whole(bytes) => wire::read_call(&bytes, gate.limits()),
         Document::TooLong => {
             let reasons = vec![Denial { reason: Reason::LimitExceeded, detail: too_long(gate) }];
-            Err(Decision::Deny { reasons, basis: DecisionBasis::default() })
+            Err(Decision::Deny { reasons, basis: Basis::default() })
         }
     }
 }

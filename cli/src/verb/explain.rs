@@ -128,7 +128,9 @@ fn conditions(one: &Explanation, out: &mut impl Write) -> Result<(), Fault> {
         };
         writeln!(out, "      {mark} {}{note}", plain(text))?;
         for (path, value) in values.iter().filter(|(path, _)| path != text && !NAMED.contains(&path.as_str())) {
-            writeln!(out, "                  {}", styled(DIM, plain(&format!("{path} = {value}"))))?;
+            // `resource is in` reads on by itself.
+            let equals = if path.ends_with(" in") { "" } else { " =" };
+            writeln!(out, "                  {}", styled(DIM, plain(&format!("{path}{equals} {value}"))))?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::json;
-use toolgate::{Basis, Effect, Json, PolicyBundle, Sources, ToolReport};
+use toolgate::{Effect, Json, KnownFrom, PolicyBundle, Sources, ToolReport};
 
 use crate::{
     Format,
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         create(&args.dir.join(name), sources.text(name).unwrap_or_default())?;
     }
     let tools = tools(&bundle).len();
-    let unhinted = self::tools(&hinted).iter().filter(|tool| tool.effect.1 != Basis::Hint).count();
+    let unhinted = self::tools(&hinted).iter().filter(|tool| tool.effect.1 != KnownFrom::Hint).count();
     match args.format {
         Format::Text => {
             for name in &names {
@@ -211,10 +211,10 @@ fn entry(tool: &ToolReport, hinted: &PolicyBundle) -> String {
     text
 }
 
-fn mark(basis: Basis) -> &'static str {
+fn mark(basis: KnownFrom) -> &'static str {
     match basis {
-        Basis::Hint => "# review: from the server's hint",
-        Basis::Manifest | Basis::Default => "# review: no hint, MCP's default",
+        KnownFrom::Hint => "# review: from the server's hint",
+        KnownFrom::Manifest | KnownFrom::Default => "# review: no hint, MCP's default",
     }
 }
 

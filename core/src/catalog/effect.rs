@@ -32,7 +32,7 @@ impl Effect {
 
 /// Where a fact about a tool is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Basis {
+pub enum KnownFrom {
     /// The manifest says so.
     Manifest,
     /// Only the server's own annotation says so; the manifest trusts the server's hints.
@@ -41,7 +41,7 @@ pub enum Basis {
     Default,
 }
 
-impl Basis {
+impl KnownFrom {
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -85,20 +85,22 @@ impl Hints {
     }
 
     /// The effect under the manifest's word and trust.
-    pub(crate) fn decide_effect(self, manifest: Option<Effect>, trusted: bool) -> (Effect, Basis) {
+    pub(crate) fn decide_effect(self, manifest: Option<Effect>, trusted: bool) -> (Effect, KnownFrom) {
         match manifest {
-            Some(effect) => (effect, Basis::Manifest),
-            None if trusted && (self.read_only.is_some() || self.destructive.is_some()) => (self.effect(), Basis::Hint),
-            None => (Effect::Destructive, Basis::Default),
+            Some(effect) => (effect, KnownFrom::Manifest),
+            None if trusted && (self.read_only.is_some() || self.destructive.is_some()) => {
+                (self.effect(), KnownFrom::Hint)
+            }
+            None => (Effect::Destructive, KnownFrom::Default),
         }
     }
 
     /// Whether data leaves, under the manifest's word and trust.
-    pub(crate) fn decide_egress(self, manifest: Option<bool>, trusted: bool) -> (bool, Basis) {
+    pub(crate) fn decide_egress(self, manifest: Option<bool>, trusted: bool) -> (bool, KnownFrom) {
         match (manifest, self.open_world) {
-            (Some(egress), _) => (egress, Basis::Manifest),
-            (None, Some(open)) if trusted => (open, Basis::Hint),
-            _ => (true, Basis::Default),
+            (Some(egress), _) => (egress, KnownFrom::Manifest),
+            (None, Some(open)) if trusted => (open, KnownFrom::Hint),
+            _ => (true, KnownFrom::Default),
         }
     }
 }

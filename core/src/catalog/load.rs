@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Action, Catalog, Server, Tool, Verbs,
-    effect::{Basis, Effect, Hints},
+    effect::{Effect, Hints, KnownFrom},
     level::Levels,
     manifest::{self, Placed, Says, ServerEntry, ToolEntry},
     method,
@@ -208,7 +208,8 @@ impl Load<'_> {
                 id,
                 effect: hints.decide_effect(effect, trust),
                 egress: hints.decide_egress(pick(|says| says.egress), trust),
-                level: level.map_or((self.levels.unlabelled(), Basis::Default), |level| (level, Basis::Manifest)),
+                level: level
+                    .map_or((self.levels.unlabelled(), KnownFrom::Default), |level| (level, KnownFrom::Manifest)),
                 resources: values(resources),
                 destinations: values(destinations),
             }

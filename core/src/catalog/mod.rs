@@ -19,15 +19,14 @@ use std::{
 };
 
 pub(crate) use admit::{Admission, Admitted, Fault};
-pub use effect::{Basis, Effect};
+pub use effect::{Effect, KnownFrom};
 pub(crate) use level::Levels;
 pub(crate) use load::load;
 pub(crate) use manifest::{Attribute, AttributeType, FILE as MANIFEST, Output, Placed, Principals, Require};
 pub use method::REVISION;
 pub use pin::{Change, Drift, UNPINNED};
 pub use report::{ArgumentReport, ToolReport};
-pub(crate) use shape::Fields;
-pub use shape::{Field, LeftOut, Type};
+pub(crate) use shape::{Fields, Type};
 pub(crate) use tools_list::{definitions, did_you_mean};
 
 use crate::{
@@ -96,9 +95,9 @@ pub(crate) enum Verbs {
 pub(crate) struct Action {
     /// `server/tool`, or `server/tool#verb`.
     pub(crate) id: Arc<str>,
-    pub(crate) effect: (Effect, Basis),
-    pub(crate) egress: (bool, Basis),
-    pub(crate) level: (usize, Basis),
+    pub(crate) effect: (Effect, KnownFrom),
+    pub(crate) egress: (bool, KnownFrom),
+    pub(crate) level: (usize, KnownFrom),
     /// How its arguments name entities; empty where the tool itself is the resource.
     pub(crate) resources: Vec<ResourceMap>,
     pub(crate) destinations: Vec<Pointer>,

@@ -1,6 +1,6 @@
 //! What `check` tells of each tool: what policy can use, what it cannot, and what rests on whose word.
 
-use super::{Action, Basis, Catalog, Effect, Tool};
+use super::{Action, Catalog, Effect, KnownFrom, Tool};
 use crate::error::Diagnostic;
 
 /// A tool as policies see it.
@@ -9,11 +9,11 @@ pub struct ToolReport {
     /// `server/tool`, or `server/tool#verb`: the id of its action.
     pub action: String,
     /// What it does, and where that is known from.
-    pub effect: (Effect, Basis),
+    pub effect: (Effect, KnownFrom),
     /// Whether data leaves with it, and where that is known from.
-    pub egress: (bool, Basis),
+    pub egress: (bool, KnownFrom),
     /// Its sensitivity level, and where that is known from.
-    pub sensitivity: (String, Basis),
+    pub sensitivity: (String, KnownFrom),
     /// Who is accountable for it; empty if nobody is named.
     pub owner: String,
     /// What it is for; empty if nothing is said.
@@ -83,7 +83,7 @@ impl Catalog {
                     .push(Diagnostic::warning("no_purpose", message).help(format!("say what for: `purpose` in {key}")));
             }
             for action in tool.actions() {
-                if action.effect.1 == Basis::Hint || action.egress.1 == Basis::Hint {
+                if action.effect.1 == KnownFrom::Hint || action.egress.1 == KnownFrom::Hint {
                     let message =
                         format!("`{}` is `{}` by the server's own hint alone", action.id, action.effect.0.name());
                     let help = format!("review it and write `effect` and `egress` in {key}");
@@ -91,7 +91,7 @@ impl Catalog {
                 }
             }
             let contradicted = tool.actions().any(|action| {
-                action.effect.1 == Basis::Manifest && action.effect.0 < tool.hints.effect() && tool.hints.warns()
+                action.effect.1 == KnownFrom::Manifest && action.effect.0 < tool.hints.effect() && tool.hints.warns()
             });
             if contradicted && !tool.has_operations() {
                 let message = format!("the server says that `{id}` is destructive, the manifest says less");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cedar_policy::{Entities, EvalResult};
+use cedar_policy::{Context, Entities, EntityUid, EvalResult, Expression, Request, eval_expression};
 use miette::Diagnostic as _;
 
 use super::{
@@ -66,7 +66,11 @@ pub(super) fn load(
             found.push(Diagnostic::error("entities", message).at(place).help("describe it in toolgate.toml"));
             continue;
         }
-        let entity = converted(&id, entity, &entities);
+        let Some(entity) = converted(&id, entity, &entities) else {
+            let message = format!("{id} has a value of a type that is not known here");
+            found.push(Diagnostic::error("entities", message).at(mention(file, text, &id.id)));
+            continue;
+        };
         if let (Some(claim), Some(group)) = (&catalog.principals.groups_claim, group_of(&entity)) {
             let message = format!("{id} is in {group} here, but groups come from the claim `{claim}`");
             let help = "say membership in one place: leave out [groups] in the manifest, or the parent here";
@@ -92,15 +96,14 @@ fn group_of(entity: &Entity) -> Option<&EntityRef> {
     entity.parents.iter().find(|parent| actor && &*parent.kind == "Group")
 }
 
-/// Parents are all ancestors here, which comes to the same.
-fn converted(id: &EntityRef, entity: &cedar_policy::Entity, entities: &Entities) -> Entity {
-    let values = |pairs: Vec<(String, EvalResult)>| -> Record {
-        pairs.into_iter().filter_map(|(name, value)| Some((name.into(), self::value(&value)?))).collect()
-    };
-    let attributes = entity.attrs().filter_map(|(name, value)| Some((name.to_owned(), value.ok()?))).collect();
-    let tags = entity.tags().filter_map(|(name, value)| Some((name.to_owned(), value.ok()?))).collect();
+/// Parents are all ancestors here, which comes to the same. `None` if a value is of no type we know: left out, it would
+/// look absent.
+fn converted(id: &EntityRef, entity: &cedar_policy::Entity, entities: &Entities) -> Option<Entity> {
+    let named = |name: &str, value: Result<EvalResult, _>| Some((name.into(), self::value(&value.ok()?)?));
+    let attributes: Option<Record> = entity.attrs().map(|(name, value)| named(name, value)).collect();
+    let tags: Option<Record> = entity.tags().map(|(name, value)| named(name, value)).collect();
     let parents = entities.ancestors(&entity.uid()).into_iter().flatten().map(reference).collect();
-    Entity { id: id.clone(), attributes: values(attributes), tags: values(tags), parents }
+    Some(Entity { id: id.clone(), attributes: attributes?, tags: tags?, parents })
 }
 
 fn reference(uid: &cedar_policy::EntityUid) -> EntityRef {
@@ -123,17 +126,28 @@ fn value(value: &EvalResult) -> Option<Value> {
     })
 }
 
-/// An extension value from its constructor call, `decimal("1.0")`.
+/// An extension value from the call that made it: `decimal("1.0")`, `ip("10.0.0.0/8")`, `duration("1h")`, `datetime("...")`.
 fn extension(text: &str) -> Option<Value> {
-    let (name, rest) = text.split_once("(\"")?;
-    let (literal, tail) = rest.split_once("\")")?;
-    match (name, tail) {
-        ("decimal", _) => {
-            let digits = crate::json::Digits::parse(literal)?;
-            Some(Value::Decimal(digits.scaled(4)?))
-        }
-        ("ip", _) => Some(Value::Ip(literal.into())),
-        ("datetime", _) => Timestamp::parse(literal).map(Value::Datetime),
+    let literal = |name: &str| text.strip_prefix(name)?.strip_prefix("(\"")?.strip_suffix("\")");
+    if let Some(literal) = literal("decimal") {
+        return crate::json::Digits::parse(literal)?.scaled(4).map(Value::Decimal);
+    }
+    if let Some(literal) = literal("ip") {
+        return Some(Value::Ip(literal.into()));
+    }
+    // Spans of time have many spellings: Cedar itself says how many milliseconds they are.
+    match millis(&format!("{text}.toMilliseconds()")) {
+        Some(millis) => Some(Value::Duration(millis)),
+        None => millis(&format!("({text}).durationSince(datetime(\"1970-01-01\")).toMilliseconds()"))
+            .map(|millis| Value::Datetime(Timestamp::from_millis(millis))),
+    }
+}
+
+fn millis(expression: &str) -> Option<i64> {
+    let nobody: EntityUid = "User::\"\"".parse().ok()?;
+    let request = Request::new(nobody.clone(), nobody.clone(), nobody, Context::empty(), None).ok()?;
+    match eval_expression(&request, &Entities::empty(), &expression.parse::<Expression>().ok()?).ok()? {
+        EvalResult::Long(millis) => Some(millis),
         _ => None,
     }
 }

@@ -123,8 +123,27 @@ impl Probe {
             let value = self.value(&path).unwrap_or_else(|_| "absent".to_owned());
             (value.len() <= 400).then_some((path, value))
         });
-        let values = values.collect();
+        let mut values: Vec<_> = values.collect();
+        if outcome == Outcome::Unmet {
+            values.extend(self.groups(&text));
+        }
         Condition { text: if wanted { text } else { format!("unless {text}") }, outcome, values }
+    }
+
+    /// For a membership of the principal or the resource: what it is in. `AtLeast` and `AtMost` only repeat its level.
+    fn groups(&self, text: &str) -> Option<(String, String)> {
+        let roots = [("principal", self.request.principal()), ("resource", self.request.resource())];
+        let (root, id) = roots.into_iter().find_map(|(root, id)| {
+            let rest = text.strip_prefix(root)?;
+            let asked = rest.starts_with(" in ") || (rest.starts_with(" is ") && rest.contains(" in "));
+            Some((root, id?)).filter(|_| asked)
+        })?;
+        let groups = self.entities.ancestors(id).into_iter().flatten();
+        let mut groups: Vec<_> = groups.map(ToString::to_string).collect();
+        groups.retain(|group| !group.starts_with("AtLeast::") && !group.starts_with("AtMost::"));
+        groups.sort();
+        let groups = if groups.is_empty() { "nothing".to_owned() } else { groups.join(", ") };
+        Some((format!("{root} is in"), groups))
     }
 
     fn value(&self, text: &str) -> Result<String, String> {

@@ -190,3 +190,34 @@ fn principals_from_claims_and_from_the_bundle() {
         "deny identity_conflict []: User::\"alice\" claims the tenant `evil`, the bundle says `acme`"
     );
 }
+
+/// What the entities file says of extension types and tags is what policies compare.
+#[test]
+fn values_of_entities() {
+    let schema = "entity Repository in [Level, Server] { price: decimal, net: ipaddr, since: datetime, every: duration, nested: { list: Set<Long> } } tags String;
+        entity File in [Level, Server];";
+    let entities = r#"[{"uid": {"type": "Repository", "id": "acme/site"}, "parents": [{"type": "Level", "id": "internal"}],
+        "attrs": {"price": {"__extn": {"fn": "decimal", "arg": "-12.5"}}, "net": {"__extn": {"fn": "ip", "arg": "10.0.0.0/8"}},
+            "since": {"__extn": {"fn": "datetime", "arg": "1969-12-31T23:59:59.5Z"}}, "every": {"__extn": {"fn": "duration", "arg": "1h"}},
+            "nested": {"list": [3, 1]}},
+        "tags": {"team": "web"}}]"#;
+    let entities = entities.replace("59.5Z", "59.500Z");
+    let conditions = [
+        r#"resource.price == decimal("-12.5")"#,
+        r#"ip("10.1.2.3").isInRange(resource.net)"#,
+        r#"resource.since == datetime("1970-01-01").offset(duration("-500ms"))"#,
+        r#"resource.every == duration("60m")"#,
+        "resource.nested.list == [1, 3]",
+        r#"resource.hasTag("team") && resource.getTag("team") == "web""#,
+    ];
+    for condition in conditions {
+        let policy = format!(
+            "@id(\"p\") permit (principal, action == Action::\"github/create_issue\", resource) when {{ {condition} }};"
+        );
+        let mut sources = desk::sources(&policy);
+        sources.insert("schema/a.cedarschema", schema);
+        sources.insert("entities.json", entities.as_str());
+        let issue = call("github/create_issue", r#"{"owner":"acme","repo":"site","title":"x"}"#, "");
+        assert_eq!(shown(&decide(&gate_of(&sources), &issue)), "allow [p]", "{condition}");
+    }
+}

@@ -20,7 +20,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use types::Fields;
-pub use types::{Field, LeftOut, Type};
+pub(crate) use types::{LeftOut, Type};
 
 use super::kind::Kind;
 use crate::{

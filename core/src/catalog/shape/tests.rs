@@ -32,7 +32,7 @@ fn admitted(shape: &Shape, input: &str) -> String {
     match shape.admit(&Json::parse(input.as_bytes()).unwrap()) {
         Ok(Admitted { record, inexact, .. }) => {
             let inexact: Vec<_> = inexact.iter().map(|one| format!("; {} {}", one.path.join("."), one.why)).collect();
-            format!("{}{}", crate::Value::Record(record), inexact.concat())
+            format!("{}{}", crate::value::Value::Record(record), inexact.concat())
         }
         Err(misfits) => misfits.iter().map(|one| format!("{} {}", one.pointer, one.why)).collect::<Vec<_>>().join("; "),
     }

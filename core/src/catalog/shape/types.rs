@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 /// The Cedar type of an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Type {
+pub(crate) enum Type {
     /// `Bool`
     Bool,
     /// `Long`
@@ -32,20 +32,20 @@ pub(crate) type Fields = BTreeMap<String, Field>;
 
 /// A field of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub(crate) struct Field {
     /// Its type.
-    pub ty: Type,
+    pub(crate) ty: Type,
     /// Whether every admitted call has it.
-    pub required: bool,
+    pub(crate) required: bool,
 }
 
 /// An argument, or a part of one, that no policy can use.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LeftOut {
+pub(crate) struct LeftOut {
     /// Where it stands in the input, with `*` for every element of an array.
-    pub pointer: String,
+    pub(crate) pointer: String,
     /// Why it has no Cedar type.
-    pub why: String,
+    pub(crate) why: String,
 }
 
 impl Type {
