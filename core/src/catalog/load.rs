@@ -15,7 +15,7 @@ use super::{
     tools_list,
 };
 use crate::{
-    error::{Diagnostic, Place, closest},
+    error::{Diagnostic, Place, Severity, closest},
     json::{Json, Pointer},
     sources::Sources,
 };
@@ -253,21 +253,32 @@ impl Load<'_> {
             }
         }
         for pointer in says.destinations.iter().flatten() {
-            self.check_pointer(id, shape, &pointer.value, &pointer.place);
+            if let Some(mut unknown) = unknown_argument(id, shape, &pointer.value, &pointer.place) {
+                // Unlike an entity, a destination may be there in some versions of a tool only: the call goes nowhere
+                // through an argument that it cannot have. What looks misspelt stays an error.
+                if unknown.help.is_none() {
+                    unknown.severity = Severity::Warning;
+                }
+                self.found.push(unknown);
+            }
         }
     }
 
     fn check_pointer(&mut self, id: &str, shape: &Shape, pointer: &Pointer, place: &Place) {
-        if shape.has(pointer) {
-            return;
-        }
-        let text = pointer.to_string();
-        let names: Vec<_> = shape.arguments().map(|name| format!("/{name}")).collect();
-        let found = Diagnostic::error("unknown_argument", format!("`{id}` has no argument at `{text}`"))
-            .at(place.clone())
-            .suggest(&text, names.iter().map(String::as_str));
-        self.found.push(found);
+        self.found.extend(unknown_argument(id, shape, pointer, place));
     }
+}
+
+/// A manifest pointer to an argument that the tool does not have.
+fn unknown_argument(id: &str, shape: &Shape, pointer: &Pointer, place: &Place) -> Option<Diagnostic> {
+    let text = pointer.to_string();
+    let names: Vec<_> = shape.arguments().map(|name| format!("/{name}")).collect();
+    let unknown = || {
+        Diagnostic::error("unknown_argument", format!("`{id}` has no argument at `{text}`"))
+            .at(place.clone())
+            .suggest(text.trim_end_matches("/*"), names.iter().map(String::as_str))
+    };
+    (!shape.has(pointer)).then(unknown)
 }
 
 fn values<T: Clone>(placed: Option<&Vec<Placed<T>>>) -> Vec<T> {

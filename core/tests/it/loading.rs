@@ -189,6 +189,10 @@ fn manifests_that_are_refused() {
             manifest("[tools.\"github/list_issues\"]\ndestinations = [\"/ownr\", \"owner\"]"),
         ),
         (
+            "a destination that the tool does not have",
+            manifest("[tools.\"github/list_issues\"]\ndestinations = [\"/recipients/*\"]"),
+        ),
+        (
             "a kind on an argument of another type",
             manifest(
                 "[tools.\"github/list_issues\".arguments]\n\"/perPage\" = { kind = \"url\" }\n\"/nope\" = { kind = \"path\" }\n\"/owner\" = { kind = \"uri\" }",
