@@ -24,7 +24,8 @@ pub(crate) fn ci() -> Result<(), String> {
     cargo(&["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml", "--all-targets", "--", "-D", "warnings"])?;
-    cargo(&["doc", "--workspace", "--no-deps"])?;
+    // The libraries: the command has the name of the crate, and would overwrite its pages.
+    cargo(&["doc", "--workspace", "--lib", "--no-deps"])?;
     licences::check(&root())?;
     test()
 }
