@@ -52,18 +52,18 @@ impl Store {
         self.0.values()
     }
 
-    /// Whether `id` is, or is below, an entity that `wanted` accepts.
-    pub(crate) fn is_within(&self, id: &EntityRef, wanted: impl Fn(&EntityRef) -> bool) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut next = vec![id.clone()];
+    /// The names of the levels that `id` is in.
+    pub(crate) fn level_of(&self, id: &EntityRef) -> BTreeSet<String> {
+        let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
+        let mut next = vec![id];
         while let Some(id) = next.pop() {
-            if wanted(&id) {
-                return true;
+            if &*id.kind == "Level" {
+                found.insert(id.id.to_string());
             }
-            let parents = self.0.get(&id).into_iter().flat_map(|entity| entity.parents.iter().cloned());
-            next.extend(parents.filter(|parent| seen.insert(parent.clone())));
+            let parents = self.0.get(id).into_iter().flat_map(|entity| &entity.parents);
+            next.extend(parents.filter(|parent| seen.insert(*parent)));
         }
-        false
+        found
     }
 }
 
@@ -84,14 +84,15 @@ impl Reach {
         limit: usize,
     ) -> Result<Self, TooMany> {
         let own: BTreeMap<_, _> = own.into_iter().map(|entity| (entity.id.clone(), Arc::new(entity))).collect();
-        let mut reached = BTreeMap::new();
+        let (mut reached, mut edges) = (BTreeMap::new(), 0);
         let mut next: Vec<EntityRef> = roots.into_iter().chain(own.keys().cloned()).collect();
         while let Some(id) = next.pop() {
             if reached.contains_key(&id) {
                 continue;
             }
             let Some(entity) = own.get(&id).or_else(|| store.get(&id)) else { continue };
-            if reached.len() >= limit {
+            edges += 1 + entity.parents.len();
+            if edges > limit {
                 return Err(TooMany);
             }
             next.extend(entity.parents.iter().cloned());

@@ -12,9 +12,9 @@ use crate::{
     decision::{self, Asked},
     digest::Domain,
     engine::Question,
-    facts::{Facts, Origins},
+    facts::{Facts, Origins, missing},
     json::{Json, Object},
-    ledger::{Event, EventError, Reservation, Revocation, Scope},
+    ledger::{Event, EventError, Reservation},
     policy::Explanation,
     record::Facts as Recorded,
 };
@@ -80,7 +80,7 @@ impl Gate {
             .map(|(admitted, facts)| Recorded::of(admitted, facts, self.bundle.engine().reads(&facts.action.id)));
         if let (true, Some(admitted), Some(facts)) = (decision.is_allow(), &admitted, &facts) {
             self.reserve(call, &decision, admitted, facts, ledger, now);
-        } else if ledger.now.is_none_or(|last| last <= now) {
+        } else if !decision.is_allow() && ledger.now.is_none_or(|last| last <= now) {
             ledger.denied(call.session.as_deref(), &call.initiator().entity(), now);
         }
         DecisionRecord::new(&self.bundle, call, decision, admitted.as_deref(), recorded, now)
@@ -91,18 +91,19 @@ impl Gate {
         DecisionRecord::without_call(&self.bundle, decision, now)
     }
 
-    /// Applies an event, checked against the bundle.
+    /// Applies an event, checked against the bundle: a kill switch for a server that does not exist stops nothing.
     ///
     /// # Errors
-    /// As [`Ledger::apply`].
+    /// The event names a server, a tool or a kind of actor that the bundle does not know; or as [`Ledger::apply`].
     pub fn apply(&self, ledger: &mut Ledger, event: Event, now: Timestamp) -> Result<(), EventError> {
+        self.bundle.knows(&event).map_err(EventError::Unknown)?;
         ledger.apply(event, now)
     }
 
     /// Why the answer is what it is: each policy that could apply, each condition with its values.
     pub fn explain(&self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Vec<Explanation> {
         let Judgement { facts: Some(facts), .. } = self.judge(call, ledger, now) else { return Vec::new() };
-        questions(&facts).flat_map(|question| self.bundle.explain(&question)).collect()
+        questions(&facts).flat_map(|question| self.bundle.explain(&question, &facts.entities)).collect()
     }
 
     fn judge<'g>(&'g self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Judgement<'g> {
@@ -110,7 +111,7 @@ impl Gate {
         judgement.decision = match self.admit(call, ledger, now) {
             Err(fault) => Decision::refused(fault, None),
             Ok(Admission::Pass) => passed(),
-            Ok(Admission::Owner(id)) => owned(call, &id, ledger),
+            Ok(Admission::Owner(id)) => self.owned(call, &id, ledger, now),
             Ok(Admission::Decide(admitted)) => {
                 let decision = match self.facts(call, &admitted, ledger, now) {
                     Err(fault) => Decision::refused(fault, Some(self.call_digest(call, &admitted, &[]))),
@@ -154,7 +155,8 @@ impl Gate {
             }
         }
         let (catalog, store) = (&self.bundle.catalog, &self.bundle.store);
-        Facts::gather(&Origins { call, admitted, catalog, store, ledger, limits: &self.limits, now })
+        let named = reads.entities().cloned().collect();
+        Facts::gather(&Origins { call, admitted, catalog, store, ledger, limits: &self.limits, named, now })
     }
 
     fn evaluate(
@@ -165,20 +167,23 @@ impl Gate {
         ledger: &Ledger,
         now: Timestamp,
     ) -> Decision {
-        let mut asked = Vec::new();
-        for question in questions(facts) {
-            match self.bundle.engine().evaluate(&question) {
-                Ok(evaluation) => asked.push(Asked {
-                    principal: question.principal.clone(),
-                    resource: question.resource.clone(),
-                    evaluation,
-                }),
-                Err(why) => {
-                    let digest = self.call_digest(call, admitted, &[]);
-                    return Decision::refused(Fault::new(Reason::InternalFault, why), Some(digest));
-                }
+        let questions: Vec<_> = questions(facts).collect();
+        let evaluations = match self.bundle.engine().evaluate(&facts.entities, &questions) {
+            Ok(evaluations) => evaluations,
+            Err(why) => {
+                let digest = self.call_digest(call, admitted, &[]);
+                return Decision::refused(Fault::new(Reason::InternalFault, why), Some(digest));
             }
-        }
+        };
+        let asked: Vec<_> = questions
+            .iter()
+            .zip(evaluations)
+            .map(|(question, evaluation)| Asked {
+                principal: question.principal.clone(),
+                resource: question.resource.clone(),
+                evaluation,
+            })
+            .collect();
         let lift = decision::liftable(&asked, &self.bundle.policies);
         let digest = self.call_digest(call, admitted, &lift);
         decision::combine(&asked, &self.bundle.policies, digest, |class| ledger.approved(&digest, class, call, now))
@@ -195,6 +200,10 @@ impl Gate {
     ) {
         let levels = &self.bundle.catalog.levels;
         let brings = admitted.tool.output.level.unwrap_or(admitted.action.level.0);
+        // An entity that carries a label of its own is not less sensitive because the tool is.
+        let labelled = facts.resources.iter().filter(|id| **id != admitted.tool.entity());
+        let labels = labelled.flat_map(|id| self.bundle.store.level_of(id)).filter_map(|name| levels.index(&name));
+        let brings = labels.fold(brings, usize::max);
         let session = call.session.as_ref().and_then(|id| ledger.sessions.get(id));
         let seen = session.and_then(|session| levels.index(session.seen.as_deref()?)).unwrap_or(0);
         let seen = levels.name(seen.max(brings)).to_owned();
@@ -209,6 +218,30 @@ impl Gate {
             approval: decision.basis().call,
         };
         ledger.reserve(reservation, now);
+    }
+
+    /// A task of the protocol belongs to whoever started it. What every call must carry, halt and revocation hold here too.
+    fn owned(&self, call: &ToolCall, id: &str, ledger: &Ledger, now: Timestamp) -> Decision {
+        let refused = |reason, detail: &str| Decision::refused(Fault::new(reason, detail), None);
+        if let Err(fault) = missing(call, self.bundle.catalog.require) {
+            return Decision::refused(fault, None);
+        }
+        if ledger.stops(call) {
+            return refused(
+                Reason::Forbidden,
+                "calls are halted, or an actor, the session, the server or the credential is revoked",
+            );
+        }
+        if call.credential.as_ref().is_some_and(|credential| credential.expires.is_none_or(|end| end <= now)) {
+            return refused(Reason::Forbidden, "the credential has expired, or does not say when it does");
+        }
+        match ledger.owners.get(&(call.server.clone(), id.to_owned())) {
+            Some(owner) if *owner == call.initiator().entity() => passed(),
+            _ => {
+                let detail = format!("the protocol's task `{id}` is not known to be {:?}'s", call.initiator());
+                refused(Reason::NotTaskOwner, &detail)
+            }
+        }
     }
 
     /// The digest of the exact call: what an approval is bound to, and what the host can check before it executes.
@@ -235,13 +268,7 @@ impl Gate {
 /// One question for each hop and each resource.
 fn questions(facts: &Facts) -> impl Iterator<Item = Question<'_>> {
     facts.hops.iter().flat_map(move |(principal, context)| {
-        facts.resources.iter().map(move |resource| Question {
-            principal,
-            action: &facts.action,
-            resource,
-            context,
-            entities: &facts.entities,
-        })
+        facts.resources.iter().map(move |resource| Question { principal, action: &facts.action, resource, context })
     })
 }
 
@@ -252,22 +279,6 @@ fn internal() -> Fault {
 /// A method that carries no authority.
 fn passed() -> Decision {
     Decision::Allow { obligations: Vec::new(), basis: decision::Basis::default() }
-}
-
-/// A task of the protocol belongs to whoever started it; halt and revocation hold here too.
-fn owned(call: &ToolCall, id: &str, ledger: &Ledger) -> Decision {
-    let stopped = ledger.halted.contains(&Scope::All)
-        || ledger.halted.contains(&Scope::Server(call.server.clone()))
-        || call.chain().any(|actor| ledger.revoked.contains(&Revocation::Principal(actor.entity())));
-    let owner = ledger.owners.get(&(call.server.clone(), id.to_owned()));
-    if stopped {
-        Decision::refused(Fault::new(Reason::Forbidden, "calls are halted, or an actor is revoked"), None)
-    } else if owner == Some(&call.initiator().entity()) {
-        passed()
-    } else {
-        let detail = format!("the protocol's task `{id}` is not known to be {:?}'s", call.initiator());
-        Decision::refused(Fault::new(Reason::NotTaskOwner, detail), None)
-    }
 }
 
 #[cfg(test)]
@@ -323,7 +334,7 @@ mod tests {
             let Judgement { facts, decision, .. } = gate.judge(&call, &ledger, now);
             let facts = facts.unwrap_or_else(|| panic!("{decision:?}"));
             for question in questions(&facts) {
-                assert_eq!(gate.bundle.engine.conforms(&question, &schema), Ok(()));
+                assert_eq!(gate.bundle.engine.conforms(&question, &facts.entities, &schema), Ok(()));
             }
             gate.authorize(&call, &mut ledger, now);
         }

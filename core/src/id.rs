@@ -13,6 +13,28 @@ pub(crate) fn is_server_id(name: &str) -> bool {
     is_tool_name(name)
 }
 
+/// A member whose name holds one of these is a secret, if its value is a string.
+const SECRET_NAMES: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "authorization",
+    "credential",
+    "privatekey",
+    "cookie",
+    "bearer",
+    "accesskey",
+];
+
+/// Whether a member of this name holds a secret, by its name.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|secret| plain.contains(secret))
+}
+
 /// An entity of the Cedar model: a type and an id, printed as Cedar writes it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityRef {

@@ -15,7 +15,7 @@ pub struct Limits {
     pub chain: usize,
     /// Resources that one call touches: 64.
     pub resources: usize,
-    /// Entities that one evaluation may reach: 10,000.
+    /// Entities that one evaluation may reach, and parents of theirs, together: 10,000.
     pub entities: usize,
     /// Bytes of one identifier (principal, task, session, credential, server, tool): 512.
     pub id: usize,

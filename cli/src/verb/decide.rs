@@ -126,7 +126,9 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
-    let mut run = Run { gate: Gate::new(bundle), ledger: ledger(args.ledger.as_deref())?, chain: Chain::default() };
+    let gate = Gate::new(bundle);
+    let ledger = ledger(&gate, args.ledger.as_deref())?;
+    let mut run = Run { gate, ledger, chain: Chain::default() };
     let mut exit = None;
     for document in documents(&args.call, run.gate.limits().bytes)? {
         let document = document.map_err(|error| at(&args.call, error))?;
@@ -219,10 +221,10 @@ fn clock() -> Result<Timestamp, Fault> {
     millis.map(Timestamp::from_millis).ok_or_else(told)
 }
 
-fn ledger(path: Option<&Path>) -> Result<Ledger, Fault> {
+fn ledger(gate: &Gate, path: Option<&Path>) -> Result<Ledger, Fault> {
     let Some(path) = path else { return Ok(Ledger::new()) };
     let text = bundle::input(path)?;
-    Ok(wire::read_journal(&text).map_err(|error| at(path, error))?)
+    Ok(wire::read_journal(gate, &text).map_err(|error| at(path, error))?)
 }
 
 fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn Read>>>, Fault> {

@@ -3,7 +3,7 @@
 use super::{Action, Catalog, Server, Tool, Verbs, did_you_mean, mapping, method};
 use crate::{
     Reason, ToolCall,
-    id::EntityRef,
+    id::{EntityRef, is_secret_name},
     json::{Json, Object},
     value::Record,
 };
@@ -116,6 +116,8 @@ impl Tool {
                 .take(8)
                 .map(|misfit| match misfit.pointer.as_str() {
                     "" => misfit.why.clone(),
+                    // What does not fit may be the secret itself.
+                    pointer if pointer.split('/').any(is_secret_name) => format!("`{pointer}` does not fit its schema"),
                     pointer => format!("`{pointer}` {}", misfit.why),
                 })
                 .collect();

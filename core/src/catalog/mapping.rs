@@ -32,6 +32,30 @@ impl ResourceMap {
         found
     }
 
+    /// An id as the mapping would write it: what a template's values cannot hold is percent-encoded.
+    pub(crate) fn written(&self, id: &str) -> String {
+        let texts = self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Value(_) => None,
+        });
+        let kept: String = texts.collect();
+        let mut out = String::with_capacity(id.len());
+        let mut rest = id.chars();
+        while let Some(c) = rest.next() {
+            let escape = c == '%' && rest.as_str().get(..2).is_some_and(|hex| u8::from_str_radix(hex, 16).is_ok());
+            if escape || kept.contains(c) {
+                out.push(c);
+                if escape {
+                    out.extend(rest.by_ref().take(2).map(|hex| hex.to_ascii_uppercase()));
+                }
+            } else {
+                let c = if self.fold_case { c.to_ascii_lowercase() } else { c };
+                out.push_str(&percent_encode(c.encode_utf8(&mut [0; 4])));
+            }
+        }
+        out
+    }
+
     fn entity(&self, input: &Json, element: Option<&Json>) -> Option<EntityRef> {
         let mut id = String::new();
         for part in &self.parts {
@@ -43,7 +67,7 @@ impl ResourceMap {
                         _ => pointer.one(input),
                     };
                     let name = name(value?)?;
-                    let name = if self.fold_case { name.to_lowercase() } else { name };
+                    let name = if self.fold_case { name.to_ascii_lowercase() } else { name };
                     id.push_str(&percent_encode(&name));
                 }
             }

@@ -153,6 +153,21 @@ impl Catalog {
         actions.flat_map(|action| &action.resources).map(|map| map.kind.as_str()).collect()
     }
 
+    /// How the id of an entity would have to be written, if it is of a type that the manifest maps arguments to and no
+    /// mapping could give it as it is.
+    pub(crate) fn mapped_id(&self, id: &EntityRef) -> Option<String> {
+        let actions = self.tools().flat_map(|(_, tool)| tool.actions());
+        let maps = actions.flat_map(|action| &action.resources).filter(|map| *map.kind == *id.kind);
+        let mut right = None;
+        for map in maps {
+            match map.written(&id.id) {
+                written if *written == *id.id => return None,
+                written => right = Some(written),
+            }
+        }
+        right.map(|right| EntityRef::new(id.kind.clone(), right).to_string())
+    }
+
     /// Every label that some tool's result brings into a session.
     pub(crate) fn output_labels(&self) -> impl Iterator<Item = &str> {
         self.tools().flat_map(|(_, tool)| tool.output.labels.iter().map(String::as_str))

@@ -13,7 +13,6 @@ pub(crate) struct Question<'f> {
     pub(crate) action: &'f EntityRef,
     pub(crate) resource: &'f EntityRef,
     pub(crate) context: &'f Record,
-    pub(crate) entities: &'f Reach,
 }
 
 /// A policy, by its place in the bundle.
@@ -30,8 +29,9 @@ pub(crate) struct Evaluation {
 
 /// Something that evaluates the policies of a bundle.
 pub(crate) trait Evaluate: Send + Sync {
-    /// Evaluates every policy. A fault of the engine itself is an `Err`, and a deny.
-    fn evaluate(&self, question: &Question<'_>) -> Result<Evaluation, String>;
+    /// Evaluates every policy for each question of one call, over the same entities: as many evaluations as questions.
+    /// A fault of the engine itself is an `Err`, and a deny.
+    fn evaluate(&self, entities: &Reach, questions: &[Question<'_>]) -> Result<Vec<Evaluation>, String>;
 
     /// What the policies that can apply to an action may look at.
     fn reads(&self, action: &str) -> &Reads;

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     entity::Reach,
+    id::EntityRef,
     value::{Record, Value},
 };
 
@@ -15,28 +16,40 @@ pub(crate) enum Root {
     Context,
 }
 
-/// A set of paths. A path stands for everything below it, too.
+/// A set of paths, and the entities that policies name. A path stands for everything below it, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reads(BTreeSet<(Root, Vec<String>)>);
+pub(crate) struct Reads {
+    paths: BTreeSet<(Root, Vec<String>)>,
+    entities: BTreeSet<EntityRef>,
+}
 
 impl Reads {
     pub(crate) fn insert(&mut self, root: Root, path: Vec<String>) {
-        self.0.insert((root, path));
+        self.paths.insert((root, path));
+    }
+
+    pub(crate) fn mention(&mut self, entity: EntityRef) {
+        self.entities.insert(entity);
+    }
+
+    pub(crate) fn entities(&self) -> impl Iterator<Item = &EntityRef> {
+        self.entities.iter()
     }
 
     pub(crate) fn extend(&mut self, other: &Reads) {
-        self.0.extend(other.0.iter().cloned());
+        self.paths.extend(other.paths.iter().cloned());
+        self.entities.extend(other.entities.iter().cloned());
     }
 
     /// Whether a policy may look at `path`, at something above it, or at something below it.
     pub(crate) fn touches(&self, root: Root, path: &[String]) -> bool {
-        self.0.iter().any(|(r, read)| *r == root && read.iter().zip(path).all(|(a, b)| a == b))
+        self.paths.iter().any(|(r, read)| *r == root && read.iter().zip(path).all(|(a, b)| a == b))
     }
 
     /// The part of `record` that policies may look at. Entities on the way are opened: `id`, and the attributes looked at.
     pub(crate) fn project(&self, root: Root, record: &Record, entities: &Reach) -> Record {
         let mut out = Record::new();
-        for (_, path) in self.0.iter().filter(|(r, _)| *r == root) {
+        for (_, path) in self.paths.iter().filter(|(r, _)| *r == root) {
             copy(record, path, entities, &mut out);
         }
         out

@@ -40,7 +40,14 @@ impl Actor {
             }
         }
         let tenant = tenant(&id, &mut entity, claim("tenant"))?;
-        let environment = claim("environment").and_then(Json::as_str).map(str::to_owned);
+        let environment = match claim("environment") {
+            None => None,
+            Some(Json::String(text)) => Some(text.clone()),
+            Some(_) => {
+                let detail = format!("the claim `environment` of {id} is not a string");
+                return Err(Fault::new(Reason::IdentityConflict, detail));
+            }
+        };
         if let Some(name) = &catalog.principals.groups_claim {
             entity.parents.retain(|parent| &*parent.kind != "Group");
             entity.parents.extend(groups(&id, name, claim(name))?);

@@ -139,8 +139,14 @@ fn session(origins: &Origins<'_>, out: &mut Out) {
     let strings = |set: Option<&std::collections::BTreeSet<String>>| {
         Value::strings(set.into_iter().flatten().map(String::as_str))
     };
-    out.put("session.tools", strings(session.map(|session| &session.tools)));
-    out.put("session.servers", strings(session.map(|session| &session.servers)));
+    let (tools, servers) = if given {
+        (strings(session.map(|session| &session.tools)), strings(session.map(|session| &session.servers)))
+    } else {
+        let tools = catalog.tools().map(|(_, tool)| &*tool.id);
+        (Value::strings(tools), Value::strings(catalog.servers.keys().map(String::as_str)))
+    };
+    out.put("session.tools", tools);
+    out.put("session.servers", servers);
     let denials = session.map_or(if given { 0 } else { Counts::UNKNOWN.total }, |session| session.denials);
     out.put("session.denials", long(denials));
 }

@@ -11,7 +11,7 @@ pub(crate) use schema::{CONTEXT, FactType};
 
 use crate::{
     Limits, Reason, ToolCall,
-    catalog::{Admitted, Catalog, Fault},
+    catalog::{Admitted, Catalog, Fault, Require},
     entity::{Entity, Reach, Store},
     id::EntityRef,
     ledger::Ledger,
@@ -37,13 +37,15 @@ pub(crate) struct Origins<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ledger: &'a Ledger,
     pub(crate) limits: &'a Limits,
+    /// The entities that candidate policies name.
+    pub(crate) named: Vec<EntityRef>,
     pub(crate) now: Timestamp,
 }
 
 impl Facts {
     pub(crate) fn gather(origins: &Origins<'_>) -> Result<Self, Fault> {
         let Origins { call, admitted, catalog, store, .. } = origins;
-        missing(origins)?;
+        missing(call, catalog.require)?;
         let actors = call.chain().map(|one| Actor::identify(one, catalog, store)).collect::<Result<Vec<_>, _>>()?;
         let action = EntityRef::new("Action", admitted.action.id.clone());
         let hops: Vec<_> =
@@ -53,6 +55,7 @@ impl Facts {
         own.extend(resources.iter().filter(|id| **id != admitted.tool.entity()).map(|id| resource(id, origins)));
         own.extend(actors.into_iter().map(|actor| actor.entity));
         let mut roots = resources.clone();
+        roots.extend(origins.named.iter().cloned());
         hops.iter().flat_map(|(_, context)| context.values()).for_each(|v| crate::entity::mentioned(v, &mut roots));
         let entities = Reach::from(own, store, roots, origins.limits.entities).map_err(|_| {
             let detail = format!("policies could reach more than {} entities", origins.limits.entities);
@@ -63,8 +66,7 @@ impl Facts {
 }
 
 /// What `[require]` names, and the call does not carry.
-fn missing(origins: &Origins<'_>) -> Result<(), Fault> {
-    let (call, require) = (origins.call, origins.catalog.require);
+pub(crate) fn missing(call: &ToolCall, require: Require) -> Result<(), Fault> {
     let wanted = [
         (require.session && call.session.is_none(), "session"),
         (require.task && call.task.is_none(), "task"),
@@ -105,7 +107,7 @@ fn own_entities(origins: &Origins<'_>) -> Vec<Entity> {
 fn resource(id: &EntityRef, origins: &Origins<'_>) -> Entity {
     let mut entity = origins.store.get(id).map_or_else(|| Entity::new(id.clone()), |known| (**known).clone());
     entity.parents.insert(EntityRef::new("Server", origins.admitted.server.id.clone()));
-    if !origins.store.is_within(id, |ancestor| &*ancestor.kind == "Level") {
+    if origins.store.level_of(id).is_empty() {
         entity.parents.insert(level(origins.catalog.levels.name(origins.admitted.action.level.0)));
     }
     entity

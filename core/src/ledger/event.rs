@@ -111,6 +111,9 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventError {
+    /// The event names something that the bundle does not know.
+    #[error("{0}")]
+    Unknown(String),
     /// The event's time is before the ledger's.
     #[error("the event is earlier than the last one: time does not go back")]
     ClockBehind,

@@ -148,12 +148,34 @@ impl Ledger {
         })
     }
 
+    /// Whether a halt or a revocation stops a call that policies do not see: one about a task of the protocol.
+    pub(crate) fn stops(&self, call: &ToolCall) -> bool {
+        let tenant = |name: &str| call.chain().any(|actor| actor.claims.get("tenant") == Some(&name.into()));
+        let halted = self.halted.iter().any(|scope| match scope {
+            Scope::All => true,
+            Scope::Server(server) => *server == call.server,
+            Scope::Tenant(name) => tenant(name),
+        });
+        let credential = call.credential.as_ref().and_then(|credential| credential.id.as_ref());
+        let revoked = self.revoked.iter().any(|what| match what {
+            Revocation::Principal(id) => call.chain().any(|actor| actor.entity() == *id),
+            Revocation::Session(id) => call.session.as_ref() == Some(id),
+            Revocation::Task(id) => call.task.as_ref() == Some(id),
+            Revocation::Server(id) => *id == call.server,
+            Revocation::Credential(id) => credential == Some(id),
+            Revocation::Tool(_) => false,
+        });
+        halted || revoked
+    }
+
     /// Counts a denial in its session, if that session is the caller's. A denial uses up no budget.
     pub(crate) fn denied(&mut self, session: Option<&str>, initiator: &EntityRef, now: Timestamp) {
         self.now = Some(now);
-        let session = session.and_then(|id| self.sessions.get_mut(id));
-        if let Some(session) = session.filter(|session| session.owner == *initiator) {
-            session.denials += 1;
+        if let Some(id) = session {
+            let session = self.sessions.entry(id.to_owned()).or_insert_with(|| Session::of(initiator.clone()));
+            if session.owner == *initiator {
+                session.denials += 1;
+            }
         }
     }
 }

@@ -35,18 +35,29 @@ pub(crate) struct CedarEngine {
 }
 
 impl Evaluate for CedarEngine {
-    fn evaluate(&self, question: &Question<'_>) -> Result<Evaluation, String> {
+    fn evaluate(&self, entities: &Reach, questions: &[Question<'_>]) -> Result<Vec<Evaluation>, String> {
+        let Some(first) = questions.first() else { return Ok(Vec::new()) };
+        let entities = self.entities(first.action, entities)?;
+        questions.iter().map(|question| self.one(question, &entities)).collect()
+    }
+
+    fn reads(&self, action: &str) -> &Reads {
+        self.slices.get(action).map_or(&self.nothing, |slice| &slice.reads)
+    }
+}
+
+impl CedarEngine {
+    fn one(&self, question: &Question<'_>, entities: &Entities) -> Result<Evaluation, String> {
         let Some(slice) = self.slices.get(&*question.action.id) else {
             return Err(format!("no policies were compiled for {}", question.action));
         };
-        let entities = self.entities(question.action, question.entities)?;
         let context = Context::from_pairs(pairs(question.context)?).map_err(|e| e.to_string())?;
+        let (principal, action) = (uid(question.principal)?, uid(question.action)?);
         let request =
-            Request::new(uid(question.principal)?, uid(question.action)?, uid(question.resource)?, context, None)
-                .map_err(|e| e.to_string())?;
+            Request::new(principal, action, uid(question.resource)?, context, None).map_err(|e| e.to_string())?;
         let mut errors = Vec::new();
         let mut satisfied = |policies: &PolicySet| {
-            let response = Authorizer::new().is_authorized(&request, policies, &entities);
+            let response = Authorizer::new().is_authorized(&request, policies, entities);
             let diagnostics = response.diagnostics();
             for error in diagnostics.errors() {
                 let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
@@ -62,12 +73,6 @@ impl Evaluate for CedarEngine {
         Ok(Evaluation { permits, forbids, errors })
     }
 
-    fn reads(&self, action: &str) -> &Reads {
-        self.slices.get(action).map_or(&self.nothing, |slice| &slice.reads)
-    }
-}
-
-impl CedarEngine {
     fn place(&self, id: &PolicyId) -> Result<PolicyIndex, String> {
         self.index.get(id).copied().ok_or_else(|| format!("the policy `{id}` is in no bundle"))
     }
@@ -132,12 +137,17 @@ fn datetime(millis: i64) -> String {
 #[cfg(test)]
 impl CedarEngine {
     /// Holds a question against the schema: Cedar's own check that the facts are what policies were validated for.
-    pub(crate) fn conforms(&self, question: &Question<'_>, schema: &cedar_policy::Schema) -> Result<(), String> {
+    pub(crate) fn conforms(
+        &self,
+        question: &Question<'_>,
+        entities: &Reach,
+        schema: &cedar_policy::Schema,
+    ) -> Result<(), String> {
         let context = Context::from_pairs(pairs(question.context)?).map_err(|e| e.to_string())?;
         let (principal, action) = (uid(question.principal)?, uid(question.action)?);
         let resource = uid(question.resource)?;
         Request::new(principal, action, resource, context, Some(schema)).map_err(|e| e.to_string())?;
-        let entities = question.entities.iter().map(|one| entity(one)).collect::<Result<Vec<_>, _>>()?;
+        let entities = entities.iter().map(|one| entity(one)).collect::<Result<Vec<_>, _>>()?;
         Entities::from_entities(entities, Some(schema))
             .map(|_| ())
             .map_err(|e| format!("{e}: {:?}", std::error::Error::source(&e)))

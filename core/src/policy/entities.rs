@@ -1,6 +1,9 @@
 //! The bundle's static entities: groups, users, resources, in Cedar's JSON entity format.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use cedar_policy::{Context, Entities, EntityUid, EvalResult, Expression, Request, eval_expression};
 use miette::Diagnostic as _;
@@ -15,7 +18,7 @@ use crate::{
     error::{Diagnostic, Place},
     facts::level_entities,
     id::EntityRef,
-    json::{Caps, Numbers, read},
+    json::{Caps, Json, Numbers, read},
     sources::Sources,
     time::Timestamp,
     value::{Record, Value},
@@ -39,11 +42,15 @@ pub(super) fn load(
     found: &mut Vec<Diagnostic>,
 ) {
     let Some((file, text)) = sources.entry(FILE) else { return };
-    if let Err(error) = read(text.as_bytes(), &Caps::file(Numbers::Exact)) {
-        let place = Place::new(file, text, error.offset..error.offset);
-        found.push(Diagnostic::error("entities", error.fault.to_string()).at(place));
-        return;
-    }
+    let json = match read(text.as_bytes(), &Caps::file(Numbers::Exact)) {
+        Ok(json) => json,
+        Err(error) => {
+            let place = Place::new(file, text, error.offset..error.offset);
+            found.push(Diagnostic::error("entities", error.fault.to_string()).at(place));
+            return;
+        }
+    };
+    let parents = parents(&json);
     let mapped = load::mapped(catalog, fragments, sources, &mut Vec::new());
     let on_file = schema::json(catalog, &mapped, schema::Principals::OnFile);
     let Some(schema) = load::build(&on_file, fragments, found) else { return };
@@ -66,7 +73,8 @@ pub(super) fn load(
             found.push(Diagnostic::error("entities", message).at(place).help("describe it in toolgate.toml"));
             continue;
         }
-        let Some(entity) = converted(&id, entity, &entities) else {
+        let direct = parents.get(&id).cloned();
+        let Some(entity) = converted(&id, entity, &entities, direct) else {
             let message = format!("{id} has a value of a type that is not known here");
             found.push(Diagnostic::error("entities", message).at(mention(file, text, &id.id)));
             continue;
@@ -76,7 +84,21 @@ pub(super) fn load(
             let help = "say membership in one place: leave out [groups] in the manifest, or the parent here";
             found.push(Diagnostic::error("entities", message).at(mention(file, text, &id.id)).help(help));
         }
+        if let Some(right) = catalog.mapped_id(&id) {
+            let message =
+                format!("no call is mapped to {id}: the manifest's mapping percent-encodes what it puts into an id");
+            let help = format!("write `{right}`");
+            found.push(Diagnostic::error("entity_id", message).at(mention(file, text, &id.id)).help(help));
+        }
         store.insert(entity);
+    }
+    for entity in store.iter().filter(|entity| &*entity.id.kind != "Level") {
+        let levels: Vec<_> = store.level_of(&entity.id).into_iter().collect();
+        if levels.len() > 1 {
+            let message = format!("{} is in several levels: {}", entity.id, levels.join(", "));
+            let help = "an entity has one sensitivity; it may come from a parent, and then from one parent only";
+            found.push(Diagnostic::error("entities", message).at(mention(file, text, &entity.id.id)).help(help));
+        }
     }
     for entity in store.iter().filter(|entity| &*entity.id.kind != "Level") {
         for parent in entity.parents.iter().filter(|parent| &*parent.kind == "Level") {
@@ -96,13 +118,32 @@ fn group_of(entity: &Entity) -> Option<&EntityRef> {
     entity.parents.iter().find(|parent| actor && &*parent.kind == "Group")
 }
 
-/// Parents are all ancestors here, which comes to the same. `None` if a value is of no type we know: left out, it would
+/// The parents that the file gives each entity. Cedar gives all ancestors, which for a deep hierarchy are many more.
+fn parents(file: &Json) -> BTreeMap<EntityRef, BTreeSet<EntityRef>> {
+    let uid = |value: &Json| {
+        let value = value.get("__entity").unwrap_or(value);
+        Some(EntityRef::new(value.get("type")?.as_str()?, value.get("id")?.as_str()?))
+    };
+    let entity = |item: &Json| {
+        let parents = item.get("parents")?.as_array()?.iter().map(uid).collect::<Option<_>>()?;
+        Some((uid(item.get("uid")?)?, parents))
+    };
+    file.as_array().into_iter().flatten().filter_map(entity).collect()
+}
+
+/// An entity as ours, with its direct parents where they are known. `None` if a value is of no type we know: left out, it would
 /// look absent.
-fn converted(id: &EntityRef, entity: &cedar_policy::Entity, entities: &Entities) -> Option<Entity> {
+fn converted(
+    id: &EntityRef,
+    entity: &cedar_policy::Entity,
+    entities: &Entities,
+    direct: Option<BTreeSet<EntityRef>>,
+) -> Option<Entity> {
     let named = |name: &str, value: Result<EvalResult, _>| Some((name.into(), self::value(&value.ok()?)?));
     let attributes: Option<Record> = entity.attrs().map(|(name, value)| named(name, value)).collect();
     let tags: Option<Record> = entity.tags().map(|(name, value)| named(name, value)).collect();
-    let parents = entities.ancestors(&entity.uid()).into_iter().flatten().map(reference).collect();
+    let all = || entities.ancestors(&entity.uid()).into_iter().flatten().map(reference).collect();
+    let parents = direct.unwrap_or_else(all);
     Some(Entity { id: id.clone(), attributes: attributes?, tags: tags?, parents })
 }
 

@@ -7,7 +7,7 @@ use super::{
     cedar::{CedarEngine, pairs, uid},
     read_paths::{children, path},
 };
-use crate::{engine::Question, error::Place, id::EntityRef};
+use crate::{engine::Question, entity::Reach, error::Place, id::EntityRef};
 
 /// One policy, held against one hop and one resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,8 +54,8 @@ pub enum Outcome {
 
 impl PolicyBundle {
     /// Each policy whose scope covers the action, held against the question.
-    pub(crate) fn explain(&self, question: &Question<'_>) -> Vec<Explanation> {
-        let Some(probe) = Probe::new(&self.engine, question) else { return Vec::new() };
+    pub(crate) fn explain(&self, question: &Question<'_>, entities: &Reach) -> Vec<Explanation> {
+        let Some(probe) = Probe::new(&self.engine, question, entities) else { return Vec::new() };
         let candidates = self.engine.candidates(&question.action.id);
         let explained = candidates.iter().filter_map(|index| {
             let (policy, tree) = (self.policies.get(*index)?, self.engine.trees.get(*index)?);
@@ -72,11 +72,11 @@ struct Probe {
 }
 
 impl Probe {
-    fn new(engine: &CedarEngine, question: &Question<'_>) -> Option<Self> {
+    fn new(engine: &CedarEngine, question: &Question<'_>, entities: &Reach) -> Option<Self> {
         let context = Context::from_pairs(pairs(question.context).ok()?).ok()?;
         let (principal, action) = (uid(question.principal).ok()?, uid(question.action).ok()?);
         let request = Request::new(principal, action, uid(question.resource).ok()?, context, None).ok()?;
-        Some(Self { request, entities: engine.entities(question.action, question.entities).ok()? })
+        Some(Self { request, entities: engine.entities(question.action, entities).ok()? })
     }
 
     fn policy(&self, policy: &Policy, tree: &pst::Template, question: &Question<'_>) -> Explanation {

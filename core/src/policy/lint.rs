@@ -21,6 +21,7 @@ use crate::{
     catalog::{Action, Catalog, Tool},
     engine::Root,
     error::{Diagnostic, Place},
+    id::EntityRef,
 };
 
 /// An author's schema may not take toolgate's names or actions, and its resource types must be in `Level` and `Server`.
@@ -78,11 +79,19 @@ pub(super) fn all(
     found: &mut Vec<Diagnostic>,
 ) {
     for one in parsed {
+        if one.policy.forbids && one.policy.template {
+            let message =
+                format!("the forbid `{}` is a template, which applies only where a grant links it", one.policy.id);
+            let help = "write a forbid without `?principal` and `?resource`: what is forbidden needs no grant";
+            let head = one.at(one.statement.head.clone());
+            found.push(Diagnostic::error("forbid_template", message).at(head).help(help));
+        }
         literals(catalog, actions, one, found);
         operations_group(catalog, one, found);
         let covered = actions.covered(&one.tree.action);
         scope_fits(one, &covered, declared, found);
-        let mut walk = Walk { one, covered, declared, found };
+        let session_required = catalog.require.session;
+        let mut walk = Walk { one, covered, declared, session_required, found };
         walk.scope();
         for clause in one.tree.clauses() {
             match clause {
@@ -105,7 +114,17 @@ fn literals(catalog: &Catalog, actions: &Actions<'_>, one: &Parsed, found: &mut 
             "Tool" => (tools.clone(), "unknown_tool", "tool"),
             "Server" => (servers.clone(), "unknown_server", "server"),
             "Level" | "AtLeast" | "AtMost" => (levels.clone(), "unknown_level", "sensitivity level"),
-            _ => continue,
+            _ => {
+                let entity = EntityRef::new(kind.as_str(), id.as_str());
+                if let Some(right) = catalog.mapped_id(&entity) {
+                    let message = format!(
+                        "no call is mapped to {entity}: the manifest's mapping percent-encodes what it puts into an id"
+                    );
+                    let told = Diagnostic::error("entity_id", message).at(one.at(span.clone()));
+                    found.push(told.help(format!("write `{right}`")));
+                }
+                continue;
+            }
         };
         if !known.contains(&id.as_str()) {
             let message = format!("unknown {what} `{}`", id.escape_debug());
@@ -194,6 +213,7 @@ struct Walk<'a> {
     one: &'a Parsed,
     covered: Vec<(&'a Tool, &'a Action)>,
     declared: &'a Declared,
+    session_required: bool,
     found: &'a mut Vec<Diagnostic>,
 }
 
@@ -222,6 +242,11 @@ impl Walk<'_> {
                     self.guarded("hasTag", "a claim", None);
                 }
             }
+            Expr::BinaryOp { op: BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny, left, .. }
+                if positive && !self.one.policy.forbids && !self.session_required =>
+            {
+                self.session_set(left);
+            }
             Expr::BinaryOp { op: BinaryOp::In, right, .. } | Expr::Is { in_expr: Some(right), .. } if positive => {
                 self.levels(right);
             }
@@ -237,6 +262,22 @@ impl Walk<'_> {
             Expr::Literal(Constant::EntityUID(id)) => self.level_bound(&id.ty.to_string(), id.eid.as_str()),
             Expr::Set(items) => items.iter().for_each(|item| self.levels(item)),
             _ => {}
+        }
+    }
+
+    /// Without a session, a session's sets hold everything: right for a forbid, wrong for a permit.
+    fn session_set(&mut self, set: &Expr) {
+        let Some((Root::Context, names)) = path(set) else { return };
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        if let ["session", name @ ("labels" | "tools" | "servers")] = names.as_slice() {
+            let span =
+                self.one.statement.find(&self.one.source, name, false).unwrap_or(self.one.statement.head.clone());
+            let message = format!(
+                "the permit `{}` is met by leaving out the session: `context.session.{name}` then holds everything",
+                self.one.policy.id
+            );
+            let help = "write `[require]` and `session = true` in the manifest, or `context.session.present && ...`";
+            self.found.push(Diagnostic::warning("permit_without_session", message).at(self.one.at(span)).help(help));
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
     declared::Declared,
     entities, lint, read_paths, schema,
     scope::Actions,
-    text::{self, Statement},
+    text::{self, Language, Statement},
     validate,
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     digest::{Digest, Domain},
     engine::Reads,
     error::{self, Diagnostic, Error, Place, Severity},
+    id::EntityRef,
     limits::BUNDLE_FILE,
     sources::Sources,
 };
@@ -119,7 +120,7 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
 fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
     let place = |span: Range<usize>| Place::new(file, source, span);
     let tokens = text::tokens(source);
-    if let Some(deep) = text::too_deep(&tokens, source) {
+    if let Some(deep) = text::too_deep(&tokens, source, Language::Policies) {
         found.push(Diagnostic::error("policy_too_deep", deep.message).at(place(deep.span)));
         return Vec::new();
     }
@@ -189,7 +190,13 @@ fn tree(policy: &cedar_policy::Policy) -> Option<pst::Template> {
 
 /// Takes out the baseline rules that the manifest switches off.
 fn disable(catalog: &Catalog, baseline: &mut Vec<Parsed>, found: &mut Vec<Diagnostic>) {
+    let mut seen = std::collections::BTreeSet::new();
     for id in &catalog.disabled {
+        if !seen.insert(&id.value) {
+            let message = format!("`{}` is listed twice", id.value);
+            found.push(Diagnostic::error("manifest_value", message).at(id.place.clone()));
+            continue;
+        }
         let known: Vec<_> = baseline.iter().map(|one| one.policy.id.as_str()).collect();
         if FIXED.contains(&id.value.as_str()) {
             let message = format!("`{}` cannot be switched off by a bundle", id.value);
@@ -239,7 +246,7 @@ fn fragments(sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Fragment> {
     let mut fragments = Vec::new();
     for (file, source) in sources.folder("schema", "cedarschema") {
         let tokens = text::tokens(source);
-        if let Some(deep) = text::too_deep(&tokens, source) {
+        if let Some(deep) = text::too_deep(&tokens, source, Language::Schema) {
             let place = Place::new(file, source, deep.span);
             found.push(Diagnostic::error("schema_too_deep", deep.message).at(place));
             continue;
@@ -345,7 +352,11 @@ fn compile(catalog: &Catalog, parsed: &[Parsed]) -> Result<CedarEngine, Error> {
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Slice::default())).collect();
     let mut index = HashMap::new();
     for (place, one) in parsed.iter().enumerate() {
-        let reads = read_paths::of(&one.tree);
+        let mut reads = read_paths::of(&one.tree);
+        // What a policy names as a literal it can look into, wherever the entity stands.
+        for literal in one.statement.entities.iter().filter(|literal| literal.kind != "Action") {
+            reads.mention(EntityRef::new(literal.kind.as_str(), literal.id.as_str()));
+        }
         index.insert(one.id(), place);
         for (_, action) in actions.covered(&one.tree.action) {
             let Some(slice) = slices.get_mut(&*action.id) else { continue };

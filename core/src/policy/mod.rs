@@ -4,6 +4,7 @@ mod annotate;
 mod cedar;
 mod declared;
 mod entities;
+mod events;
 mod explain;
 mod lint;
 mod load;
@@ -204,5 +205,5 @@ type Ancestry = BTreeMap<String, Vec<String>>;
 /// assert!(toolgate::too_deep_to_parse(&"(".repeat(1000)).is_some());
 /// ```
 pub fn too_deep_to_parse(text: &str) -> Option<String> {
-    text::too_deep(&text::tokens(text), text).map(|deep| deep.message)
+    text::too_deep(&text::tokens(text), text, text::Language::Policies).map(|deep| deep.message)
 }

@@ -58,6 +58,13 @@ pub(super) struct TooDeep {
     pub(super) message: String,
 }
 
+/// What a text is written in: in a schema, `Set<...>` nests.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Language {
+    Policies,
+    Schema,
+}
+
 /// Splits text into tokens. Comments and blanks are passed over; a string that is never closed ends the scan.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
@@ -67,7 +74,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         let kind = match c {
             c if c.is_whitespace() => continue,
             '/' if chars.next_if(|(_, c)| *c == '/').is_some() => {
-                chars.by_ref().find(|(_, c)| *c == '\n');
+                // Cedar's comments end at a carriage return, too.
+                chars.by_ref().find(|(_, c)| matches!(c, '\n' | '\r'));
                 continue;
             }
             '"' => {
@@ -115,12 +123,14 @@ fn take_while(chars: &mut Peekable<CharIndices<'_>>, mut end: usize, test: impl 
 }
 
 /// Finds brackets, or operators of one policy, nested deeper than Cedar's recursion should go.
-pub(super) fn too_deep(tokens: &[Token], text: &str) -> Option<TooDeep> {
+pub(super) fn too_deep(tokens: &[Token], text: &str, language: Language) -> Option<TooDeep> {
     let (mut depth, mut operators) = (0_usize, 0_usize);
     for token in tokens {
         match token.kind {
             Kind::Mark('(' | '[' | '{') => depth += 1,
             Kind::Mark(')' | ']' | '}') => depth = depth.saturating_sub(1),
+            Kind::Mark('<') if language == Language::Schema => depth += 1,
+            Kind::Mark('>') if language == Language::Schema => depth = depth.saturating_sub(1),
             Kind::Mark(';') => operators = 0,
             Kind::Mark('&' | '|' | '.' | '+' | '-' | '*' | '!') => operators += 1,
             Kind::Word if text.get(token.span.clone()) == Some("if") => operators += 8,
@@ -254,7 +264,7 @@ forbid (principal is Acme :: Bot, action, resource == Acme::Thing::"x");
 
     #[test]
     fn depth_is_seen_before_cedar_parses() {
-        let deep = |text: &str| too_deep(&tokens(text), text).map(|deep| deep.message);
+        let deep = |text: &str| too_deep(&tokens(text), text, Language::Policies).map(|deep| deep.message);
         assert_eq!(
             deep(&format!("permit(principal,action,resource) when {{ {}true{} }};", "(".repeat(63), ")".repeat(63))),
             None
@@ -265,5 +275,8 @@ forbid (principal is Acme :: Bot, action, resource == Acme::Thing::"x");
         );
         assert!(deep(&format!("{} true", "if true then ".repeat(200))).is_some());
         assert_eq!(deep(&"\"(((((\" ".repeat(100)), None);
+        assert!(deep(&format!("// x\r{}", "(".repeat(70))).is_some());
+        let schema = "type T = ".to_owned() + &"Set<".repeat(70);
+        assert!(too_deep(&tokens(&schema), &schema, Language::Schema).is_some());
     }
 }

@@ -1,24 +1,11 @@
 //! Takes secrets out of what a record shows: by the schema's word, by the member's name, and by their look.
 
-use crate::json::{Json, Pointer, Step};
+use crate::{
+    id::is_secret_name,
+    json::{Json, Pointer, Step},
+};
 
 const REDACTED: &str = "[redacted]";
-
-/// A member whose name holds one of these is a secret, if its value is a string.
-const NAMES: [&str; 12] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "apikey",
-    "authorization",
-    "credential",
-    "privatekey",
-    "cookie",
-    "bearer",
-    "accesskey",
-];
 
 /// How well-known secrets begin, and how long they are at least.
 const PREFIXES: [(&str, usize); 18] = [
@@ -68,9 +55,10 @@ fn names(value: &mut Json) {
     match value {
         Json::Object(members) => {
             for (name, member) in members {
-                match member {
-                    Json::String(text) if is_secret_name(name) => *text = REDACTED.to_owned(),
-                    other => names(other),
+                if is_secret_name(name) {
+                    strings(member);
+                } else {
+                    names(member);
                 }
             }
         }
@@ -79,9 +67,14 @@ fn names(value: &mut Json) {
     }
 }
 
-fn is_secret_name(name: &str) -> bool {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    NAMES.iter().any(|secret| plain.contains(secret))
+/// Every string below a member with a secret's name.
+fn strings(value: &mut Json) {
+    match value {
+        Json::String(text) => *text = REDACTED.to_owned(),
+        Json::Object(members) => members.values_mut().for_each(strings),
+        Json::Array(items) => items.iter_mut().for_each(strings),
+        _ => {}
+    }
 }
 
 /// Strings that hold what looks like a secret.
@@ -129,6 +122,7 @@ mod tests {
     fn secrets_do_not_reach_a_record() {
         check(r#"{"password":"hunter2","max_tokens":5}"#, &[], r#"{"max_tokens":5,"password":"[redacted]"}"#);
         check(r#"{"a":[{"X-Api-Key":"k"}]}"#, &[], r#"{"a":[{"X-Api-Key":"[redacted]"}]}"#);
+        check(r#"{"passwords":["a",{"b":"c"}]}"#, &[], r#"{"passwords":["[redacted]",{"b":"[redacted]"}]}"#);
         check(r#"{"pin":1234,"l":[{"n":1}]}"#, &["/pin", "/l/*/n"], r#"{"l":[{"n":"[redacted]"}],"pin":"[redacted]"}"#);
         check(r#"{"body":"use ghp_0123456789abcdefghij, please"}"#, &[], r#"{"body":"[redacted]"}"#);
         check(r#"{"body":"eyJhbGciOi.eyJzdWIiOi.c2ln"}"#, &[], r#"{"body":"[redacted]"}"#);

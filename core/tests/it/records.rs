@@ -32,6 +32,7 @@ fn golden() {
             r#""principal":"Agent::\"x\"""#,
         ),
         &call("github/ghp_0123456789abcdefghij", "{}", ""),
+        &call("pay/send", r#"{"to":{"api_key":"s3cr3tvalue"},"access_token":"s3cr3tvalue"}"#, ""),
         "{",
     ];
     let mut ledger = Ledger::new();
@@ -39,7 +40,7 @@ fn golden() {
     for line in &lines {
         let _: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(!line.contains('\n'));
-        for secret in ["1234\"", "ghp_", "jti-1", "idp.example"] {
+        for secret in ["1234\"", "s3cr3t", "ghp_", "jti-1", "idp.example"] {
             assert!(!line.contains(secret), "{secret} in {line}");
         }
     }

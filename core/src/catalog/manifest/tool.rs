@@ -221,6 +221,17 @@ fn template(text: &str) -> Result<Vec<Part>, &'static str> {
     if stars.len() > 1 {
         return Err("has `*` in two different arrays");
     }
+    // Values are percent-encoded, so that only a reserved character tells where one ends.
+    let separates = |text: &str| text.chars().any(|c| !c.is_ascii_alphanumeric() && !"-._~%".contains(c));
+    let ambiguous = parts.windows(2).any(|pair| matches!(pair, [Part::Value(_), Part::Value(_)]))
+        || parts
+            .windows(3)
+            .any(|three| matches!(three, [Part::Value(_), Part::Text(text), Part::Value(_)] if !separates(text)));
+    if ambiguous {
+        return Err(
+            "has two arguments with nothing reserved between them, so that different values give one id; put a `/` or `:` there",
+        );
+    }
     if !parts.iter().any(|part| matches!(part, Part::Value(_))) {
         return Err("names no argument");
     }
