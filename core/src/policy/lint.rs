@@ -84,7 +84,7 @@ pub(super) fn all(
                 format!("the forbid `{}` is a template, which applies only where a grant links it", one.policy.id);
             let help = "write a forbid without `?principal` and `?resource`: what is forbidden needs no grant";
             let head = one.at(one.statement.head.clone());
-            found.push(Diagnostic::error("forbid_template", message).at(head).help(help));
+            found.push(Diagnostic::warning("forbid_template", message).at(head).help(help));
         }
         literals(catalog, actions, one, found);
         operations_group(catalog, one, found);
@@ -247,6 +247,10 @@ impl Walk<'_> {
             {
                 self.session_set(left);
             }
+            Expr::BinaryOp { op: BinaryOp::Eq | BinaryOp::NotEq, left, right } => {
+                self.closed_set(left, right);
+                self.closed_set(right, left);
+            }
             Expr::BinaryOp { op: BinaryOp::In, right, .. } | Expr::Is { in_expr: Some(right), .. } if positive => {
                 self.levels(right);
             }
@@ -262,6 +266,30 @@ impl Walk<'_> {
             Expr::Literal(Constant::EntityUID(id)) => self.level_bound(&id.ty.to_string(), id.eid.as_str()),
             Expr::Set(items) => items.iter().for_each(|item| self.levels(item)),
             _ => {}
+        }
+    }
+
+    /// A fact that has only a few values, compared with another: the comparison never changes.
+    fn closed_set(&mut self, fact: &Expr, value: &Expr) {
+        let (Some((Root::Context, names)), Expr::Literal(Constant::String(value))) = (path(fact), value) else {
+            return;
+        };
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let known: &[&str] = match names.as_slice() {
+            ["origin"] => &["user", "agent", "retrieved"],
+            ["environment", "server"] => &["development", "test", "production", "unknown"],
+            ["status", _] => &["yes", "no", "absent"],
+            ["tool", "effect"] => &["read", "write", "destructive", "execute"],
+            ["credential", "bound"] => &["none", "dpop", "mtls"],
+            _ => return,
+        };
+        if !known.contains(&value.as_str()) {
+            let span =
+                self.one.statement.find(&self.one.source, value, false).unwrap_or(self.one.statement.head.clone());
+            let message = format!("`context.{}` is never `{}`", names.join("."), value.escape_debug());
+            let told = Diagnostic::error("unknown_value", message).at(self.one.at(span));
+            self.found
+                .push(told.help(format!("it is one of {}", known.join(", "))).suggest(value, known.iter().copied()));
         }
     }
 

@@ -104,8 +104,8 @@ fn policies_that_are_refused() {
             r#"@id("p") forbid (principal, action, resource == Repository::"Acme/My Site");"#,
         ),
         (
-            "a forbid that is a template",
-            r#"@id("p") forbid (principal == ?principal, action, resource) when { context.halted };"#,
+            "a fact that never has this value",
+            r#"@id("p") forbid (principal, action, resource) when { context.origin == "retreived" || "x" != context.environment.server };"#,
         ),
         (
             "an argument that only some tools have",
@@ -159,6 +159,10 @@ fn policies_that_deserve_a_second_look() {
         (
             "a permit that a missing session meets",
             r#"@id("p") permit (principal, action, resource) when { context.session.labels.contains("private") };"#,
+        ),
+        (
+            "a forbid that is a template",
+            r#"@id("p") forbid (principal == ?principal, action, resource) when { context.halted };"#,
         ),
         ("nothing", POLICIES),
     ]);
