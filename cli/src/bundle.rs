@@ -144,6 +144,11 @@ impl Reader<'_> {
                 self.file(&inner)?;
             } else if path.is_dir() {
                 self.folder(&inner, extension)?;
+            } else if extension != "json" && path.extension().is_none_or(|found| found != "md") {
+                // A forbid in `deny.ceder` would be missed by nobody until it is needed.
+                let why =
+                    format!("this is no `.{extension}` file, so it would not count; rename it, or move it elsewhere");
+                return Err(Refused::Bundle(at(&self.shown.join(&inner), why)));
             }
         }
         Ok(())

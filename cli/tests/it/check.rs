@@ -113,3 +113,12 @@ fn links() {
     symlink("../toolgate.toml", bench.path("b/toolgate.toml")).unwrap();
     assert!(bench.run("check b").starts_with("exit 3\n"));
 }
+
+#[test]
+fn a_policy_file_by_another_name_is_not_passed_over() {
+    let bench = Bench::new();
+    bench.write("b/policies/README.md", "what the policies are for");
+    assert!(bench.run("check b").starts_with("exit 0\n"));
+    bench.write("b/policies/deny.ceder", "forbid (principal, action, resource);");
+    assert_snapshot!("check_other_file", bench.run("check b"));
+}
