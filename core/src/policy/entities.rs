@@ -51,6 +51,7 @@ pub(super) fn load(
         }
     };
     let parents = parents(&json);
+    let with_children: BTreeSet<_> = parents.values().flatten().collect();
     let mapped = load::mapped(catalog, fragments, sources, &mut Vec::new());
     let on_file = schema::json(catalog, &mapped, schema::Principals::OnFile);
     let Some(schema) = load::build(&on_file, fragments, found) else { return };
@@ -84,7 +85,8 @@ pub(super) fn load(
             let help = "say membership in one place: leave out [groups] in the manifest, or the parent here";
             found.push(Diagnostic::error("entities", message).at(mention(file, text, &id.id)).help(help));
         }
-        if let Some(right) = catalog.mapped_id(&id) {
+        // A parent of others need not be anything that a call names.
+        if let Some(right) = catalog.mapped_id(&id).filter(|_| !with_children.contains(&id)) {
             let message =
                 format!("no call is mapped to {id}: the manifest's mapping percent-encodes what it puts into an id");
             let help = format!("write `{right}`");

@@ -20,7 +20,7 @@ use crate::{
     PrincipalKind,
     catalog::{Action, Catalog, Tool},
     engine::Root,
-    error::{Diagnostic, Place},
+    error::{Diagnostic, Place, Severity},
     id::EntityRef,
 };
 
@@ -120,7 +120,12 @@ fn literals(catalog: &Catalog, actions: &Actions<'_>, one: &Parsed, found: &mut 
                     let message = format!(
                         "no call is mapped to {entity}: the manifest's mapping percent-encodes what it puts into an id"
                     );
-                    let told = Diagnostic::error("entity_id", message).at(one.at(span.clone()));
+                    let mut told = Diagnostic::error("entity_id", message).at(one.at(span.clone()));
+                    // Elsewhere than behind `resource ==` it may be meant as a parent of what calls name.
+                    let equal = matches!(&one.tree.resource, ResourceConstraint::Eq(EntityOrSlot::Entity(uid)) if *uid.eid == *id);
+                    if !equal {
+                        told.severity = Severity::Warning;
+                    }
                     found.push(told.help(format!("write `{right}`")));
                 }
                 continue;
