@@ -12,7 +12,7 @@ use crate::{
     decision::{self, Asked},
     digest::Domain,
     engine::Question,
-    facts::{Facts, Origins, missing},
+    facts::{Facts, Origins, missing, tenants},
     json::{Json, Object},
     ledger::{Event, EventError, Reservation},
     policy::Explanation,
@@ -223,13 +223,18 @@ impl Gate {
     /// A task of the protocol belongs to whoever started it. What every call must carry, halt and revocation hold here too.
     fn owned(&self, call: &ToolCall, id: &str, ledger: &Ledger, now: Timestamp) -> Decision {
         let refused = |reason, detail: &str| Decision::refused(Fault::new(reason, detail), None);
-        if let Err(fault) = missing(call, self.bundle.catalog.require) {
-            return Decision::refused(fault, None);
-        }
-        if ledger.stops(call) {
+        let catalog = &self.bundle.catalog;
+        let tenants = missing(call, catalog.require).and_then(|()| tenants(call, catalog, &self.bundle.store));
+        let tenants = match tenants {
+            Ok(tenants) => tenants,
+            Err(fault) => return Decision::refused(fault, None),
+        };
+        let halted = ledger.halts(&call.server, tenants.iter().map(String::as_str));
+        let revoked = ledger.revokes(call, None) || ledger.revokes_task(call) || ledger.revokes_credential(call);
+        if halted || revoked {
             return refused(
                 Reason::Forbidden,
-                "calls are halted, or an actor, the session, the server or the credential is revoked",
+                "calls are halted, or an actor, the session, the server, the task or the credential is revoked",
             );
         }
         if call.credential.as_ref().is_some_and(|credential| credential.expires.is_none_or(|end| end <= now)) {

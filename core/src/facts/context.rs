@@ -5,7 +5,7 @@ use crate::{
     Binding, PrincipalKind, ToolCall,
     call::Credential,
     id::EntityRef,
-    ledger::{Counts, Revocation, Scope, Task},
+    ledger::{Counts, Task},
     time::Timestamp,
     value::{Record, Value},
 };
@@ -27,8 +27,9 @@ pub(super) fn record(origins: &Origins<'_>, actors: &[Actor], actor: &Actor) -> 
     out.put("objects", Value::strings(admitted.resources.iter().map(ToString::to_string)));
     out.put("origin", Value::string(call.origin.name()));
     out.put("transport", Value::string(call.transport.as_deref().unwrap_or("unknown")));
-    out.put("halted", Value::Bool(halted(origins, actors)));
-    out.put("revoked", Value::Bool(revoked(origins)));
+    let tenants = actors.iter().filter_map(|actor| actor.tenant.as_deref());
+    out.flag("halted", origins.ledger.halts(&call.server, tenants));
+    out.flag("revoked", origins.ledger.revokes(call, Some(&admitted.tool.id)));
     task(origins, &mut out);
     session(origins, &mut out);
     credential(origins, &mut out);
@@ -81,7 +82,7 @@ fn task(origins: &Origins<'_>, out: &mut Out) {
         return;
     };
     let task = ledger.tasks.get(id);
-    let revoked = ledger.revoked.contains(&Revocation::Task(id.clone()));
+    let revoked = ledger.revokes_task(call);
     let judge = |test: &dyn Fn(&Task) -> bool| task.is_some_and(test);
     let action = admitted.action;
     let facts = [
@@ -164,12 +165,11 @@ fn credential(origins: &Origins<'_>, out: &mut Out) {
         [] => admitted.server.origin.as_slice(),
         audience => audience,
     };
-    let revoked = id.as_ref().is_some_and(|id| ledger.revoked.contains(&Revocation::Credential(id.clone())));
     let judged = [
         // A token that does not say when it ends counts as ended.
         ("expired", expires.is_none_or(|expires| expires <= *now)),
         ("audience_matches", audience.iter().any(|one| accepted.contains(one))),
-        ("revoked", revoked),
+        ("revoked", ledger.revokes_credential(call)),
     ];
     for (name, value) in judged {
         out.flag(&format!("credential.{name}"), value);
@@ -230,26 +230,6 @@ fn environment(origins: &Origins<'_>, actor: &Actor, out: &mut Out) {
     out.put("environment.principal", text(principal));
     let both = server.as_ref().zip(principal.as_ref());
     out.state("environment_matches", both.map(|(server, principal)| server == principal));
-}
-
-fn halted(origins: &Origins<'_>, actors: &[Actor]) -> bool {
-    origins.ledger.halted.iter().any(|scope| match scope {
-        Scope::All => true,
-        Scope::Server(server) => **server == *origins.admitted.server.id,
-        Scope::Tenant(tenant) => actors.iter().any(|actor| actor.tenant.as_ref() == Some(tenant)),
-    })
-}
-
-/// Whether an actor, the session, the server or the tool is revoked. Tasks and credentials have facts of their own.
-fn revoked(origins: &Origins<'_>) -> bool {
-    let Origins { call, admitted, ledger, .. } = origins;
-    ledger.revoked.iter().any(|what| match what {
-        Revocation::Principal(id) => call.chain().any(|actor| actor.entity() == *id),
-        Revocation::Session(id) => call.session.as_ref() == Some(id),
-        Revocation::Server(id) => **id == *admitted.server.id,
-        Revocation::Tool(id) => **id == *admitted.tool.id,
-        Revocation::Task(_) | Revocation::Credential(_) => false,
-    })
 }
 
 fn long(count: u64) -> Value {

@@ -65,6 +65,12 @@ impl Facts {
     }
 }
 
+/// The tenants of a call's actors, by their claims and by the bundle.
+pub(crate) fn tenants(call: &ToolCall, catalog: &Catalog, store: &Store) -> Result<Vec<String>, Fault> {
+    let actors = call.chain().map(|one| Actor::identify(one, catalog, store)).collect::<Result<Vec<_>, _>>()?;
+    Ok(actors.into_iter().filter_map(|actor| actor.tenant).collect())
+}
+
 /// What `[require]` names, and the call does not carry.
 pub(crate) fn missing(call: &ToolCall, require: Require) -> Result<(), Fault> {
     let wanted = [

@@ -148,24 +148,35 @@ impl Ledger {
         })
     }
 
-    /// Whether a halt or a revocation stops a call that policies do not see: one about a task of the protocol.
-    pub(crate) fn stops(&self, call: &ToolCall) -> bool {
-        let tenant = |name: &str| call.chain().any(|actor| actor.claims.get("tenant") == Some(&name.into()));
-        let halted = self.halted.iter().any(|scope| match scope {
+    /// Whether calls to this server, or with actors of these tenants, are halted.
+    pub(crate) fn halts<'t>(&self, server: &str, tenants: impl Iterator<Item = &'t str> + Clone) -> bool {
+        self.halted.iter().any(|scope| match scope {
             Scope::All => true,
-            Scope::Server(server) => *server == call.server,
-            Scope::Tenant(name) => tenant(name),
-        });
-        let credential = call.credential.as_ref().and_then(|credential| credential.id.as_ref());
-        let revoked = self.revoked.iter().any(|what| match what {
+            Scope::Server(halted) => halted == server,
+            Scope::Tenant(halted) => tenants.clone().any(|tenant| tenant == halted),
+        })
+    }
+
+    /// Whether an actor, the session or the server of a call is revoked, or the tool it calls.
+    pub(crate) fn revokes(&self, call: &ToolCall, tool: Option<&str>) -> bool {
+        self.revoked.iter().any(|what| match what {
             Revocation::Principal(id) => call.chain().any(|actor| actor.entity() == *id),
             Revocation::Session(id) => call.session.as_ref() == Some(id),
-            Revocation::Task(id) => call.task.as_ref() == Some(id),
             Revocation::Server(id) => *id == call.server,
-            Revocation::Credential(id) => credential == Some(id),
-            Revocation::Tool(_) => false,
-        });
-        halted || revoked
+            Revocation::Tool(id) => tool == Some(id),
+            Revocation::Task(_) | Revocation::Credential(_) => false,
+        })
+    }
+
+    /// Whether the task of a call is revoked.
+    pub(crate) fn revokes_task(&self, call: &ToolCall) -> bool {
+        call.task.as_ref().is_some_and(|id| self.revoked.contains(&Revocation::Task(id.clone())))
+    }
+
+    /// Whether the credential of a call is revoked.
+    pub(crate) fn revokes_credential(&self, call: &ToolCall) -> bool {
+        let id = call.credential.as_ref().and_then(|credential| credential.id.clone());
+        id.is_some_and(|id| self.revoked.contains(&Revocation::Credential(id)))
     }
 
     /// Counts a denial in its session, if that session is the caller's. A denial uses up no budget.

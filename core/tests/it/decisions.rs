@@ -193,7 +193,7 @@ fn methods_other_than_tools_call() {
         &desk,
         &ask("tasks/get", r#"{"taskId":"x"}"#),
         vec![owner, revoked],
-        "deny forbidden []: calls are halted, or an actor, the session, the server or the credential is revoked",
+        "deny forbidden []: calls are halted, or an actor, the session, the server, the task or the credential is revoked",
     );
 }
 

@@ -247,10 +247,14 @@ fn holes_that_stay_closed() {
 /// What is about a task of the protocol, no policy sees; halt, revocation and `[require]` hold all the same.
 #[test]
 fn tasks_of_the_protocol_are_stopped_too() {
-    let gate = desk::gate_of(&desk::with_manifest(POLICIES, "[require]\nsession = true"));
+    let mut sources = desk::with_manifest(POLICIES, "[require]\nsession = true");
+    // A tenant that only the bundle knows is halted like one that is claimed.
+    let alice = r#"[{"uid": {"type": "User", "id": "alice"}, "attrs": {"tenant": "acme"}, "parents": []}]"#;
+    sources.insert("entities.json", alice);
+    let gate = desk::gate_of(&sources);
     let ask = |more: &str| {
         format!(
-            r#"{{"server":"github","method":"tasks/get","input":{{"taskId":"x"}},"principal":{{"type":"User","id":"alice","claims":{{"tenant":"acme"}}}}{more}}}"#
+            r#"{{"server":"github","method":"tasks/get","input":{{"taskId":"x"}},"principal":"User::\"alice\""{more}}}"#
         )
     };
     let owner =
