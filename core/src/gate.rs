@@ -237,8 +237,13 @@ impl Gate {
                 "calls are halted, or an actor, the session, the server, the task or the credential is revoked",
             );
         }
-        if call.credential.as_ref().is_some_and(|credential| credential.expires.is_none_or(|end| end <= now)) {
-            return refused(Reason::Forbidden, "the credential has expired, or does not say when it does");
+        if let Some(credential) = &call.credential {
+            if credential.expires.is_none_or(|end| end <= now) {
+                return refused(Reason::Forbidden, "the credential has expired, or does not say when it does");
+            }
+            if !catalog.servers.get(&call.server).is_some_and(|server| server.accepts(&credential.audience)) {
+                return refused(Reason::Forbidden, "the credential was issued for another server");
+            }
         }
         match ledger.owners.get(&(call.server.clone(), id.to_owned())) {
             Some(owner) if *owner == call.initiator().entity() => passed(),

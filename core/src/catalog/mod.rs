@@ -103,6 +103,18 @@ pub(crate) struct Action {
     pub(crate) destinations: Vec<Pointer>,
 }
 
+impl Server {
+    /// Whether a token of this audience is for this server (RFC 8707): for one that it accepts, or for its origin where
+    /// the manifest names none.
+    pub(crate) fn accepts(&self, audience: &[String]) -> bool {
+        let accepted = match self.audience.as_slice() {
+            [] => self.origin.as_slice(),
+            audience => audience,
+        };
+        audience.iter().any(|one| accepted.contains(one))
+    }
+}
+
 impl Tool {
     pub(crate) fn actions(&self) -> impl Iterator<Item = &Action> {
         let (one, many) = match &self.verbs {

@@ -161,14 +161,10 @@ fn credential(origins: &Origins<'_>, out: &mut Out) {
         return;
     };
     let Credential { id, issuer, audience, expires, issued, bound, scopes } = credential;
-    let accepted = match admitted.server.audience.as_slice() {
-        [] => admitted.server.origin.as_slice(),
-        audience => audience,
-    };
     let judged = [
         // A token that does not say when it ends counts as ended.
         ("expired", expires.is_none_or(|expires| expires <= *now)),
-        ("audience_matches", audience.iter().any(|one| accepted.contains(one))),
+        ("audience_matches", admitted.server.accepts(audience)),
         ("revoked", ledger.revokes_credential(call)),
     ];
     for (name, value) in judged {

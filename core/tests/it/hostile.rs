@@ -266,10 +266,13 @@ fn tasks_of_the_protocol_are_stopped_too() {
         }
         shown(&desk::decide_with(&gate, call, &ledger))
     };
-    let good = ask(r#","session":"s","credential":{"id":"j","expires":"2026-01-05T11:00:00Z"}"#);
+    let good = ask(
+        r#","session":"s","credential":{"id":"j","audience":"https://api.githubcopilot.com/mcp/","expires":"2026-01-05T11:00:00Z"}"#,
+    );
     assert_eq!(after(None, &good), "allow []");
     assert!(after(None, &ask("")).starts_with("deny missing_fact"));
     assert!(after(None, &good.replace("T11", "T09")).starts_with("deny forbidden"));
+    assert!(after(None, &good.replace("copilot", "evil")).starts_with("deny forbidden"));
     for event in [
         Event::Halted(Scope::All),
         Event::Halted(Scope::Tenant("acme".into())),
