@@ -70,16 +70,9 @@ impl Workload {
         let cedar = cedar(&gate, tool, asked)?;
         let owner = call.initiator().entity();
         let mut ledger = Ledger::new();
-        ledger.apply(Event::SessionOpened { id: "s1".to_owned(), owner: owner.clone() }, NOW)?;
-        let task = TaskOpened {
-            id: "t1".to_owned(),
-            purpose: purpose(asked),
-            initiator: owner,
-            tools: [format!("github/{}", tool.name)].into(),
-            destinations: None,
-            objects: None,
-            expires: NOW.plus(3_600_000),
-        };
+        ledger.apply(Event::SessionOpened { id: "s1".to_owned(), owner: owner.clone(), key: None }, NOW)?;
+        let tools = [format!("github/{}", tool.name)];
+        let task = TaskOpened::new("t1", purpose(asked), owner, tools, NOW.plus(3_600_000));
         ledger.apply(Event::TaskOpened(task), NOW)?;
         let decision = gate.decide(&call, &ledger, NOW);
         if !decision.is_allow() || !cedar.allows() {

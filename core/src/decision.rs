@@ -3,7 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    catalog::Fault, digest::Digest, engine::Evaluation, id::EntityRef, obligation::Obligation, policy::Policy,
+    catalog::Fault,
+    digest::Digest,
+    engine::{Evaluation, Link, PolicyIndex},
+    id::EntityRef,
+    ledger::Grant,
+    obligation::Obligation,
+    policy::Policy,
     reason::Reason,
 };
 
@@ -49,8 +55,19 @@ pub struct Basis {
     pub policies: Vec<String>,
     /// The digest of the exact call. Absent where the call names nothing that the bundle knows.
     pub call: Option<Digest>,
+    /// The grants that an allow rests on, sorted. Their templates stand among the policies.
+    pub grants: Vec<GrantUse>,
     /// The answer for each hop and each resource.
     pub answers: Vec<Answer>,
+}
+
+/// A grant that permitted a call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GrantUse {
+    /// The grant's id.
+    pub grant: String,
+    /// The template it links, by its `@id`.
+    pub template: String,
 }
 
 /// What all policies said of one hop and one resource.
@@ -62,6 +79,8 @@ pub struct Answer {
     pub resource: EntityRef,
     /// The satisfied permits, by id.
     pub permits: Vec<String>,
+    /// The grants that permit, by their own id.
+    pub grants: Vec<String>,
     /// The satisfied forbids, by id.
     pub forbids: Vec<String>,
     /// The policies that failed to evaluate, with the engine's words.
@@ -131,6 +150,18 @@ pub(crate) struct Asked {
     pub(crate) evaluation: Evaluation,
 }
 
+/// A grant that counts in a call, with the template it links.
+pub(crate) struct Linked<'l> {
+    pub(crate) grant: &'l Grant,
+    pub(crate) template: PolicyIndex,
+}
+
+impl Linked<'_> {
+    pub(crate) fn link(&self) -> Link<'_> {
+        Link { template: self.template, principal: self.grant.principal.as_ref(), resource: self.grant.resource.as_ref() }
+    }
+}
+
 /// The forbids that apply and that an approval could lift, by id, sorted: part of the call digest.
 pub(crate) fn liftable(asked: &[Asked], policies: &[Policy]) -> Vec<String> {
     ids(asked
@@ -144,11 +175,18 @@ fn ids<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<String> {
     policies.map(|policy| policy.id.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Combines the answers for all hops and resources. `approved`: whether the ledger holds an approval of this class.
-pub(crate) fn combine(asked: &[Asked], policies: &[Policy], call: Digest, approved: impl Fn(&str) -> bool) -> Decision {
+/// Combines the answers for all hops and resources. `linked`: the grants that the evaluations were asked about.
+/// `approved`: whether the ledger holds an approval of this class.
+pub(crate) fn combine(
+    asked: &[Asked],
+    linked: &[Linked<'_>],
+    policies: &[Policy],
+    call: Digest,
+    approved: impl Fn(&str) -> bool,
+) -> Decision {
     let policy = |index: &usize| policies.get(*index);
-    let answers = asked.iter().map(|one| answer(one, policies)).collect();
-    let basis = |deciding: Vec<String>| Basis { policies: deciding, call: Some(call), answers };
+    let answers = asked.iter().map(|one| answer(one, linked, policies)).collect();
+    let basis = |deciding: Vec<String>| Basis { policies: deciding, call: Some(call), grants: Vec::new(), answers };
     let errors = asked.iter().flat_map(|one| &one.evaluation.errors);
     let erring: Vec<_> =
         errors.filter_map(|(index, why)| Some((policy(index)?, why))).filter(|(p, _)| p.forbids).collect();
@@ -174,7 +212,10 @@ pub(crate) fn combine(asked: &[Asked], policies: &[Policy], call: Digest, approv
             .collect();
         return Decision::Deny { reasons, basis: basis(deciding) };
     }
-    let unpermitted: Vec<_> = asked.iter().filter(|one| one.evaluation.permits.is_empty()).collect();
+    let unpermitted: Vec<_> = asked
+        .iter()
+        .filter(|one| one.evaluation.permits.is_empty() && one.evaluation.granted.is_empty())
+        .collect();
     if asked.is_empty() || !unpermitted.is_empty() {
         let reasons = unpermitted.into_iter().map(|one| no_permit(one, policies)).collect();
         return Decision::Deny { reasons, basis: basis(Vec::new()) };
@@ -189,12 +230,22 @@ pub(crate) fn combine(asked: &[Asked], policies: &[Policy], call: Digest, approv
             basis: basis(ids(waiting)),
         };
     }
-    let permits = || asked.iter().flat_map(|one| &one.evaluation.permits).filter_map(policy);
+    let grants: BTreeSet<_> =
+        asked.iter().flat_map(|one| &one.evaluation.granted).filter_map(|place| linked.get(*place)).map(|linked| {
+            let template = policy(&linked.template).map(|policy| policy.id.clone()).unwrap_or_default();
+            (GrantUse { grant: linked.grant.id.clone(), template }, linked.template)
+        }).collect();
+    let permits = || {
+        let own = asked.iter().flat_map(|one| &one.evaluation.permits);
+        own.chain(grants.iter().map(|(_, template)| template)).filter_map(policy)
+    };
     let obligations: BTreeSet<_> = permits().flat_map(|permit| permit.obligations.iter().cloned()).collect();
-    Decision::Allow { obligations: obligations.into_iter().collect(), basis: basis(ids(permits())) }
+    let mut basis = basis(ids(permits()));
+    basis.grants = grants.iter().map(|(grant, _)| grant.clone()).collect();
+    Decision::Allow { obligations: obligations.into_iter().collect(), basis }
 }
 
-fn answer(one: &Asked, policies: &[Policy]) -> Answer {
+fn answer(one: &Asked, linked: &[Linked<'_>], policies: &[Policy]) -> Answer {
     let id = |index: &usize| policies.get(*index).map(|policy| policy.id.clone());
     let sorted = |indexes: &[usize]| {
         let mut found: Vec<_> = indexes.iter().filter_map(id).collect();
@@ -208,6 +259,7 @@ fn answer(one: &Asked, policies: &[Policy]) -> Answer {
         principal: one.principal.clone(),
         resource: one.resource.clone(),
         permits: sorted(&one.evaluation.permits),
+        grants: one.evaluation.granted.iter().filter_map(|place| Some(linked.get(*place)?.grant.id.clone())).collect(),
         forbids: sorted(&one.evaluation.forbids),
         errors,
     }

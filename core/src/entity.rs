@@ -54,14 +54,20 @@ impl Store {
 
     /// The names of the levels that `id` is in.
     pub(crate) fn level_of(&self, id: &EntityRef) -> BTreeSet<String> {
-        let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
-        let mut next = vec![id];
+        self.upwards(id).into_iter().filter(|id| &*id.kind == "Level").map(|id| id.id.to_string()).collect()
+    }
+
+    /// Whether `id` is in `group`.
+    pub(crate) fn within(&self, id: &EntityRef, group: &EntityRef) -> bool {
+        self.upwards(id).contains(group)
+    }
+
+    /// An entity and everything it is in.
+    fn upwards<'s>(&'s self, id: &'s EntityRef) -> BTreeSet<&'s EntityRef> {
+        let (mut found, mut next) = (BTreeSet::from([id]), vec![id]);
         while let Some(id) = next.pop() {
-            if &*id.kind == "Level" {
-                found.insert(id.id.to_string());
-            }
             let parents = self.0.get(id).into_iter().flat_map(|entity| &entity.parents);
-            next.extend(parents.filter(|parent| seen.insert(*parent)));
+            next.extend(parents.filter(|parent| found.insert(*parent)));
         }
         found
     }

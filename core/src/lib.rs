@@ -60,22 +60,27 @@ mod policy;
 mod decision;
 mod record;
 mod gate;
+mod shared;
 pub mod wire;
 
 pub use call::{Binding, Credential, Origin, Principal, PrincipalKind, ToolCall};
 pub use catalog::{ArgumentReport, Change, Drift, Effect, KnownFrom, REVISION, ToolReport, UNPINNED};
-pub use decision::{Answer, Basis, Decision, Denial};
+pub use decision::{Answer, Basis, Decision, Denial, GrantUse};
 pub use digest::Digest;
 pub use error::{Diagnostic, Error, Place, Severity};
 pub use gate::Gate;
 pub use id::EntityRef;
 pub use json::{Json, JsonError, JsonFault, Number, Object};
-pub use ledger::{Approval, Event, EventError, Ledger, Revocation, Scope, TaskOpened};
+pub use ledger::{
+    Approval, ApprovalRequest, CallDenied, CredentialSeen, CredentialUse, Downstream, Event, EventError, Grant,
+    LabelsLowered, Ledger, Outcome, Reservation, Revocation, Scope, Status, TaskOpened,
+};
 pub use limits::{BUNDLE_FILE, Limits};
 pub use obligation::Obligation;
-pub use policy::{Condition, Explanation, Outcome, Policy, PolicyBundle, too_deep_to_parse};
+pub use policy::{Condition, Explanation, Policy, PolicyBundle, Truth, too_deep_to_parse};
 pub use reason::Reason;
-pub use record::{Chain, ChainError, DecisionRecord, verify};
+pub use record::{Chain, ChainError, DecisionRecord, Trace, verify};
+pub use shared::SharedLedger;
 pub use sources::Sources;
 pub use time::Timestamp;
 

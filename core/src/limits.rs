@@ -21,6 +21,10 @@ pub struct Limits {
     pub id: usize,
     /// Claims of one principal: 256.
     pub claims: usize,
+    /// Milliseconds from a reservation until it counts as used, if it is not completed before: 600,000 (10 minutes).
+    pub reservation: i64,
+    /// Milliseconds that a call waits for an approval: 3,600,000 (1 hour).
+    pub approval: i64,
 }
 
 impl Default for Limits {
@@ -35,6 +39,8 @@ impl Default for Limits {
             entities: 10_000,
             id: 512,
             claims: 256,
+            reservation: 600_000,
+            approval: 3_600_000,
         }
     }
 }

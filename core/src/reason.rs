@@ -63,6 +63,8 @@ reasons! {
     ApprovalRequired = "approval_required",
     /// The protocol's task belongs to somebody else, or nobody knows whose it is.
     NotTaskOwner = "not_task_owner",
+    /// The call to confirm is not reserved, or was reserved as another call.
+    NotReserved = "not_reserved",
     /// The caller's clock is behind the ledger's.
     ClockBehind = "clock_behind",
     /// The gate failed in itself.

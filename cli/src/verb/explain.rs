@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, io::Write};
 
-use toolgate::{Answer, Condition, Decision, Explanation, Gate, Ledger, Outcome, Policy, Reason, Timestamp, ToolCall};
+use toolgate::{Answer, Condition, Decision, Explanation, Gate, Ledger, Truth, Policy, Reason, Timestamp, ToolCall};
 
 use crate::{
     exit::Fault,
@@ -115,16 +115,16 @@ fn deciding(id: &str, decision: &Decision, explanations: &[Explanation], out: &m
 }
 
 fn failed(one: &Explanation) -> bool {
-    one.conditions.iter().any(|condition| matches!(condition.outcome, Outcome::Error(_)))
+    one.conditions.iter().any(|condition| matches!(condition.outcome, Truth::Error(_)))
 }
 
 fn conditions(one: &Explanation, out: &mut impl Write) -> Result<(), Fault> {
     for Condition { text, outcome, values } in &one.conditions {
         let (mark, note) = match outcome {
-            Outcome::Met => (styled(GREEN, "met        "), String::new()),
-            Outcome::Unmet => (styled(RED, "not met    "), String::new()),
-            Outcome::Error(why) => (styled(RED, "error      "), format!(": {}", plain(why))),
-            Outcome::NotReached => (styled(DIM, "not reached"), String::new()),
+            Truth::Met => (styled(GREEN, "met        "), String::new()),
+            Truth::Unmet => (styled(RED, "not met    "), String::new()),
+            Truth::Error(why) => (styled(RED, "error      "), format!(": {}", plain(why))),
+            Truth::NotReached => (styled(DIM, "not reached"), String::new()),
         };
         writeln!(out, "      {mark} {}{note}", plain(text))?;
         for (path, value) in values.iter().filter(|(path, _)| path != text && !NAMED.contains(&path.as_str())) {
@@ -150,7 +150,7 @@ fn nearest(gate: &Gate, answer: &Answer, explanations: &[Explanation], out: &mut
     }
     // Where as many conditions are met, fewer are left in the shorter one.
     near.sort_by_key(|(one, _)| {
-        let met = one.conditions.iter().filter(|condition| condition.outcome == Outcome::Met).count();
+        let met = one.conditions.iter().filter(|condition| condition.outcome == Truth::Met).count();
         (Reverse(met), one.conditions.len())
     });
     writeln!(out, "  nearest for {question}:")?;

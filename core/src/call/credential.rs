@@ -43,8 +43,12 @@ pub struct Credential {
     pub expires: Option<Timestamp>,
     /// When it was issued (`iat`).
     pub issued: Option<Timestamp>,
+    /// When it begins to be good (`nbf`).
+    pub not_before: Option<Timestamp>,
     /// How it is bound to its sender (`cnf`).
     pub bound: Binding,
+    /// The thumbprint of the key it is bound to: `jkt` (RFC 9449) or `x5t#S256` (RFC 8705).
+    pub key: Option<String>,
     /// What it was issued for (`scope`).
     pub scopes: Vec<String>,
 }

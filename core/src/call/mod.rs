@@ -85,6 +85,11 @@ impl ToolCall {
         std::iter::once(&self.principal).chain(&self.on_behalf_of)
     }
 
+    /// The thumbprint of the key that the credential is bound to, if it is bound to one.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.credential.as_ref()?.key.as_deref()
+    }
+
     /// The initiator: the last actor of the chain, the caller where nobody else is named.
     pub fn initiator(&self) -> &Principal {
         self.on_behalf_of.last().unwrap_or(&self.principal)

@@ -24,6 +24,7 @@ pub(crate) use level::Levels;
 pub(crate) use load::load;
 pub(crate) use manifest::{Attribute, AttributeType, FILE as MANIFEST, Output, Placed, Principals, Require};
 pub use method::REVISION;
+pub(crate) use pin::digest as pin_of;
 pub use pin::{Change, Drift, UNPINNED};
 pub use report::{ArgumentReport, ToolReport};
 pub(crate) use shape::{Fields, Type};
@@ -104,6 +105,11 @@ pub(crate) struct Action {
 }
 
 impl Server {
+    /// The audience that stands for the server: two servers of one audience take the same tokens.
+    pub(crate) fn audience(&self) -> &str {
+        self.audience.first().or(self.origin.as_ref()).map_or(&self.id, String::as_str)
+    }
+
     /// Whether a token of this audience is for this server (RFC 8707): for one that it accepts, or for its origin where
     /// the manifest names none.
     pub(crate) fn accepts(&self, audience: &[String]) -> bool {

@@ -15,6 +15,13 @@ pub(crate) struct Question<'f> {
     pub(crate) context: &'f Record,
 }
 
+/// A template with its slots filled: what a grant counts as.
+pub(crate) struct Link<'f> {
+    pub(crate) template: PolicyIndex,
+    pub(crate) principal: Option<&'f EntityRef>,
+    pub(crate) resource: Option<&'f EntityRef>,
+}
+
 /// A policy, by its place in the bundle.
 pub(crate) type PolicyIndex = usize;
 
@@ -23,15 +30,22 @@ pub(crate) type PolicyIndex = usize;
 pub(crate) struct Evaluation {
     pub(crate) permits: Vec<PolicyIndex>,
     pub(crate) forbids: Vec<PolicyIndex>,
-    /// Policies that failed to evaluate, with the engine's words.
+    /// The satisfied links, by their place among those asked about.
+    pub(crate) granted: Vec<usize>,
+    /// Policies that failed to evaluate, with the engine's words; a link under its template.
     pub(crate) errors: Vec<(PolicyIndex, String)>,
 }
 
 /// Something that evaluates the policies of a bundle.
 pub(crate) trait Evaluate: Send + Sync {
-    /// Evaluates every policy for each question of one call, over the same entities: as many evaluations as questions.
-    /// A fault of the engine itself is an `Err`, and a deny.
-    fn evaluate(&self, entities: &Reach, questions: &[Question<'_>]) -> Result<Vec<Evaluation>, String>;
+    /// Evaluates every policy and these links for each question of one call, over the same entities: as many evaluations
+    /// as questions. A fault of the engine itself is an `Err`, and a deny.
+    fn evaluate(
+        &self,
+        entities: &Reach,
+        questions: &[Question<'_>],
+        links: &[Link<'_>],
+    ) -> Result<Vec<Evaluation>, String>;
 
     /// What the policies that can apply to an action may look at.
     fn reads(&self, action: &str) -> &Reads;

@@ -1,11 +1,14 @@
 //! `context`: what is known about the call besides principal, action and resource.
 
+use std::collections::BTreeSet;
+
 use super::{Actor, Origins, level, schema};
 use crate::{
     Binding, PrincipalKind, ToolCall,
     call::Credential,
+    catalog::Action,
     id::EntityRef,
-    ledger::{Counts, Task},
+    ledger::{Counts, Session, Tally, Task},
     time::Timestamp,
     value::{Record, Value},
 };
@@ -29,7 +32,7 @@ pub(super) fn record(origins: &Origins<'_>, actors: &[Actor], actor: &Actor) -> 
     out.put("transport", Value::string(call.transport.as_deref().unwrap_or("unknown")));
     let tenants = actors.iter().filter_map(|actor| actor.tenant.as_deref());
     out.flag("halted", origins.ledger.halts(&call.server, tenants));
-    out.flag("revoked", origins.ledger.revokes(call, Some(&admitted.tool.id)));
+    out.flag("revoked", origins.ledger.revokes(call, Some(&admitted.tool.id), *now));
     task(origins, &mut out);
     session(origins, &mut out);
     credential(origins, &mut out);
@@ -76,19 +79,20 @@ impl Out {
 fn task(origins: &Origins<'_>, out: &mut Out) {
     let Origins { call, admitted, ledger, now, .. } = origins;
     let Some(id) = &call.task else {
-        for name in ["active", "covers_tool", "covers_destinations", "covers_objects", "initiator_matches"] {
+        for name in ["active", "covers_tool", "covers_destinations", "covers_objects", "initiator_matches", "has_calls"] {
             out.state(&format!("task_{name}"), None);
         }
         return;
     };
-    let task = ledger.tasks.get(id);
-    let revoked = ledger.revokes_task(call);
-    let judge = |test: &dyn Fn(&Task) -> bool| task.is_some_and(test);
+    let task = ledger.task(id, *now);
+    // A task covers what it covers itself and what all tasks that it is a part of cover.
+    let judge = |test: &dyn Fn(&Task) -> bool| task.is_some() && ledger.lineage(id, *now).all(test);
     let action = admitted.action;
+    let left = ledger.task_calls_left(id, *now);
     let facts = [
-        ("active", judge(&|task| task.active(*now) && !revoked)),
+        ("active", ledger.task_active(id, *now) && !ledger.revokes_task(call, *now)),
         ("initiator_matches", judge(&|task| task.opened.initiator == call.initiator().entity())),
-        ("covers_tool", judge(&|task| covers_tool(task, &admitted.tool.id, action))),
+        ("covers_tool", judge(&|task| covers_tool(&task.opened.tools, &admitted.tool.id, action))),
         ("covers_destinations", judge(&|task| within(task.opened.destinations.as_ref(), &admitted.destinations))),
         ("covers_objects", judge(&|task| within(task.opened.objects.as_ref(), &admitted.resources))),
     ];
@@ -97,55 +101,62 @@ fn task(origins: &Origins<'_>, out: &mut Out) {
         // Of a task that nobody opened, one thing is wrong: that.
         out.state(&format!("task_{name}"), (task.is_some() || name == "active").then_some(value));
     }
+    out.state("task_has_calls", left.filter(|_| task.is_some()).map(|left| left > 0));
+    out.put("task.remaining_calls", long(task.map_or(0, |_| left.unwrap_or(Counts::UNKNOWN.total))));
     out.put("task.id", Value::string(id.as_str()));
     out.put("task.purpose", Value::string(task.map_or("", |task| &task.opened.purpose)));
     let expires = task.map_or(Timestamp::from_millis(0), |task| task.opened.expires);
     out.put("task.expires", Value::Datetime(expires));
 }
 
-fn covers_tool(task: &Task, tool: &str, action: &crate::catalog::Action) -> bool {
-    let tools = &task.opened.tools;
+/// Whether one of these tools and groups covers an action of a tool.
+pub(crate) fn covers_tool(tools: &BTreeSet<String>, tool: &str, action: &Action) -> bool {
     let named = tools.contains(tool) || tools.contains(&*action.id) || tools.contains("call");
-    let effect = action.effect.0.name();
-    named || tools.contains(effect) || (effect == "destructive" && tools.contains("write"))
+    let destructive = action.effect.0.name() == "destructive" && tools.contains("write");
+    named || destructive || action.groups().any(|group| tools.contains(group))
 }
 
-fn within<T: Ord>(allowed: Option<&std::collections::BTreeSet<T>>, touched: &[T]) -> bool {
+fn within<T: Ord>(allowed: Option<&BTreeSet<T>>, touched: &[T]) -> bool {
     allowed.is_none_or(|allowed| touched.iter().all(|one| allowed.contains(one)))
 }
 
 /// A call without a session gets the facts of the worst one: everything seen, every label, every counter full.
 fn session(origins: &Origins<'_>, out: &mut Out) {
-    let Origins { call, catalog, ledger, .. } = origins;
+    let Origins { call, catalog, ledger, now, .. } = origins;
     let levels = &catalog.levels;
-    let session = call.session.as_ref().and_then(|id| ledger.sessions.get(id));
-    let matches = session.is_none_or(|session| session.owner == call.initiator().entity());
     let given = call.session.is_some();
+    let session = call.session.as_ref().and_then(|id| ledger.session(id, *now));
+    let owned = session.is_none_or(|session| session.owner == call.initiator().entity());
+    let bound = session.is_none_or(|session| session.accepts(call.key()));
     out.flag("session.present", given);
-    out.flag("session.principal_matches", given && matches);
-    out.state("session_principal_matches", given.then_some(matches));
+    out.flag("session.principal_matches", given && owned);
+    out.flag("session.binding_matches", given && bound);
+    out.flag("session.lowered", session.map_or(!given, |session| session.lowered));
+    out.state("session_principal_matches", given.then_some(owned));
+    out.state("session_binding_matches", given.then_some(bound));
     out.put("session.id", Value::string(call.session.as_deref().unwrap_or_default()));
     let seen = match session {
-        Some(session) => session.seen.as_deref().unwrap_or(levels.name(0)),
+        // A level that another bundle knew, and this one does not, is as high as can be.
+        Some(session) => {
+            let seen = session.levels.iter().map(|name| levels.index(name).unwrap_or(levels.highest()));
+            levels.name(seen.max().unwrap_or(0))
+        }
         None if given => levels.name(0),
         None => levels.name(levels.highest()),
     };
     out.put("session.seen", Value::Entity(level(seen)));
-    let labels = match session {
-        Some(session) => Value::strings(session.labels.iter().map(String::as_str)),
-        None if given => Value::Set(Vec::new()),
-        None => Value::strings(catalog.output_labels()),
+    let strings = |tally: &Tally| Value::strings(tally.iter());
+    let nothing = || Value::Set(Vec::new());
+    let (labels, tools, servers) = match session {
+        Some(session) => (strings(&session.labels), strings(&session.tools), strings(&session.servers)),
+        None if given => (nothing(), nothing(), nothing()),
+        None => (
+            Value::strings(catalog.output_labels()),
+            Value::strings(catalog.tools().map(|(_, tool)| &*tool.id)),
+            Value::strings(catalog.servers.keys().map(String::as_str)),
+        ),
     };
     out.put("session.labels", labels);
-    let strings = |set: Option<&std::collections::BTreeSet<String>>| {
-        Value::strings(set.into_iter().flatten().map(String::as_str))
-    };
-    let (tools, servers) = if given {
-        (strings(session.map(|session| &session.tools)), strings(session.map(|session| &session.servers)))
-    } else {
-        let tools = catalog.tools().map(|(_, tool)| &*tool.id);
-        (Value::strings(tools), Value::strings(catalog.servers.keys().map(String::as_str)))
-    };
     out.put("session.tools", tools);
     out.put("session.servers", servers);
     let denials = session.map_or(if given { 0 } else { Counts::UNKNOWN.total }, |session| session.denials);
@@ -155,23 +166,32 @@ fn session(origins: &Origins<'_>, out: &mut Out) {
 fn credential(origins: &Origins<'_>, out: &mut Out) {
     let Origins { call, admitted, ledger, now, .. } = origins;
     let Some(credential) = &call.credential else {
-        for name in ["expired", "audience_matches", "revoked", "bound"] {
+        for name in ["expired", "audience_matches", "revoked", "bound", "not_yet_valid", "seen_elsewhere"] {
             out.state(&format!("credential_{name}"), None);
         }
+        out.put("status.credential_lifetime", Value::Duration(0));
         return;
     };
-    let Credential { id, issuer, audience, expires, issued, bound, scopes } = credential;
+    let Credential { id, issuer, audience, expires, issued, not_before, bound, key: _, scopes } = credential;
+    let here = admitted.server.audience();
     let judged = [
         // A token that does not say when it ends counts as ended.
         ("expired", expires.is_none_or(|expires| expires <= *now)),
+        ("not_yet_valid", not_before.is_some_and(|start| *now < start)),
         ("audience_matches", admitted.server.accepts(audience)),
-        ("revoked", ledger.revokes_credential(call)),
+        ("revoked", ledger.revokes_credential(call, *now)),
+        ("seen_elsewhere", id.as_ref().is_some_and(|id| ledger.seen_elsewhere(id, here, *now))),
     ];
     for (name, value) in judged {
         out.flag(&format!("credential.{name}"), value);
         out.state(&format!("credential_{name}"), Some(value));
     }
     out.state("credential_bound", Some(*bound != Binding::None));
+    // One that does not say when it was issued lives at least from now on.
+    let since = issued.map_or(*now, |issued| issued.min(*now));
+    let lifetime = expires.map_or(i64::MAX, |expires| expires.millis().saturating_sub(since.millis()));
+    out.put("credential.lifetime", Value::Duration(lifetime));
+    out.put("status.credential_lifetime", Value::Duration(lifetime));
     out.put("credential.id", Value::string(id.as_deref().unwrap_or_default()));
     out.put("credential.issuer", Value::string(issuer.as_deref().unwrap_or_default()));
     out.put("credential.audience", Value::strings(audience.iter().map(String::as_str)));
@@ -186,8 +206,8 @@ fn credential(origins: &Origins<'_>, out: &mut Out) {
 }
 
 fn delegation(call: &ToolCall, actors: &[Actor], out: &mut Out) {
-    let ids: std::collections::BTreeSet<_> = actors.iter().map(|actor| &actor.entity.id).collect();
-    let tenants: std::collections::BTreeSet<_> = actors.iter().filter_map(|actor| actor.tenant.as_ref()).collect();
+    let ids: BTreeSet<_> = actors.iter().map(|actor| &actor.entity.id).collect();
+    let tenants: BTreeSet<_> = actors.iter().filter_map(|actor| actor.tenant.as_ref()).collect();
     out.put("delegation.depth", long(actors.len().saturating_sub(1) as u64));
     out.flag("delegation.cycle", ids.len() < actors.len());
     out.flag("delegation.tenant_changes", tenants.len() > 1);
@@ -198,25 +218,26 @@ fn delegation(call: &ToolCall, actors: &[Actor], out: &mut Out) {
 }
 
 fn usage(origins: &Origins<'_>, actor: &Actor, out: &mut Out) {
-    let Origins { call, admitted, ledger, now, .. } = origins;
-    let session = call.session.as_ref().map(|id| ledger.sessions.get(id));
-    let counts = |usage: Option<&crate::ledger::Usage>| usage.map_or(Counts::NONE, |usage| usage.counts(*now));
+    let Origins { call, admitted, ledger, ask, now, .. } = origins;
+    let session = call.session.as_ref().map(|id| ledger.session(id, *now));
+    let by_session = |known: Option<&Session>| known.map_or(Counts::NONE, |session| session.usage.counts(*now));
     let by = [
-        ("session", session.map_or(Counts::UNKNOWN, |known| counts(known.map(|session| &session.usage)))),
-        ("tool", counts(ledger.tools.get(&*admitted.tool.id))),
-        ("principal", counts(ledger.principals.get(&actor.entity.id))),
+        ("session", session.map_or(Counts::UNKNOWN, by_session)),
+        ("tool", ledger.tool_counts(&admitted.tool.id, *now)),
+        ("principal", ledger.principal_counts(&actor.entity.id, *now)),
     ];
     for (name, counts) in by {
         out.put(&format!("usage.{name}.minute"), long(counts.minute));
         out.put(&format!("usage.{name}.hour"), long(counts.hour));
         out.put(&format!("usage.{name}.total"), long(counts.total));
     }
-    let distinct = |count: fn(&crate::ledger::Session) -> usize| match session {
+    let distinct = |count: fn(&Session) -> usize| match session {
         None => long(Counts::UNKNOWN.total),
         Some(known) => long(known.map_or(0, count) as u64),
     };
     out.put("usage.distinct_tools", distinct(|session| session.tools.len()));
     out.put("usage.distinct_servers", distinct(|session| session.servers.len()));
+    out.put("usage.pending_approvals", long(ledger.waiting(&call.initiator().entity(), ask, *now)));
 }
 
 fn environment(origins: &Origins<'_>, actor: &Actor, out: &mut Out) {

@@ -7,11 +7,13 @@ mod schema;
 
 use std::collections::BTreeSet;
 
+pub(crate) use context::covers_tool;
 pub(crate) use schema::{CONTEXT, FactType};
 
 use crate::{
     Limits, Reason, ToolCall,
     catalog::{Admitted, Catalog, Fault, Require},
+    digest::Digest,
     entity::{Entity, Reach, Store},
     id::EntityRef,
     ledger::Ledger,
@@ -27,6 +29,8 @@ pub(crate) struct Facts {
     pub(crate) hops: Vec<(EntityRef, Record)>,
     pub(crate) resources: Vec<EntityRef>,
     pub(crate) entities: Reach,
+    /// The digest of what is asked, whatever policies stand in the way.
+    pub(crate) ask: Digest,
 }
 
 /// Where facts come from.
@@ -39,6 +43,8 @@ pub(crate) struct Origins<'a> {
     pub(crate) limits: &'a Limits,
     /// The entities that candidate policies name.
     pub(crate) named: Vec<EntityRef>,
+    /// The digest of what is asked.
+    pub(crate) ask: Digest,
     pub(crate) now: Timestamp,
 }
 
@@ -61,7 +67,7 @@ impl Facts {
             let detail = format!("policies could reach more than {} entities", origins.limits.entities);
             Fault::new(Reason::LimitExceeded, detail)
         })?;
-        Ok(Self { action, hops, resources, entities })
+        Ok(Self { action, hops, resources, entities, ask: origins.ask })
     }
 }
 
@@ -94,13 +100,15 @@ fn own_entities(origins: &Origins<'_>) -> Vec<Entity> {
     let Admitted { server, tool, action, .. } = origins.admitted;
     let server_id = EntityRef::new("Server", server.id.clone());
     let text = |text: &str| Value::string(text);
+    let name = tool.id.split_once('/').map_or("", |(_, name)| name);
+    let drifted = origins.ledger.drifted(&server.id, name, tool.pin);
     let tool = Entity::new(tool.entity())
         .within([server_id.clone(), level(origins.catalog.levels.name(action.level.0))])
         .with("owner", text(&tool.owner))
         .with("purpose", text(&tool.purpose))
         .with("effect", text(action.effect.0.name()))
         .with("egress", Value::Bool(action.egress.0))
-        .with("drifted", Value::Bool(origins.ledger.drifted.contains(&*tool.id)));
+        .with("drifted", Value::Bool(drifted));
     let server = Entity::new(server_id)
         .with("owner", text(&server.owner))
         .with("environment", text(server.environment.as_deref().unwrap_or("unknown")))

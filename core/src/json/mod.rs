@@ -59,6 +59,14 @@ impl Json {
         }
     }
 
+    /// A whole number from 0 to 2^63 - 1.
+    pub(crate) fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Number(Number::Int(value)) => u64::try_from(*value).ok(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(*value),

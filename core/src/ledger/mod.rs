@@ -1,67 +1,85 @@
-//! What has happened: sessions, tasks, approvals, revocations, halts, drift and usage. A value, not a store.
+//! What has happened: sessions, tasks, grants, approvals, revocations, halts, live lists and usage. A value, not a store.
 //!
-//! It changes by [`Ledger::apply`], and by the reservation that `Gate::authorize` makes. The clock is the caller's, and
-//! never goes back.
+//! It changes by events alone ([`Ledger::apply`]); the same events give the same ledger. The clock is the caller's, and
+//! never goes back. A clone shares what it does not change: it costs nothing, and is a view that stays as it is.
 
+mod approval;
+mod call;
 mod event;
+mod forget;
+mod limits;
+mod session;
+mod stamp;
+mod task;
 mod usage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-pub use event::{Approval, Event, EventError, Revocation, Scope, TaskOpened};
-pub(crate) use usage::{Counts, Usage};
+use rpds::{HashTrieMapSync, RedBlackTreeSetSync};
+
+pub(crate) use approval::Waiting;
+pub use call::{CallDenied, CredentialSeen, CredentialUse, Downstream, Outcome, Reservation, Status};
+pub(crate) use call::OpenCall;
+pub use event::{
+    Approval, ApprovalRequest, Event, EventError, Grant, LabelsLowered, Revocation, Scope, TaskOpened,
+};
+pub(crate) use session::{Session, Tally};
+pub(crate) use stamp::Watched;
+pub(crate) use task::Task;
+pub(crate) use usage::{Bucket, Counts, Usage};
 
 use crate::{call::ToolCall, digest::Digest, id::EntityRef, time::Timestamp};
-
-/// A session, as far as it has come.
-#[derive(Clone, Debug)]
-pub(crate) struct Session {
-    /// The initiator it is bound to.
-    pub(crate) owner: EntityRef,
-    /// What kinds of content were read in it.
-    pub(crate) labels: BTreeSet<String>,
-    /// The highest level seen, by its name.
-    pub(crate) seen: Option<String>,
-    pub(crate) tools: BTreeSet<String>,
-    pub(crate) servers: BTreeSet<String>,
-    pub(crate) denials: u64,
-    pub(crate) usage: Usage,
-}
-
-/// A task and whether it is over.
-#[derive(Clone, Debug)]
-pub(crate) struct Task {
-    pub(crate) opened: TaskOpened,
-    pub(crate) over: bool,
-}
-
-/// What an allowed call brings into the ledger.
-pub(crate) struct Reservation<'a> {
-    pub(crate) session: Option<&'a str>,
-    pub(crate) initiator: EntityRef,
-    pub(crate) hops: Vec<EntityRef>,
-    pub(crate) tool: &'a str,
-    pub(crate) server: &'a str,
-    pub(crate) labels: &'a [String],
-    /// The level that the session has seen afterwards.
-    pub(crate) seen: &'a str,
-    /// The digest of the call; the approvals that lifted it are used up.
-    pub(crate) approval: Option<Digest>,
-}
+use forget::Due;
 
 /// The facts that change between calls.
+///
+/// Everything is forgotten in time: a session a day behind its last use, a task a day behind its end, the counters of a
+/// principal a week behind his last call; `docs/ledger.md` has the list, and what it takes in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub(crate) now: Option<Timestamp>,
-    pub(crate) sessions: BTreeMap<String, Session>,
-    pub(crate) tasks: BTreeMap<String, Task>,
-    pub(crate) approvals: BTreeMap<Digest, Vec<Approval>>,
-    pub(crate) revoked: BTreeSet<Revocation>,
+    /// The id of the last call.
+    pub(crate) sequence: u64,
+    pub(crate) sessions: HashTrieMapSync<Arc<str>, Arc<Session>>,
+    pub(crate) tasks: HashTrieMapSync<Arc<str>, Arc<Task>>,
+    pub(crate) grants: HashTrieMapSync<Arc<str>, Arc<Grant>>,
+    pub(crate) calls: HashTrieMapSync<u64, Arc<OpenCall>>,
+    pub(crate) approvals: HashTrieMapSync<Digest, Arc<Vec<Approval>>>,
+    pub(crate) waiting: HashTrieMapSync<EntityRef, Arc<Waiting>>,
+    waiting_by: HashTrieMapSync<Digest, EntityRef>,
+    pub(crate) revoked: HashTrieMapSync<Revocation, Option<Timestamp>>,
     pub(crate) halted: BTreeSet<Scope>,
-    pub(crate) drifted: BTreeSet<String>,
-    pub(crate) owners: BTreeMap<(String, String), EntityRef>,
-    pub(crate) tools: BTreeMap<String, Usage>,
-    pub(crate) principals: BTreeMap<EntityRef, Usage>,
+    /// The digests of live definitions, by server and tool.
+    pub(crate) listed: BTreeMap<String, Arc<BTreeMap<String, Digest>>>,
+    /// Whose the protocol's tasks are, by server and id, and since when.
+    pub(crate) mcp_tasks: HashTrieMapSync<(Arc<str>, Arc<str>), (EntityRef, Timestamp)>,
+    pub(crate) tools: HashTrieMapSync<Arc<str>, Arc<Tracked>>,
+    pub(crate) principals: HashTrieMapSync<EntityRef, Arc<Tracked>>,
+    pub(crate) credentials: HashTrieMapSync<Arc<str>, Arc<Seen>>,
+    due: RedBlackTreeSetSync<(Timestamp, Due)>,
+    /// Counts events, so that a change shows. Not a part of what the ledger is.
+    tick: u64,
+    /// The tick of the last event that no session, task, tool or principal carries.
+    rules: u64,
+}
+
+/// Usage, and when it last changed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tracked {
+    pub(crate) used: Timestamp,
+    pub(crate) usage: Usage,
+    changed: u64,
+}
+
+/// Where a credential was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) audiences: BTreeSet<String>,
+    pub(crate) until: Timestamp,
+    changed: u64,
 }
 
 impl Ledger {
@@ -70,7 +88,13 @@ impl Ledger {
         Self::default()
     }
 
-    /// Applies an event that happened at `now`.
+    /// The time of the last event.
+    pub fn now(&self) -> Option<Timestamp> {
+        self.now
+    }
+
+    /// Applies an event that happened at `now`. A host applies its events by `Gate::apply`, which holds them against the
+    /// bundle first.
     ///
     /// # Errors
     /// `now` is before the ledger's own time, or the event makes no sense: it ends a task that nobody opened, opens a
@@ -79,73 +103,116 @@ impl Ledger {
         if self.now.is_some_and(|last| now < last) {
             return Err(EventError::ClockBehind);
         }
+        self.tick += 1;
         match event {
-            Event::SessionOpened { id, owner } => match self.sessions.get(&id) {
-                Some(session) if session.owner != owner => return Err(EventError::SessionTaken(id)),
-                Some(_) => {}
-                None => drop(self.sessions.insert(id, Session::of(owner))),
-            },
-            Event::SessionEnded(id) => {
-                self.sessions.remove(&id).ok_or_else(|| EventError::UnknownSession(id.clone()))?;
-                self.revoked.insert(Revocation::Session(id));
-            }
-            Event::TaskOpened(task) => {
-                if self.tasks.contains_key(&task.id) {
-                    return Err(EventError::TaskTaken(task.id));
-                }
-                self.tasks.insert(task.id.clone(), Task { opened: task, over: false });
-            }
-            Event::TaskCompleted(id) => {
-                self.tasks.get_mut(&id).ok_or(EventError::UnknownTask(id))?.over = true;
-            }
-            Event::ApprovalGranted(approval) => self.approvals.entry(approval.call).or_default().push(approval),
-            Event::Revoked(what) => drop(self.revoked.insert(what)),
+            Event::SessionOpened { id, owner, key } => self.session_opened(&id, &owner, key.as_deref(), now)?,
+            Event::SessionEnded(id) => self.session_ended(&id, now)?,
+            Event::LabelsLowered(lowered) => self.labels_lowered(&lowered, now)?,
+            Event::TaskOpened(task) => self.task_opened(task, now)?,
+            Event::TaskCompleted(id) | Event::TaskCancelled(id) => self.task_over(&id, now)?,
+            Event::GrantIssued(grant) => self.grant_issued(grant, now)?,
+            Event::ApprovalRequested(request) => self.approval_requested(request, now)?,
+            Event::ApprovalGranted(approval) => self.approval_granted(approval, now)?,
+            Event::ApprovalRefused { call, .. } => self.settle(&call),
+            Event::Revoked { what, until } => self.revoked(what, until, now)?,
+            Event::Reinstated(what) => drop(self.revoked.remove_mut(&what)),
             Event::Halted(scope) => drop(self.halted.insert(scope)),
             Event::Resumed(scope) => drop(self.halted.remove(&scope)),
-            Event::ToolsDrifted { server, tools } => {
-                let prefix = format!("{server}/");
-                self.drifted.retain(|tool| !tool.starts_with(&prefix));
-                self.drifted.extend(tools.into_iter().map(|tool| format!("{prefix}{tool}")));
+            Event::ToolsListed { server, tools } => {
+                limits::ids([server.as_str()])?;
+                limits::set("tools", tools.len(), limits::LISTED)?;
+                self.listed.insert(server, Arc::new(tools));
             }
-            Event::McpTaskCreated { server, id, owner } => drop(self.owners.insert((server, id), owner)),
+            Event::McpTaskCreated { server, id, owner } => {
+                limits::ids([server.as_str(), &id, &owner.id])?;
+                self.put_mcp_task((server.into(), id.into()), owner, now);
+            }
+            Event::CallReserved(call) => return self.of_a_call(now, |ledger| ledger.call_reserved(call, now)),
+            Event::CallStarted(id) => return self.of_a_call(now, |ledger| ledger.call_started(id, now)),
+            Event::CallCompleted { call, outcome } => {
+                return self.of_a_call(now, |ledger| ledger.call_completed(call, &outcome, now));
+            }
+            Event::CallAborted(id) => return self.of_a_call(now, |ledger| ledger.call_aborted(id, now)),
+            Event::CallDenied(call) => return self.of_a_call(now, |ledger| ledger.call_denied(&call, now)),
         }
+        self.rules = self.tick;
         self.now = Some(now);
+        self.forget(now);
         Ok(())
     }
 
-    /// Counts an allowed call from now on, and uses up the approvals that lifted it.
-    pub(crate) fn reserve(&mut self, call: Reservation<'_>, now: Timestamp) {
+    /// Applies what comes of a call. It changes what carries a tick of its own.
+    fn of_a_call(
+        &mut self,
+        now: Timestamp,
+        apply: impl FnOnce(&mut Self) -> Result<(), EventError>,
+    ) -> Result<(), EventError> {
+        apply(self)?;
         self.now = Some(now);
-        if let Some(id) = call.session {
-            let session = self.sessions.entry(id.to_owned()).or_insert_with(|| Session::of(call.initiator.clone()));
-            session.labels.extend(call.labels.iter().cloned());
-            session.seen = Some(call.seen.to_owned());
-            session.tools.insert(call.tool.to_owned());
-            session.servers.insert(call.server.to_owned());
-            session.usage.add(now);
-        }
-        self.tools.entry(call.tool.to_owned()).or_default().add(now);
-        for hop in call.hops {
-            self.principals.entry(hop).or_default().add(now);
-        }
-        if let Some(digest) = call.approval {
-            self.approvals.remove(&digest);
-        }
+        self.forget(now);
+        Ok(())
     }
 
-    /// Whether somebody who may has approved the call of this digest, for the class that an `@approval` names.
-    pub(crate) fn approved(&self, digest: &Digest, class: &str, call: &ToolCall, now: Timestamp) -> bool {
-        self.approvals.get(digest).into_iter().flatten().any(|approval| {
-            let approver = &approval.approver;
-            // The user's own confirmation is the one approval that comes from inside the chain.
-            let may = if class == "initiator" {
-                *approver == call.initiator().entity()
-            } else {
-                call.chain().all(|actor| actor.entity() != *approver)
-            };
-            let good = !self.revoked.contains(&Revocation::Principal(approver.clone()));
-            approval.class == class && now < approval.expires && may && good
-        })
+    fn revoked(&mut self, what: Revocation, until: Option<Timestamp>, now: Timestamp) -> Result<(), EventError> {
+        let id = match &what {
+            Revocation::Principal(id) => &*id.id,
+            Revocation::Credential(id) | Revocation::Session(id) | Revocation::Task(id) => id,
+            Revocation::Grant(id) | Revocation::Server(id) | Revocation::Tool(id) => id,
+        };
+        limits::ids([id])?;
+        if let Some(at) = until.filter(|until| *until <= now) {
+            return Err(EventError::Expired { what: "the revocation".to_owned(), at });
+        }
+        // Of two revocations of one thing, the longer one counts.
+        let until = match self.revoked.get(&what) {
+            Some(None) => None,
+            Some(Some(known)) => until.map(|until| until.max(*known)),
+            None => until,
+        };
+        self.put_revocation(what, until);
+        Ok(())
+    }
+
+    pub(crate) fn put_revocation(&mut self, what: Revocation, until: Option<Timestamp>) {
+        if let Some(until) = until {
+            self.due.insert_mut((until, Due::Revocation(what.clone())));
+        }
+        self.revoked.insert_mut(what, until);
+    }
+
+    pub(crate) fn put_mcp_task(&mut self, key: (Arc<str>, Arc<str>), owner: EntityRef, since: Timestamp) {
+        self.due.insert_mut((since.plus(forget::MCP_TASK), Due::McpTask(key.0.clone(), key.1.clone())));
+        self.mcp_tasks.insert_mut(key, (owner, since));
+    }
+
+    /// Whether this is revoked.
+    pub(crate) fn is_revoked(&self, what: &Revocation, now: Timestamp) -> bool {
+        self.revoked.get(what).is_some_and(|until| until.is_none_or(|until| now < until))
+    }
+
+    /// Whether an actor, the session or the server of a call is revoked, or the tool it calls, or the session is over.
+    pub(crate) fn revokes(&self, call: &ToolCall, tool: Option<&str>, now: Timestamp) -> bool {
+        let revoked = |what| self.is_revoked(&what, now);
+        let over = |id: &String| self.session(id, now).is_some_and(|session| session.over);
+        call.chain().any(|actor| revoked(Revocation::Principal(actor.entity())))
+            || call.session.as_ref().is_some_and(|id| over(id) || revoked(Revocation::Session(id.clone())))
+            || revoked(Revocation::Server(call.server.clone()))
+            || tool.is_some_and(|id| revoked(Revocation::Tool(id.to_owned())))
+    }
+
+    /// Whether the task of a call, or one that it is a part of, is revoked.
+    pub(crate) fn revokes_task(&self, call: &ToolCall, now: Timestamp) -> bool {
+        let id = call.task.as_deref();
+        let mut ids = id.into_iter().chain(id.into_iter().flat_map(|id| {
+            self.lineage(id, now).map(|task| task.opened.id.as_str())
+        }));
+        ids.any(|id| self.is_revoked(&Revocation::Task(id.to_owned()), now))
+    }
+
+    /// Whether the credential of a call is revoked.
+    pub(crate) fn revokes_credential(&self, call: &ToolCall, now: Timestamp) -> bool {
+        let id = call.credential.as_ref().and_then(|credential| credential.id.clone());
+        id.is_some_and(|id| self.is_revoked(&Revocation::Credential(id), now))
     }
 
     /// Whether calls to this server, or with actors of these tenants, are halted.
@@ -157,84 +224,102 @@ impl Ledger {
         })
     }
 
-    /// Whether an actor, the session or the server of a call is revoked, or the tool it calls.
-    pub(crate) fn revokes(&self, call: &ToolCall, tool: Option<&str>) -> bool {
-        self.revoked.iter().any(|what| match what {
-            Revocation::Principal(id) => call.chain().any(|actor| actor.entity() == *id),
-            Revocation::Session(id) => call.session.as_ref() == Some(id),
-            Revocation::Server(id) => *id == call.server,
-            Revocation::Tool(id) => tool == Some(id),
-            Revocation::Task(_) | Revocation::Credential(_) => false,
-        })
+    /// Whether the last live list of its server shows a tool otherwise than it is pinned, or not at all.
+    pub(crate) fn drifted(&self, server: &str, tool: &str, pin: Option<Digest>) -> bool {
+        let listed = self.listed.get(server);
+        pin.zip(listed).is_some_and(|(pin, listed)| listed.get(tool) != Some(&pin))
     }
 
-    /// Whether the task of a call is revoked.
-    pub(crate) fn revokes_task(&self, call: &ToolCall) -> bool {
-        call.task.as_ref().is_some_and(|id| self.revoked.contains(&Revocation::Task(id.clone())))
+    /// Who started a task of the protocol.
+    pub(crate) fn mcp_owner(&self, server: &str, id: &str, now: Timestamp) -> Option<&EntityRef> {
+        let (owner, since) = self.mcp_tasks.get(&(server.into(), id.into()))?;
+        (now < since.plus(forget::MCP_TASK)).then_some(owner)
     }
 
-    /// Whether the credential of a call is revoked.
-    pub(crate) fn revokes_credential(&self, call: &ToolCall) -> bool {
-        let id = call.credential.as_ref().and_then(|credential| credential.id.clone());
-        id.is_some_and(|id| self.revoked.contains(&Revocation::Credential(id)))
+    pub(crate) fn tool_counts(&self, tool: &str, now: Timestamp) -> Counts {
+        self.tools.get(tool).map_or(Counts::NONE, |tracked| tracked.usage.counts(now))
     }
 
-    /// Counts a denial in its session, if that session is the caller's. A denial uses up no budget.
-    pub(crate) fn denied(&mut self, session: Option<&str>, initiator: &EntityRef, now: Timestamp) {
-        self.now = Some(now);
-        if let Some(id) = session {
-            let session = self.sessions.entry(id.to_owned()).or_insert_with(|| Session::of(initiator.clone()));
-            if session.owner == *initiator {
-                session.denials += 1;
+    pub(crate) fn principal_counts(&self, id: &EntityRef, now: Timestamp) -> Counts {
+        let known = self.principals.get(id).filter(|tracked| now < tracked.used.plus(forget::PRINCIPAL));
+        known.map_or(Counts::NONE, |tracked| tracked.usage.counts(now))
+    }
+
+    /// Whether a credential was presented to another audience than this one.
+    pub(crate) fn seen_elsewhere(&self, credential: &str, audience: &str, now: Timestamp) -> bool {
+        let seen = self.credentials.get(credential).filter(|seen| now < seen.until);
+        seen.is_some_and(|seen| seen.audiences.iter().any(|other| other != audience))
+    }
+
+    fn track_tool(&mut self, tool: &Arc<str>, now: Timestamp, change: impl FnOnce(&mut Usage)) {
+        let mut tracked = self.tools.get(tool).cloned().unwrap_or_else(|| Arc::new(Tracked::new(now)));
+        self.tools.remove_mut(tool);
+        Arc::make_mut(&mut tracked).change(now, self.tick, change);
+        self.tools.insert_mut(tool.clone(), tracked);
+    }
+
+    fn track_principal(&mut self, id: &EntityRef, now: Timestamp, change: impl FnOnce(&mut Usage)) {
+        let gone = |tracked: &Tracked| tracked.used.plus(forget::PRINCIPAL) <= now;
+        if self.principals.get(id).is_none_or(|tracked| gone(tracked)) {
+            self.put_principal(id.clone(), Tracked::new(now));
+        }
+        let tick = self.tick;
+        if let Some(tracked) = self.principals.get_mut(id) {
+            Arc::make_mut(tracked).change(now, tick, change);
+        }
+    }
+
+    pub(crate) fn put_principal(&mut self, id: EntityRef, tracked: Tracked) {
+        self.due.insert_mut((tracked.used.plus(forget::PRINCIPAL), Due::Principal(id.clone())));
+        self.principals.insert_mut(id, Arc::new(tracked));
+    }
+
+    fn credential_seen(&mut self, credential: Option<&CredentialSeen>, now: Timestamp) {
+        let Some(CredentialSeen { id, audience, expires }) = credential else { return };
+        let id: Arc<str> = id.as_str().into();
+        let until = expires.unwrap_or_else(|| now.plus(forget::CREDENTIAL));
+        if self.credentials.get(&id).is_none_or(|seen| seen.until <= now) {
+            self.put_credential(id.clone(), Seen::new(until));
+        }
+        let tick = self.tick;
+        if let Some(seen) = self.credentials.get_mut(&id).map(Arc::make_mut) {
+            seen.until = seen.until.max(until);
+            seen.changed = tick;
+            // Two are enough to know that there is another one.
+            if seen.audiences.len() < 2 {
+                seen.audiences.insert(audience.clone());
             }
         }
     }
-}
 
-impl Session {
-    fn of(owner: EntityRef) -> Self {
-        Self {
-            owner,
-            labels: BTreeSet::new(),
-            seen: None,
-            tools: BTreeSet::new(),
-            servers: BTreeSet::new(),
-            denials: 0,
-            usage: Usage::default(),
-        }
+    pub(crate) fn put_credential(&mut self, id: Arc<str>, seen: Seen) {
+        self.due.insert_mut((seen.until, Due::Credential(id.clone())));
+        self.credentials.insert_mut(id, Arc::new(seen));
     }
 }
 
-impl Task {
-    pub(crate) fn active(&self, now: Timestamp) -> bool {
-        !self.over && now < self.opened.expires
+impl Tracked {
+    fn new(now: Timestamp) -> Self {
+        Self { used: now, usage: Usage::default(), changed: 0 }
+    }
+
+    pub(crate) fn restored(used: Timestamp, usage: Usage) -> Self {
+        Self { used, usage, changed: 0 }
+    }
+
+    fn change(&mut self, now: Timestamp, tick: u64, change: impl FnOnce(&mut Usage)) {
+        self.used = now;
+        self.changed = tick;
+        change(&mut self.usage);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn user(id: &str) -> EntityRef {
-        EntityRef::new("User", id)
+impl Seen {
+    fn new(until: Timestamp) -> Self {
+        Self { audiences: BTreeSet::new(), until, changed: 0 }
     }
 
-    fn check(ledger: &mut Ledger, event: Event, expected: Result<(), &str>) {
-        let now = Timestamp::from_millis(1_000);
-        let result = ledger.apply(event, now).map_err(|error| error.to_string());
-        assert_eq!(result, expected.map_err(str::to_owned));
-    }
-
-    #[test]
-    fn events_that_make_no_sense_are_refused() {
-        let mut ledger = Ledger::new();
-        let open = |owner| Event::SessionOpened { id: "s1".into(), owner: user(owner) };
-        check(&mut ledger, open("alice"), Ok(()));
-        check(&mut ledger, open("alice"), Ok(()));
-        check(&mut ledger, open("mallory"), Err("the session `s1` belongs to another principal"));
-        check(&mut ledger, Event::TaskCompleted("t1".into()), Err("no task `t1` was opened"));
-        check(&mut ledger, Event::SessionEnded("s2".into()), Err("no session `s2` was opened"));
-        let error = ledger.apply(open("alice"), Timestamp::from_millis(999)).unwrap_err();
-        assert_eq!(error, EventError::ClockBehind);
+    pub(crate) fn restored(audiences: BTreeSet<String>, until: Timestamp) -> Self {
+        Self { audiences, until, changed: 0 }
     }
 }

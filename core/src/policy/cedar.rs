@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request,
-    RestrictedExpression, pst,
+    RestrictedExpression, SlotId, Template, pst,
 };
 
 use crate::{
-    engine::{Evaluate, Evaluation, PolicyIndex, Question, Reads},
+    engine::{Evaluate, Evaluation, Link, PolicyIndex, Question, Reads},
     entity::{self, Reach},
     id::EntityRef,
     value::{Record, Value},
@@ -30,15 +30,22 @@ pub(crate) struct CedarEngine {
     pub(super) ancestry: super::Ancestry,
     pub(super) index: HashMap<PolicyId, PolicyIndex>,
     pub(super) nothing: Reads,
+    pub(super) templates: HashMap<PolicyIndex, Template>,
     /// The syntax trees, by policy.
     pub(super) trees: Vec<pst::Template>,
 }
 
 impl Evaluate for CedarEngine {
-    fn evaluate(&self, entities: &Reach, questions: &[Question<'_>]) -> Result<Vec<Evaluation>, String> {
+    fn evaluate(
+        &self,
+        entities: &Reach,
+        questions: &[Question<'_>],
+        links: &[Link<'_>],
+    ) -> Result<Vec<Evaluation>, String> {
         let Some(first) = questions.first() else { return Ok(Vec::new()) };
         let entities = self.entities(first.action, entities)?;
-        questions.iter().map(|question| self.one(question, &entities)).collect()
+        let linked = self.linked(links)?;
+        questions.iter().map(|question| self.one(question, &entities, &linked)).collect()
     }
 
     fn reads(&self, action: &str) -> &Reads {
@@ -47,7 +54,7 @@ impl Evaluate for CedarEngine {
 }
 
 impl CedarEngine {
-    fn one(&self, question: &Question<'_>, entities: &Entities) -> Result<Evaluation, String> {
+    fn one(&self, question: &Question<'_>, entities: &Entities, linked: &PolicySet) -> Result<Evaluation, String> {
         let Some(slice) = self.slices.get(&*question.action.id) else {
             return Err(format!("no policies were compiled for {}", question.action));
         };
@@ -69,8 +76,48 @@ impl CedarEngine {
         };
         let permits = satisfied(&slice.permits)?;
         let forbids = satisfied(&slice.forbids)?;
+        let granted = self.granted(&request, linked, entities, &mut errors)?;
         errors.sort();
-        Ok(Evaluation { permits, forbids, errors })
+        Ok(Evaluation { permits, forbids, granted, errors })
+    }
+
+    /// Templates linked, each link under its place.
+    fn linked(&self, links: &[Link<'_>]) -> Result<PolicySet, String> {
+        let mut set = PolicySet::new();
+        for (place, link) in links.iter().enumerate() {
+            let template = self.templates.get(&link.template).ok_or("a grant names no template")?;
+            if set.template(template.id()).is_none() {
+                set.add_template(template.clone()).map_err(|e| e.to_string())?;
+            }
+            let mut slots = HashMap::new();
+            for (slot, id) in [(SlotId::principal(), link.principal), (SlotId::resource(), link.resource)] {
+                if let Some(id) = id {
+                    slots.insert(slot, uid(id)?);
+                }
+            }
+            let id = PolicyId::new(place.to_string());
+            set.link(template.id().clone(), id, slots).map_err(|e| e.to_string())?;
+        }
+        Ok(set)
+    }
+
+    fn granted(
+        &self,
+        request: &Request,
+        linked: &PolicySet,
+        entities: &Entities,
+        errors: &mut Vec<(PolicyIndex, String)>,
+    ) -> Result<Vec<usize>, String> {
+        let place = |id: &PolicyId| id.to_string().parse::<usize>().map_err(|e| e.to_string());
+        let response = Authorizer::new().is_authorized(request, linked, entities);
+        for error in response.diagnostics().errors() {
+            let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+            let template = linked.policy(error.policy_id()).and_then(|policy| policy.template_id());
+            errors.push((self.place(template.ok_or("a link has no template")?)?, error.inner().to_string()));
+        }
+        let mut found = response.diagnostics().reason().map(place).collect::<Result<Vec<_>, _>>()?;
+        found.sort_unstable();
+        Ok(found)
     }
 
     fn place(&self, id: &PolicyId) -> Result<PolicyIndex, String> {

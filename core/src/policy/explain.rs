@@ -34,14 +34,14 @@ pub struct Condition {
     /// Its text, in Cedar.
     pub text: String,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: Truth,
     /// What it looks at, and the values that stand there.
     pub values: Vec<(String, String)>,
 }
 
 /// What came of a [`Condition`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Truth {
     /// It holds.
     Met,
     /// It does not hold.
@@ -93,10 +93,10 @@ impl Probe {
             split(expr, if wanted { pst::BinaryOp::And } else { pst::BinaryOp::Or }, &mut parts);
             conditions.extend(parts.into_iter().map(|part| self.condition(part.to_string(), Some(part), wanted)));
         }
-        let first = conditions.iter().position(|one| one.outcome != Outcome::Met);
+        let first = conditions.iter().position(|one| one.outcome != Truth::Met);
         if let Some(first) = first {
             conditions.iter_mut().skip(first + 1).for_each(|one| {
-                one.outcome = Outcome::NotReached;
+                one.outcome = Truth::NotReached;
                 one.values.clear();
             });
         }
@@ -113,9 +113,9 @@ impl Probe {
 
     fn condition(&self, text: String, expr: Option<&pst::Expr>, wanted: bool) -> Condition {
         let outcome = match self.value(&text) {
-            Ok(value) if value == wanted.to_string() => Outcome::Met,
-            Ok(_) => Outcome::Unmet,
-            Err(why) => Outcome::Error(why),
+            Ok(value) if value == wanted.to_string() => Truth::Met,
+            Ok(_) => Truth::Unmet,
+            Err(why) => Truth::Error(why),
         };
         let mut paths = Vec::new();
         expr.into_iter().for_each(|expr| operands(expr, &mut paths));
@@ -124,7 +124,7 @@ impl Probe {
             (value.len() <= 400).then_some((path, value))
         });
         let mut values: Vec<_> = values.collect();
-        if outcome == Outcome::Unmet {
+        if outcome == Truth::Unmet {
             values.extend(self.groups(&text));
         }
         Condition { text: if wanted { text } else { format!("unless {text}") }, outcome, values }

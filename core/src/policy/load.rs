@@ -12,7 +12,7 @@ use super::{
     Policy, PolicyBundle, annotate, bundle_digest,
     cedar::{CedarEngine, Slice},
     declared::Declared,
-    entities, lint, read_paths, schema,
+    entities, grants, lint, read_paths, schema,
     scope::Actions,
     text::{self, Language, Statement},
     validate,
@@ -90,12 +90,17 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     let parsed = unique(parsed, &mut found);
     let mut store = entities::levels(&catalog);
     let mut schema_digest = Digest::of_text(Domain::Schema, "");
+    let mut slots = HashMap::new();
     if let Some((declared, cedar)) = schemas(&catalog, &fragments, sources, &mut found) {
         schema_digest = Digest::of_text(Domain::Schema, &declared.own.to_string());
         let actions = Actions::of(&catalog);
         lint::all(&catalog, &actions, &declared, &parsed, &mut found);
         validate::all(&actions, &cedar, &parsed, &mut found);
         entities::load(&catalog, &fragments, sources, &mut store, &mut found);
+        slots = parsed.iter().enumerate().filter_map(|(place, one)| match &one.body {
+            Body::Template(template) => Some((place, grants::slots(one, template, &cedar))),
+            Body::Policy(_) => None,
+        }).collect();
     }
     error::sort(&mut found);
     if found.iter().any(|one| one.severity == Severity::Error) {
@@ -107,7 +112,9 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     let engine = compile(&catalog, &parsed)?;
     Ok(PolicyBundle {
         engine,
+        slots,
         store,
+        by_id: parsed.iter().enumerate().map(|(place, one)| (one.policy.id.clone(), place)).collect(),
         policies: parsed.into_iter().map(|one| one.policy).collect(),
         digest: bundle_digest(sources),
         schema_digest,
@@ -371,7 +378,12 @@ fn compile(catalog: &Catalog, parsed: &[Parsed]) -> Result<CedarEngine, Error> {
         }
     }
     let trees = parsed.iter().map(|one| one.tree.clone()).collect();
-    Ok(CedarEngine { slices, ancestry: actions.ancestry, index, nothing: Reads::default(), trees })
+    let templates = parsed.iter().enumerate().filter_map(|(place, one)| match &one.body {
+        Body::Template(template) => Some((place, template.clone())),
+        Body::Policy(_) => None,
+    });
+    let templates = templates.collect();
+    Ok(CedarEngine { slices, ancestry: actions.ancestry, index, nothing: Reads::default(), templates, trees })
 }
 
 /// All policies and templates as one set, for the validator.

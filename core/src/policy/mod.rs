@@ -6,6 +6,7 @@ mod declared;
 mod entities;
 mod events;
 mod explain;
+mod grants;
 mod lint;
 mod load;
 mod read_paths;
@@ -14,19 +15,20 @@ mod scope;
 mod text;
 mod validate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-pub use explain::{Condition, Explanation, Outcome};
+pub use explain::{Condition, Explanation, Truth};
 #[cfg(test)]
 pub(crate) use load::schema_of;
 
 use crate::{
-    catalog::{Catalog, Drift, ToolReport, definitions},
+    catalog::{self, Catalog, Drift, ToolReport, definitions},
     digest::{Digest, Domain},
-    engine::Evaluate,
+    engine::{Evaluate, PolicyIndex},
     entity::Store,
     error::{Diagnostic, Error, Place},
     json::{Json, Object},
+    ledger::Event,
     obligation::Obligation,
     sources::Sources,
 };
@@ -62,6 +64,8 @@ pub struct PolicyBundle {
     pub(crate) store: Store,
     pub(crate) policies: Vec<Policy>,
     pub(crate) engine: cedar::CedarEngine,
+    slots: HashMap<PolicyIndex, grants::Slots>,
+    by_id: HashMap<String, PolicyIndex>,
     digest: Digest,
     schema_digest: Digest,
     warnings: Vec<Diagnostic>,
@@ -136,7 +140,7 @@ impl PolicyBundle {
 
     /// The policy of that id.
     pub fn policy(&self, id: &str) -> Option<&Policy> {
-        self.policies.iter().find(|policy| policy.id == id)
+        self.policies.get(*self.by_id.get(id)?)
     }
 
     /// Each action as policies see it.
@@ -169,15 +173,31 @@ impl PolicyBundle {
     /// # Errors
     /// There is no such server, or the text is no tools/list result.
     pub fn drift(&self, server: &str, live: &str) -> Result<Vec<Drift>, Error> {
-        let unknown = || {
-            Diagnostic::error("unknown_server", format!("the bundle has no server `{server}`"))
-                .suggest(server, self.servers())
-        };
+        let live = self.live(server, live)?;
+        Ok(self.catalog.drift(server, &live).unwrap_or_default())
+    }
+
+    /// The definitions of a live tools/list result.
+    fn live(&self, server: &str, live: &str) -> Result<BTreeMap<String, Json>, Error> {
+        if !self.catalog.servers.contains_key(server) {
+            let unknown = Diagnostic::error("unknown_server", format!("the bundle has no server `{server}`"));
+            return Err(unknown.suggest(server, self.servers()).into());
+        }
         let (live, found) = definitions(&format!("live {server}").into(), live);
         if found.iter().any(|one| one.severity == crate::Severity::Error) {
             return Err(Error::new(found));
         }
-        self.catalog.drift(server, &live).ok_or_else(|| unknown().into())
+        Ok(live)
+    }
+
+    /// The event that a server lists these tools, made of the text of its live tools/list result.
+    ///
+    /// # Errors
+    /// As [`PolicyBundle::drift`].
+    pub fn tools_listed(&self, server: &str, live: &str) -> Result<Event, Error> {
+        let tools = self.live(server, live)?;
+        let tools = tools.iter().map(|(name, definition)| (name.clone(), catalog::pin_of(definition))).collect();
+        Ok(Event::ToolsListed { server: server.to_owned(), tools })
     }
 
     pub(crate) fn engine(&self) -> &dyn Evaluate {

@@ -134,6 +134,7 @@ fn fact(ty: FactType) -> Json {
         FactType::String => json!({"type": "String"}),
         FactType::Strings => json!({"type": "Set", "element": {"type": "String"}}),
         FactType::Datetime => json!({"type": "Extension", "name": "datetime"}),
+        FactType::Duration => json!({"type": "Extension", "name": "duration"}),
         FactType::Entity(name) => json!({"type": "Entity", "name": name}),
     }
 }

@@ -2,10 +2,13 @@
 
 mod chain;
 mod redact;
+mod trace;
 
 use std::sync::Arc;
 
 pub use chain::{Chain, ChainError, verify};
+pub use trace::Trace;
+pub(crate) use trace::Told;
 
 use crate::{
     call::ToolCall,
@@ -15,6 +18,7 @@ use crate::{
     engine::{Reads, Root},
     facts,
     json::{Json, Object},
+    ledger::Event,
     policy::PolicyBundle,
     time::Timestamp,
     value::{Record, Value},
@@ -24,6 +28,10 @@ use crate::{
 /// its one line.
 #[derive(Clone, Debug)]
 pub struct DecisionRecord {
+    /// The id under which the ledger knows the call, if it took anything of it: later records name it.
+    pub id: Option<u64>,
+    /// What the ledger took, for the host's journal.
+    pub event: Option<Event>,
     /// When it was decided.
     pub at: Timestamp,
     /// What was decided.
@@ -130,11 +138,17 @@ impl DecisionRecord {
             input_digest: Digest::of(Domain::Input, input),
             arguments,
         };
-        Self { at, decision: quiet(decision), bundle: Bundle::of(bundle), asked: Some(asked), facts }
+        Self { asked: Some(asked), facts, ..Self::without_call(bundle, decision, at) }
+    }
+
+    /// The record with what the ledger took.
+    pub(crate) fn with(self, id: Option<u64>, event: Option<Event>) -> Self {
+        Self { id, event, ..self }
     }
 
     pub(crate) fn without_call(bundle: &PolicyBundle, decision: Decision, at: Timestamp) -> Self {
-        Self { at, decision: quiet(decision), bundle: Bundle::of(bundle), asked: None, facts: None }
+        let (bundle, decision) = (Bundle::of(bundle), quiet(decision));
+        Self { id: None, event: None, at, decision, bundle, asked: None, facts: None }
     }
 }
 

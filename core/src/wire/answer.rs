@@ -12,6 +12,8 @@ pub(super) struct AnswerTwin<'a> {
     reasons: Vec<&'static str>,
     details: Vec<&'a str>,
     policies: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    grants: Vec<GrantTwin<'a>>,
     obligations: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<ApprovalTwin<'a>>,
@@ -29,9 +31,17 @@ struct EvaluationTwin<'a> {
     principal: String,
     resource: String,
     permits: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    grants: &'a [String],
     forbids: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ErrorTwin<'a>>,
+}
+
+#[derive(Serialize)]
+struct GrantTwin<'a> {
+    grant: &'a str,
+    template: &'a str,
 }
 
 #[derive(Serialize)]
@@ -52,6 +62,7 @@ impl<'a> AnswerTwin<'a> {
             reasons: decision.reasons().into_iter().map(crate::Reason::code).collect(),
             details: decision.denials().iter().map(|denial| denial.detail.as_str()).collect(),
             policies: &basis.policies,
+            grants: basis.grants.iter().map(|one| GrantTwin { grant: &one.grant, template: &one.template }).collect(),
             obligations: decision.obligations().iter().map(ToString::to_string).collect(),
             approval,
             call_digest: basis.call.map(|digest| digest.to_string()),
@@ -66,6 +77,7 @@ impl<'a> EvaluationTwin<'a> {
             principal: answer.principal.to_string(),
             resource: answer.resource.to_string(),
             permits: &answer.permits,
+            grants: &answer.grants,
             forbids: &answer.forbids,
             errors: answer.errors.iter().map(|(policy, error)| ErrorTwin { policy, error }).collect(),
         }

@@ -108,6 +108,8 @@ fn credential(value: &Json) -> Result<Credential, String> {
         audience: fields.strings("audience")?.unwrap_or_default(),
         expires: fields.time("expires")?,
         issued: fields.time("issued")?,
+        not_before: fields.time("not_before")?,
+        key: fields.string("key")?,
         bound: fields.choice("bound", &Binding::ALL, Binding::name)?.unwrap_or(Binding::None),
         scopes: fields.strings("scopes")?.unwrap_or_default(),
     };

@@ -1,6 +1,9 @@
 //! Reads an object member by member: every member typed, none unknown, each fault with its place.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::{
+    digest::Digest,
     error::closest,
     id::EntityRef,
     json::{Json, Object},
@@ -22,6 +25,18 @@ impl<'a> Fields<'a> {
             Json::Object(members) => Ok(Self { members, at, asked: Vec::new() }),
             other => Err(format!("{} is {}, not an object", place(&at), kind(other))),
         }
+    }
+
+    /// Reads the whole object: what nobody asked for is refused.
+    pub(super) fn read<T>(mut self, read: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<T, String> {
+        let value = read(&mut self)?;
+        self.finish()?;
+        Ok(value)
+    }
+
+    /// The object's place, for messages.
+    pub(super) fn place(&self) -> String {
+        place(&self.at)
     }
 
     pub(super) fn pointer(&self, key: &str) -> String {
@@ -72,6 +87,82 @@ impl<'a> Fields<'a> {
         Timestamp::parse(&text).map(Some).ok_or_else(fault)
     }
 
+    /// A time that may lie beyond the years that RFC 3339 can write: then it is milliseconds since 1970, as `…ms`.
+    pub(super) fn maybe_instant(&mut self, key: &'static str) -> Result<Option<Timestamp>, String> {
+        let text = self.members.get(key).and_then(Json::as_str);
+        match text.and_then(|text| text.strip_suffix("ms")).and_then(|millis| millis.parse().ok()) {
+            Some(millis) => {
+                self.asked.push(key);
+                Ok(Some(Timestamp::from_millis(millis)))
+            }
+            None => self.time(key),
+        }
+    }
+
+    pub(super) fn instant(&mut self, key: &'static str) -> Result<Timestamp, String> {
+        self.maybe_instant(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    pub(super) fn set(&mut self, key: &'static str) -> Result<Option<BTreeSet<String>>, String> {
+        Ok(self.strings(key)?.map(|list| list.into_iter().collect()))
+    }
+
+    /// `false` where it is absent.
+    pub(super) fn maybe_flag(&mut self, key: &'static str) -> Result<bool, String> {
+        let pointer = self.pointer(key);
+        match self.value(key) {
+            None => Ok(false),
+            Some(value) => value.as_bool().ok_or_else(|| format!("`{pointer}` is neither `true` nor `false`")),
+        }
+    }
+
+    /// A whole number that is not negative.
+    pub(super) fn maybe_count(&mut self, key: &'static str) -> Result<Option<u64>, String> {
+        let pointer = self.pointer(key);
+        let Some(value) = self.value(key) else { return Ok(None) };
+        value.as_u64().map(Some).ok_or_else(|| format!("`{pointer}` is no whole number from 0 on"))
+    }
+
+    pub(super) fn count(&mut self, key: &'static str) -> Result<u64, String> {
+        self.maybe_count(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    pub(super) fn digest(&mut self, key: &'static str) -> Result<Digest, String> {
+        let pointer = self.pointer(key);
+        Digest::parse(&self.required(key)?)
+            .ok_or_else(|| format!("`{pointer}` is no digest such as `sha256:` and 64 hexadecimal digits"))
+    }
+
+    /// An object of digests.
+    pub(super) fn digests(&mut self, key: &'static str) -> Result<Option<BTreeMap<String, Digest>>, String> {
+        let pointer = self.pointer(key);
+        let Some(value) = self.value(key) else { return Ok(None) };
+        let members = value.as_object().ok_or_else(|| format!("`{pointer}` is no object of digests"))?;
+        let digests = members.iter().map(|(name, value)| {
+            let digest = value.as_str().and_then(Digest::parse);
+            Ok((name.clone(), digest.ok_or_else(|| format!("`{pointer}/{name}` is no digest"))?))
+        });
+        digests.collect::<Result<_, String>>().map(Some)
+    }
+
+    /// A list of objects.
+    pub(super) fn each<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Fields<'a>) -> Result<T, String>,
+    ) -> Result<Vec<T>, String> {
+        let pointer = self.pointer(key);
+        let Some(value) = self.value(key) else { return Ok(Vec::new()) };
+        let items = value.as_array().ok_or_else(|| format!("`{pointer}` is no list"))?;
+        let items = items.iter().enumerate().map(|(index, item)| Fields::of(item, format!("{pointer}/{index}"))?.read(&read));
+        items.collect()
+    }
+
+    pub(super) fn maybe_entity(&mut self, key: &'static str) -> Result<Option<EntityRef>, String> {
+        let pointer = self.pointer(key);
+        self.value(key).map(|value| entity(value, &pointer)).transpose()
+    }
+
     pub(super) fn choice<T: Copy>(
         &mut self,
         key: &'static str,
@@ -116,6 +207,12 @@ pub(super) fn entity(value: &Json, pointer: &str) -> Result<EntityRef, String> {
     let entity = EntityRef::new(fields.required("type")?, fields.required("id")?);
     fields.finish()?;
     Ok(entity)
+}
+
+/// A list of entities.
+pub(super) fn entities(value: &Json, pointer: &str) -> Result<BTreeSet<EntityRef>, String> {
+    let items = value.as_array().ok_or_else(|| format!("`{pointer}` is not a list of entities"))?;
+    items.iter().map(|item| entity(item, pointer)).collect()
 }
 
 fn place(at: &str) -> String {

@@ -5,11 +5,13 @@ pub mod authzen;
 mod call;
 mod event;
 mod fields;
+mod members;
 mod record;
+mod snapshot;
 
 pub use answer::answer;
 pub use call::read_call;
-pub use event::{JournalError, read_journal};
+pub use event::{JournalError, read_event, read_journal, write_event};
 
 use serde::{
     Serialize, Serializer,

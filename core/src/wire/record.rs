@@ -1,16 +1,21 @@
 //! A record as one line of JSON. The order of the members is fixed: the same input gives the same bytes.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::{Shown, answer::AnswerTwin, line};
+use super::{Shown, answer::AnswerTwin, event::write, line, members::Members};
 use crate::{
     digest::Digest,
-    record::{Asked, Chain, DecisionRecord},
+    json::Json,
+    record::{Asked, Chain, DecisionRecord, Told, Trace},
 };
 
 #[derive(Serialize)]
 struct RecordTwin<'a> {
     version: u32,
+    kind: &'static str,
+    id: Option<u64>,
     at: String,
     #[serde(flatten)]
     answer: AnswerTwin<'a>,
@@ -73,6 +78,49 @@ impl<'a> CallTwin<'a> {
     }
 }
 
+#[derive(Serialize)]
+struct TraceTwin<'a> {
+    version: u32,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<u64>,
+    at: String,
+    #[serde(flatten)]
+    told: BTreeMap<&'a str, Shown<'a>>,
+    // The last member: `verify` finds it from the end.
+    previous: Option<String>,
+}
+
+impl Trace {
+    /// The record as one line of JSON, with its digest; not linked to any other.
+    pub fn to_json(&self) -> String {
+        self.chained(&mut Chain::default())
+    }
+
+    /// The record as the next line of a chain: it carries the digest of the line before.
+    pub fn chained(&self, chain: &mut Chain) -> String {
+        let (kind, call, told) = match &self.told {
+            Told::Event(event) => ("event", None, named("event", write::event(event))),
+            Told::Outcome { call, outcome } => ("outcome", Some(*call), write::outcome(outcome)),
+            Told::Credential { call, used, passed_through } => {
+                let used = write::used(used).put("passed_through", Json::Bool(*passed_through));
+                ("credential_use", Some(*call), used.end())
+            }
+            Told::Downstream { call, reached } => ("downstream", Some(*call), write::reached(reached).end()),
+        };
+        let told: BTreeMap<_, _> =
+            told.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), Shown(value))).collect();
+        chain.link(|previous| {
+            let previous = previous.map(|digest| digest.to_string());
+            line(&TraceTwin { version: 1, kind, call, at: self.at.to_string(), told, previous })
+        })
+    }
+}
+
+fn named(name: &str, value: Json) -> Json {
+    Members::default().put(name, value).end()
+}
+
 impl DecisionRecord {
     /// The record as one line of JSON, with its digest; not linked to any other.
     pub fn to_json(&self) -> String {
@@ -88,6 +136,8 @@ impl DecisionRecord {
         let bundle = &self.bundle;
         RecordTwin {
             version: 1,
+            kind: "decision",
+            id: self.id,
             at: self.at.to_string(),
             answer: AnswerTwin::of(&self.decision),
             call: self.asked.as_ref().map(CallTwin::of),

@@ -276,10 +276,10 @@ fn tasks_of_the_protocol_are_stopped_too() {
     for event in [
         Event::Halted(Scope::All),
         Event::Halted(Scope::Tenant("acme".into())),
-        Event::Revoked(Revocation::Server("github".into())),
-        Event::Revoked(Revocation::Session("s".into())),
-        Event::Revoked(Revocation::Credential("j".into())),
-        Event::Revoked(Revocation::Principal(EntityRef::new("User", "alice"))),
+        Event::revoked(Revocation::Server("github".into())),
+        Event::revoked(Revocation::Session("s".into())),
+        Event::revoked(Revocation::Credential("j".into())),
+        Event::revoked(Revocation::Principal(EntityRef::new("User", "alice"))),
     ] {
         assert!(after(Some(event.clone()), &good).starts_with("deny forbidden"), "{event:?}");
     }
@@ -294,12 +294,12 @@ fn events_name_what_the_bundle_knows() {
     };
     check(Event::Halted(Scope::Server("gihub".into())), "the bundle has no server `gihub`; did you mean `github`?");
     check(
-        Event::Revoked(Revocation::Tool("pay/sned".into())),
+        Event::revoked(Revocation::Tool("pay/sned".into())),
         "the bundle has no tool `pay/sned`; did you mean `pay/send`?",
     );
     check(
-        Event::Revoked(Revocation::Principal(EntityRef::new("Usr", "a"))),
+        Event::revoked(Revocation::Principal(EntityRef::new("Usr", "a"))),
         "the bundle has no kind of actor `Usr`; did you mean `User`?",
     );
-    check(Event::ToolsDrifted { server: "x".into(), tools: [].into() }, "the bundle has no server `x`");
+    check(Event::ToolsListed { server: "x".into(), tools: [].into() }, "the bundle has no server `x`");
 }

@@ -1,0 +1,176 @@
+//! What becomes of a call: decided, reserved, confirmed, completed or given up. Each step is an event of the ledger.
+
+use super::{Gate, Judgement};
+use crate::{
+    Decision, DecisionRecord, Ledger, Reason, Timestamp, ToolCall,
+    catalog::{Admitted, Fault},
+    facts::Facts,
+    ledger::{ApprovalRequest, CallDenied, CredentialSeen, Event, EventError, Outcome, Reservation},
+    record::{Facts as Recorded, Trace},
+};
+
+impl Gate {
+    /// Decides `call` at `now`, reserves what an allowed call uses up, and leaves the record.
+    ///
+    /// The record carries the id under which [`Gate::complete`] and [`Gate::abort`] know the call, and the event that the
+    /// ledger took, for the host's journal.
+    pub fn authorize(&self, call: &ToolCall, ledger: &mut Ledger, now: Timestamp) -> DecisionRecord {
+        let judgement = self.judge(call, ledger, now);
+        self.commit(call, judgement, ledger, now, now)
+    }
+
+    /// Puts a judgement made at `now` into the ledger, whose time is `at` by now.
+    pub(crate) fn commit(
+        &self,
+        call: &ToolCall,
+        judgement: Judgement<'_>,
+        ledger: &mut Ledger,
+        now: Timestamp,
+        at: Timestamp,
+    ) -> DecisionRecord {
+        let Judgement { mut decision, admitted, facts, .. } = judgement;
+        let admitted = admitted.as_deref();
+        let recorded = admitted
+            .zip(facts.as_ref())
+            .map(|(admitted, facts)| Recorded::of(admitted, facts, self.bundle.engine().reads(&facts.action.id)));
+        let id = ledger.next_id();
+        let mut event = self.event(id, call, &decision, admitted, facts.as_ref(), at);
+        if let Some(Err(why)) = event.clone().map(|event| ledger.apply(event, at)) {
+            // Nothing happens that the ledger could not take.
+            let digest = decision.basis().call;
+            decision = Decision::refused(Fault::new(Reason::LimitExceeded, why.to_string()), digest);
+            event = None;
+        }
+        let id = event.is_some().then_some(id);
+        DecisionRecord::new(&self.bundle, call, decision, admitted, recorded, now).with(id, event)
+    }
+
+    /// What the ledger is told of a decision; nothing, where there is nothing to keep.
+    fn event(
+        &self,
+        id: u64,
+        call: &ToolCall,
+        decision: &Decision,
+        admitted: Option<&Admitted<'_>>,
+        facts: Option<&Facts>,
+        at: Timestamp,
+    ) -> Option<Event> {
+        let initiator = call.initiator().entity();
+        match decision {
+            Decision::Allow { basis, .. } => {
+                let (admitted, facts, digest) = (admitted?, facts?, basis.call?);
+                let credential = call.credential.as_ref().and_then(|credential| {
+                    let audience = admitted.server.audience().to_owned();
+                    Some(CredentialSeen { id: credential.id.clone()?, audience, expires: credential.expires })
+                });
+                Some(Event::CallReserved(Reservation {
+                    id,
+                    call: digest,
+                    chain: call.chain().map(crate::Principal::entity).collect(),
+                    server: admitted.server.id.to_string(),
+                    tool: admitted.tool.id.to_string(),
+                    session: call.session.clone(),
+                    key: call.key().map(str::to_owned),
+                    credential,
+                    task: call.task.clone(),
+                    labels: admitted.tool.output.labels.iter().cloned().collect(),
+                    seen: self.brings(admitted, facts).to_owned(),
+                    until: at.plus(self.limits.reservation),
+                }))
+            }
+            Decision::NeedsApproval { basis, .. } => Some(Event::ApprovalRequested(ApprovalRequest {
+                id,
+                call: basis.call?,
+                ask: facts?.ask,
+                initiator,
+                until: at.plus(self.limits.approval),
+            })),
+            Decision::Deny { .. } => {
+                let reasons = decision.reasons();
+                // What was over a limit is not put into the ledger, and a call of the past changes nothing.
+                let kept = !reasons.iter().any(|one| matches!(one, Reason::LimitExceeded | Reason::ClockBehind));
+                let session = call.session.clone().filter(|id| kept && !id.is_empty());
+                let key = call.key().map(str::to_owned).filter(|key| kept && !key.is_empty());
+                let denied = CallDenied { id, initiator, session, key };
+                (!reasons.contains(&Reason::ClockBehind)).then_some(Event::CallDenied(denied))
+            }
+        }
+    }
+
+    /// The sensitivity that a call brings into its session. An entity that carries a label of its own is not less
+    /// sensitive because the tool is.
+    fn brings(&self, admitted: &Admitted<'_>, facts: &Facts) -> &str {
+        let levels = &self.bundle.catalog.levels;
+        let brings = admitted.tool.output.level.unwrap_or(admitted.action.level.0);
+        let labelled = facts.resources.iter().filter(|id| **id != admitted.tool.entity());
+        let labels = labelled.flat_map(|id| self.bundle.store.level_of(id)).filter_map(|name| levels.index(&name));
+        levels.name(labels.fold(brings, usize::max))
+    }
+
+    /// Applies an event, held against the bundle first: a kill switch for a server that does not exist stops nothing.
+    /// Gives the records that belong to it.
+    ///
+    /// # Errors
+    /// The event names a server, a tool, a template, a level, an approver class or a kind of actor that the bundle does
+    /// not know, or is wider than the bundle allows; or as [`Ledger::apply`].
+    pub fn apply(&self, ledger: &mut Ledger, event: Event, now: Timestamp) -> Result<Vec<Trace>, EventError> {
+        self.bundle.takes(&event, ledger, now)?;
+        let inbound = match &event {
+            Event::CallCompleted { call, .. } => ledger.credential_of(*call),
+            _ => None,
+        };
+        let traces = Trace::of(&event, inbound.as_deref(), now);
+        ledger.apply(event, now)?;
+        Ok(traces)
+    }
+
+    /// Whether a reserved call may still run, right before its tool starts: everything is evaluated again, as if the call
+    /// had not been reserved. An allow marks the tool as started; then the call can only be completed.
+    ///
+    /// For hosts that queue calls: what was revoked, halted or ended in between counts.
+    pub fn confirm(&self, call: &ToolCall, id: u64, ledger: &mut Ledger, now: Timestamp) -> Decision {
+        let not_reserved = |detail: String| Decision::refused(Fault::new(Reason::NotReserved, detail), None);
+        let Some(open) = ledger.open_call(id, now).cloned() else {
+            return not_reserved(format!("no call {id} is reserved at {now}"));
+        };
+        let mut before = ledger.clone();
+        if let Err(error) = before.apply(Event::CallAborted(id), now) {
+            let reason = if error == EventError::ClockBehind { Reason::ClockBehind } else { Reason::NotReserved };
+            return Decision::refused(Fault::new(reason, error.to_string()), None);
+        }
+        let decision = self.decide(call, &before, now);
+        if !decision.is_allow() {
+            return decision;
+        }
+        if decision.basis().call != Some(open.reservation.call) {
+            return not_reserved(format!("call {id} was reserved for another call, or under another bundle"));
+        }
+        match ledger.apply(Event::CallStarted(id), now) {
+            Ok(()) => decision,
+            Err(error) => not_reserved(error.to_string()),
+        }
+    }
+
+    /// The tool of a reserved call has come to an end: what it brought counts in its session from now on. Gives the
+    /// records of the outcome, of each credential used and of each system reached, linked to the call by its id.
+    ///
+    /// # Errors
+    /// The call is not reserved, the outcome names a level that the bundle does not know, or is over a limit.
+    pub fn complete(
+        &self,
+        ledger: &mut Ledger,
+        id: u64,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Vec<Trace>, EventError> {
+        self.apply(ledger, Event::CallCompleted { call: id, outcome }, now)
+    }
+
+    /// A reserved call is given up before its tool started: it uses up nothing, and its approvals can be used again.
+    ///
+    /// # Errors
+    /// The call is not reserved, or its tool has started.
+    pub fn abort(&self, ledger: &mut Ledger, id: u64, now: Timestamp) -> Result<Vec<Trace>, EventError> {
+        self.apply(ledger, Event::CallAborted(id), now)
+    }
+}

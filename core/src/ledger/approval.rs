@@ -1,0 +1,123 @@
+//! Approvals: asked for, granted for one exact call, used once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    Ledger, Revocation,
+    event::{Approval, ApprovalRequest, EventError},
+    forget::Due,
+    limits,
+};
+use crate::{digest::Digest, id::EntityRef, time::Timestamp};
+
+/// What an initiator waits for, by the call digest.
+pub(crate) type Waiting = BTreeMap<Digest, ApprovalRequest>;
+
+impl Ledger {
+    /// The approvals of a call that can still be used, whoever gave them.
+    fn usable(&self, call: &Digest, now: Timestamp) -> impl Iterator<Item = &Approval> {
+        let granted = self.approvals.get(call).into_iter().flat_map(|approvals| approvals.iter());
+        granted.filter(move |approval| {
+            let revoked = self.is_revoked(&Revocation::Principal(approval.approver.clone()), now);
+            now < approval.expires && !revoked
+        })
+    }
+
+    /// Whether somebody who may has approved the call of this digest, for the class that an `@approval` names.
+    pub(crate) fn approved(&self, call: &Digest, class: &str, chain: &[EntityRef], now: Timestamp) -> bool {
+        self.usable(call, now).any(|approval| {
+            // The user's own confirmation is the one approval that comes from inside the chain.
+            let may = if class == "initiator" {
+                chain.last() == Some(&approval.approver)
+            } else {
+                !chain.contains(&approval.approver)
+            };
+            approval.class == class && may
+        })
+    }
+
+    /// How many other calls of an initiator wait for an approval.
+    pub(crate) fn waiting(&self, initiator: &EntityRef, ask: &Digest, now: Timestamp) -> u64 {
+        let waiting = self.waiting.get(initiator).into_iter().flat_map(|waiting| waiting.values());
+        waiting.filter(|one| now < one.until && one.ask != *ask).map(|one| one.ask).collect::<BTreeSet<_>>().len() as u64
+    }
+
+    pub(super) fn approval_requested(&mut self, request: ApprovalRequest, now: Timestamp) -> Result<(), EventError> {
+        if request.id <= self.sequence {
+            return Err(EventError::CallTaken(request.id));
+        }
+        let others = self.waiting(&request.initiator, &request.ask, now);
+        limits::room("pending approvals of an initiator", usize::try_from(others).unwrap_or(usize::MAX), limits::WAITING)?;
+        self.sequence = request.id;
+        self.put_waiting(request);
+        Ok(())
+    }
+
+    pub(crate) fn put_waiting(&mut self, request: ApprovalRequest) {
+        let (call, initiator) = (request.call, request.initiator.clone());
+        self.due.insert_mut((request.until, Due::Waiting(call)));
+        self.waiting_by.insert_mut(call, initiator.clone());
+        let mut waiting = self.waiting.get(&initiator).cloned().unwrap_or_default();
+        let all = Arc::make_mut(&mut waiting);
+        // What is asked again waits once, whatever stands in its way by now.
+        all.retain(|_, other| other.ask != request.ask);
+        all.insert(call, request);
+        self.waiting.insert_mut(initiator, waiting);
+    }
+
+    /// Nobody waits for the approval of this call any more.
+    pub(super) fn settle(&mut self, call: &Digest) {
+        let Some(initiator) = self.waiting_by.get(call).cloned() else { return };
+        self.waiting_by.remove_mut(call);
+        let Some(waiting) = self.waiting.get_mut(&initiator).map(Arc::make_mut) else { return };
+        waiting.remove(call);
+        if waiting.is_empty() {
+            self.waiting.remove_mut(&initiator);
+        }
+    }
+
+    pub(super) fn approval_granted(&mut self, approval: Approval, now: Timestamp) -> Result<(), EventError> {
+        limits::ids([&*approval.class, &*approval.approver.id])?;
+        if approval.expires <= now {
+            return Err(EventError::Expired { what: "the approval".to_owned(), at: approval.expires });
+        }
+        if self.is_revoked(&Revocation::Principal(approval.approver.clone()), now) {
+            return Err(EventError::NotApprover(format!("{} is revoked, and approves nothing", approval.approver)));
+        }
+        let known = self.approvals.get(&approval.call).map_or(0, |approvals| approvals.len());
+        limits::room("approvals of a call", known, limits::APPROVALS)?;
+        limits::room("approved calls", self.approvals.size(), limits::APPROVED)?;
+        self.settle(&approval.call);
+        self.put_approval(approval);
+        Ok(())
+    }
+
+    pub(crate) fn put_approval(&mut self, approval: Approval) {
+        self.due.insert_mut((approval.expires, Due::Approval(approval.call)));
+        let mut approvals = self.approvals.get(&approval.call).cloned().unwrap_or_default();
+        let call = approval.call;
+        Arc::make_mut(&mut approvals).push(approval);
+        self.approvals.insert_mut(call, approvals);
+    }
+
+    /// The approvals of a call, which are used up.
+    pub(super) fn take_approvals(&mut self, call: &Digest) -> Vec<Approval> {
+        let taken = self.approvals.get(call).map(|approvals| approvals.to_vec()).unwrap_or_default();
+        if !taken.is_empty() {
+            self.rules = self.tick;
+            self.approvals.remove_mut(call);
+        }
+        taken
+    }
+
+    /// Approvals of a call that was given up: they can be used again.
+    pub(super) fn give_back(&mut self, approvals: Vec<Approval>) {
+        if !approvals.is_empty() {
+            self.rules = self.tick;
+            approvals.into_iter().for_each(|approval| self.put_approval(approval));
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! What calls leave behind: reservations and what became of them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    Ledger,
+    event::{Approval, EventError},
+    forget::{Due, OVERDUE},
+    limits,
+    session::Session,
+};
+use crate::{digest::Digest, id::EntityRef, time::Timestamp};
+
+/// An allowed call, and what it brings into the ledger from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// The id of the call's record.
+    pub id: u64,
+    /// The call digest. Approvals of it are used up.
+    pub call: Digest,
+    /// The actors, caller first.
+    pub chain: Vec<EntityRef>,
+    /// The server's id.
+    pub server: String,
+    /// The tool, as `server/tool`.
+    pub tool: String,
+    /// The session.
+    pub session: Option<String>,
+    /// The thumbprint of the key that the credential is bound to.
+    pub key: Option<String>,
+    /// The credential, if it has an id.
+    pub credential: Option<CredentialSeen>,
+    /// The task.
+    pub task: Option<String>,
+    /// What kinds of content the manifest says it brings into the session.
+    pub labels: BTreeSet<String>,
+    /// The sensitivity that the manifest says it brings into the session.
+    pub seen: String,
+    /// Until when it may be started, completed or given up; it counts as used from then on.
+    pub until: Timestamp,
+}
+
+/// A credential, and the audience it was presented to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialSeen {
+    /// Its id.
+    pub id: String,
+    /// The audience of the server, or the server's id where it has none.
+    pub audience: String,
+    /// When the credential ends, if it says so.
+    pub expires: Option<Timestamp>,
+}
+
+/// A denied call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallDenied {
+    /// The id of the call's record.
+    pub id: u64,
+    /// Who asked, in the end.
+    pub initiator: EntityRef,
+    /// The session.
+    pub session: Option<String>,
+    /// The thumbprint of the key that the credential is bound to.
+    pub key: Option<String>,
+}
+
+/// How a tool came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It gave its result.
+    Done,
+    /// It failed, or gave a result with `isError`. It has used its budget all the same.
+    Failed,
+    /// Nobody waited any longer. It has used its budget all the same.
+    TimedOut,
+}
+
+impl Status {
+    pub(crate) const ALL: [Self; 3] = [Self::Done, Self::Failed, Self::TimedOut];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+/// What came of a call, as the host saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// What kinds of content it brought, besides what the manifest says.
+    pub labels: BTreeSet<String>,
+    /// The sensitivity of what it brought, where it is known.
+    pub sensitivity: Option<String>,
+    /// The digest of its output.
+    pub output: Option<Digest>,
+    /// The credentials it used downstream.
+    pub credentials: Vec<CredentialUse>,
+    /// The systems it reached.
+    pub downstream: Vec<Downstream>,
+}
+
+impl Outcome {
+    /// An end of this kind, with nothing else known.
+    pub fn new(status: Status) -> Self {
+        Self {
+            status,
+            labels: BTreeSet::new(),
+            sensitivity: None,
+            output: None,
+            credentials: Vec::new(),
+            downstream: Vec::new(),
+        }
+    }
+}
+
+/// A credential that a tool used downstream. Never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialUse {
+    /// Its id.
+    pub id: String,
+    /// Who issued it.
+    pub issuer: Option<String>,
+    /// Whom it was presented to.
+    pub audience: Option<String>,
+}
+
+/// A system that a tool reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Downstream {
+    /// The system: a host name, a URL, a database.
+    pub system: String,
+    /// What was done there.
+    pub operation: Option<String>,
+}
+
+/// A reserved call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OpenCall {
+    pub(crate) reservation: Reservation,
+    pub(crate) at: Timestamp,
+    /// The approvals it used up, which come back if it is given up.
+    pub(crate) approvals: Vec<Approval>,
+    pub(crate) started: bool,
+    /// Its time is over: it counts as used, and is kept for an outcome that comes late.
+    pub(crate) overdue: bool,
+}
+
+impl Ledger {
+    /// The id that the next call will have.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.sequence.saturating_add(1)
+    }
+
+    /// A reserved call whose time is not over.
+    pub(crate) fn open_call(&self, id: u64, now: Timestamp) -> Option<&OpenCall> {
+        self.calls.get(&id).map(|call| &**call).filter(|call| !call.overdue && now < call.reservation.until)
+    }
+
+    /// The id of the credential that a reserved call came with.
+    pub(crate) fn credential_of(&self, id: u64) -> Option<String> {
+        Some(self.calls.get(&id)?.reservation.credential.as_ref()?.id.clone())
+    }
+
+    fn advance(&mut self, id: u64) -> Result<(), EventError> {
+        if id <= self.sequence {
+            return Err(EventError::CallTaken(id));
+        }
+        self.sequence = id;
+        Ok(())
+    }
+
+    pub(super) fn call_reserved(&mut self, call: Reservation, now: Timestamp) -> Result<(), EventError> {
+        limits::reservation(&call)?;
+        limits::room("reserved calls", self.calls.size(), limits::CALLS)?;
+        let begins = call.session.as_deref().is_some_and(|id| self.session(id, now).is_none());
+        limits::room("sessions", self.sessions.size(), limits::SESSIONS - usize::from(!begins))?;
+        self.advance(call.id)?;
+        if let (Some(id), Some(initiator)) = (&call.session, call.chain.last()) {
+            self.use_session(id, initiator, call.key.as_deref(), now, |session| {
+                session.usage.add(now);
+                session.brings(&call);
+            });
+        }
+        let tool: Arc<str> = call.tool.as_str().into();
+        self.track_tool(&tool, now, |usage| usage.add(now));
+        for hop in call.chain.iter().collect::<BTreeSet<_>>() {
+            self.track_principal(hop, now, |usage| usage.add(now));
+        }
+        self.charge_task(call.task.as_deref(), 1);
+        self.credential_seen(call.credential.as_ref(), now);
+        let approvals = self.take_approvals(&call.call);
+        self.settle(&call.call);
+        self.hold(OpenCall { reservation: call, at: now, approvals, started: false, overdue: false });
+        Ok(())
+    }
+
+    fn hold(&mut self, call: OpenCall) {
+        let (id, until) = (call.reservation.id, call.reservation.until);
+        self.due.insert_mut((if call.overdue { until.plus(OVERDUE) } else { until }, Due::Call(id)));
+        self.calls.insert_mut(id, Arc::new(call));
+    }
+
+    /// Puts a reserved call back, as a snapshot has it.
+    pub(crate) fn put_call(&mut self, call: OpenCall) {
+        let session = self.session_mut(call.reservation.session.as_deref()).filter(|_| !call.overdue);
+        if let Some(session) = session {
+            session.brings(&call.reservation);
+        }
+        self.hold(call);
+    }
+
+    pub(super) fn call_started(&mut self, id: u64, now: Timestamp) -> Result<(), EventError> {
+        self.open_call(id, now).ok_or(EventError::UnknownCall(id))?;
+        if let Some(call) = self.calls.get_mut(&id) {
+            Arc::make_mut(call).started = true;
+        }
+        Ok(())
+    }
+
+    /// An outcome may come late, up to an hour behind the reservation's end: what the tool brought counts even then.
+    pub(super) fn call_completed(&mut self, id: u64, outcome: &Outcome, now: Timestamp) -> Result<(), EventError> {
+        limits::outcome(outcome)?;
+        let known = self.calls.get(&id).filter(|call| now < call.reservation.until.plus(OVERDUE)).cloned();
+        let call = known.ok_or(EventError::UnknownCall(id))?;
+        self.calls.remove_mut(&id);
+        let tick = self.tick;
+        if let Some(session) = self.session_mut(call.reservation.session.as_deref()) {
+            session.changed = tick;
+            session.used = session.used.max(now);
+            if !call.overdue {
+                session.keeps(&call.reservation);
+            }
+            session.learns(outcome);
+        }
+        Ok(())
+    }
+
+    pub(super) fn call_aborted(&mut self, id: u64, now: Timestamp) -> Result<(), EventError> {
+        let call = self.open_call(id, now).ok_or(EventError::UnknownCall(id))?.clone();
+        if call.started {
+            return Err(EventError::CallStarted(id));
+        }
+        self.calls.remove_mut(&id);
+        let (tick, reserved) = (self.tick, &call.reservation);
+        if let Some(session) = self.session_mut(reserved.session.as_deref()) {
+            session.changed = tick;
+            session.usage.remove(call.at);
+            session.drops(reserved);
+        }
+        let tool: Arc<str> = reserved.tool.as_str().into();
+        self.track_tool(&tool, now, |usage| usage.remove(call.at));
+        for hop in reserved.chain.iter().collect::<BTreeSet<_>>() {
+            self.track_principal(hop, now, |usage| usage.remove(call.at));
+        }
+        self.charge_task(reserved.task.as_deref(), -1);
+        self.give_back(call.approvals);
+        Ok(())
+    }
+
+    pub(super) fn call_denied(&mut self, call: &CallDenied, now: Timestamp) -> Result<(), EventError> {
+        limits::ids([Some(&call.session), Some(&call.key)].into_iter().flatten().flatten())?;
+        self.advance(call.id)?;
+        let Some(id) = call.session.as_deref() else { return Ok(()) };
+        let strange = |session: &Session| session.owner != call.initiator || !session.accepts(call.key.as_deref());
+        let counts = match self.session(id, now) {
+            Some(session) => !strange(session),
+            // A session that does not begin for want of room is one that the next call does not find either.
+            None => self.sessions.size() < limits::SESSIONS,
+        };
+        if counts {
+            self.use_session(id, &call.initiator, call.key.as_deref(), now, |session| {
+                session.denials = session.denials.saturating_add(1);
+            });
+        }
+        Ok(())
+    }
+
+    /// The reservation's time is over: what it brought is kept for good, and an outcome may still come.
+    pub(super) fn call_due(&mut self, id: u64, now: Timestamp) {
+        let Some(call) = self.calls.get(&id).cloned() else { return };
+        let late = call.reservation.until.plus(OVERDUE);
+        if now >= late {
+            self.calls.remove_mut(&id);
+        }
+        if call.overdue {
+            return;
+        }
+        let tick = self.tick;
+        if let Some(session) = self.session_mut(call.reservation.session.as_deref()) {
+            session.changed = tick;
+            session.keeps(&call.reservation);
+        }
+        if now < late
+            && let Some(kept) = self.calls.get_mut(&id)
+        {
+            let kept = Arc::make_mut(kept);
+            kept.overdue = true;
+            kept.approvals.clear();
+            self.due.insert_mut((late, Due::Call(id)));
+        }
+    }
+}

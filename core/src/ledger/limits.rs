@@ -1,0 +1,90 @@
+//! How much a ledger holds. Beyond, an event is refused and a call is denied: nothing is dropped to make room.
+
+use std::collections::BTreeSet;
+
+use super::{
+    call::{Outcome, Reservation},
+    event::{EventError, TaskOpened},
+};
+
+/// Sessions that are not forgotten.
+pub(super) const SESSIONS: usize = 4_000_000;
+/// Tasks that are not forgotten.
+pub(super) const TASKS: usize = 4_000_000;
+/// Reserved calls without an outcome.
+pub(super) const CALLS: usize = 4_000_000;
+/// Digests of calls that hold an approval.
+pub(super) const APPROVED: usize = 1_000_000;
+/// Grants of one task.
+pub(super) const GRANTS: usize = 256;
+/// Approvals of one call.
+pub(super) const APPROVALS: usize = 16;
+/// Calls of one initiator that wait for an approval.
+pub(super) const WAITING: usize = 64;
+/// How deep tasks are parts of each other, the whole included.
+pub(super) const PARTS: usize = 8;
+/// Labels of one session. One that would have more is over.
+pub(super) const LABELS: usize = 256;
+/// Members of one set in an event.
+pub(super) const SET: usize = 4096;
+/// Tools in a live list.
+pub(super) const LISTED: usize = 16_384;
+/// Bytes of one identifier.
+const ID: usize = 512;
+
+pub(super) fn room(what: &'static str, held: usize, most: usize) -> Result<(), EventError> {
+    if held < most { Ok(()) } else { Err(EventError::Full { what, most }) }
+}
+
+pub(super) fn ids<'a>(all: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>) -> Result<(), EventError> {
+    for id in all {
+        let id = id.as_ref();
+        if id.len() > ID {
+            let message = format!("an identifier of {} bytes is longer than the {ID} allowed", id.len());
+            return Err(EventError::TooLong(message));
+        }
+        if id.is_empty() {
+            return Err(EventError::TooLong("an identifier is empty".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn set(what: &str, size: usize, most: usize) -> Result<(), EventError> {
+    let message = || format!("{size} {what} are more than the {most} allowed");
+    if size <= most { Ok(()) } else { Err(EventError::TooLong(message())) }
+}
+
+pub(super) fn task(opened: &TaskOpened) -> Result<(), EventError> {
+    let TaskOpened { id, parent, purpose, initiator, tools, destinations, objects, .. } = opened;
+    ids([id.as_str(), &initiator.id].into_iter().chain(parent.as_deref()))?;
+    if purpose.len() > ID {
+        return Err(EventError::TooLong(format!("the purpose is longer than {ID} bytes")));
+    }
+    let places = destinations.as_ref().map_or(0, BTreeSet::len);
+    let things = objects.as_ref().map_or(0, BTreeSet::len);
+    for (what, size) in [("tools", tools.len()), ("destinations", places), ("objects", things)] {
+        set(what, size, SET)?;
+    }
+    ids(tools.iter().chain(destinations.iter().flatten()))?;
+    ids(objects.iter().flatten().map(|object| &*object.id))
+}
+
+pub(super) fn reservation(call: &Reservation) -> Result<(), EventError> {
+    ids(call.chain.iter().map(|actor| &*actor.id))?;
+    ids([Some(&call.server), Some(&call.tool), Some(&call.seen)].into_iter().flatten())?;
+    ids([&call.session, &call.key, &call.task].into_iter().flatten())?;
+    ids(call.credential.iter().map(|credential| &credential.id))?;
+    ids(&call.labels)?;
+    set("labels", call.labels.len(), LABELS)?;
+    set("actors", call.chain.len(), LABELS)
+}
+
+pub(super) fn outcome(outcome: &Outcome) -> Result<(), EventError> {
+    ids(outcome.labels.iter().chain(&outcome.sensitivity))?;
+    ids(outcome.credentials.iter().map(|used| &used.id))?;
+    ids(outcome.downstream.iter().map(|one| &one.system))?;
+    set("labels", outcome.labels.len(), SET)?;
+    set("credentials", outcome.credentials.len(), LABELS)?;
+    set("downstream systems", outcome.downstream.len(), LABELS)
+}

@@ -1,0 +1,252 @@
+//! Sessions: whose they are, what was read in them, and how often they were used.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    Ledger,
+    call::{Outcome, Reservation},
+    event::{EventError, LabelsLowered},
+    forget::{Due, SESSION},
+    limits,
+    usage::Usage,
+};
+use crate::{id::EntityRef, time::Timestamp};
+
+/// A session, as far as it has come.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Session {
+    /// The initiator it is bound to.
+    pub(crate) owner: EntityRef,
+    /// The thumbprint of the key it is bound to, if it is bound to one.
+    pub(crate) key: Option<Arc<str>>,
+    /// When it was last used.
+    pub(crate) used: Timestamp,
+    pub(crate) over: bool,
+    /// Whether somebody has lowered its labels.
+    pub(crate) lowered: bool,
+    /// What kinds of content were read in it.
+    pub(crate) labels: Tally,
+    /// The levels that were read in it.
+    pub(crate) levels: Tally,
+    pub(crate) tools: Tally,
+    pub(crate) servers: Tally,
+    pub(crate) denials: u64,
+    pub(crate) usage: Usage,
+    /// The tick of its last change. Not a part of what it is.
+    pub(crate) changed: u64,
+}
+
+/// A set whose members are there for good, or as long as a reserved call that brings them has not been given up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Tally(BTreeMap<Arc<str>, Held>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Held {
+    kept: bool,
+    open: u32,
+}
+
+impl Tally {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.keys().map(|name| &**name)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The members that are there for good.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, held)| held.kept).map(|(name, _)| &**name)
+    }
+
+    fn held(&mut self, name: &str) -> &mut Held {
+        self.0.entry(name.into()).or_default()
+    }
+
+    pub(crate) fn keep(&mut self, name: &str) {
+        self.held(name).kept = true;
+    }
+
+    fn hold(&mut self, name: &str) {
+        let held = self.held(name);
+        held.open = held.open.saturating_add(1);
+    }
+
+    /// One reservation less holds the member.
+    fn release(&mut self, name: &str) {
+        let held = self.held(name);
+        held.open = held.open.saturating_sub(1);
+        if *held == Held::default() {
+            self.0.remove(name);
+        }
+    }
+
+    /// Takes the member away, unless a reservation holds it.
+    fn lower(&mut self, name: &str) {
+        if self.0.contains_key(name) {
+            self.held(name).kept = false;
+            self.0.retain(|_, held| *held != Held::default());
+        }
+    }
+}
+
+impl Session {
+    pub(crate) fn new(owner: &EntityRef, key: Option<&str>, now: Timestamp) -> Self {
+        Self {
+            owner: owner.clone(),
+            key: key.map(Into::into),
+            used: now,
+            over: false,
+            lowered: false,
+            labels: Tally::default(),
+            levels: Tally::default(),
+            tools: Tally::default(),
+            servers: Tally::default(),
+            denials: 0,
+            usage: Usage::default(),
+            changed: 0,
+        }
+    }
+
+    /// Whether a call with a credential of this key may be one of the session's.
+    pub(crate) fn accepts(&self, key: Option<&str>) -> bool {
+        self.key.is_none() || self.key.as_deref() == key
+    }
+
+    /// A call is reserved: what it brings counts.
+    pub(super) fn brings(&mut self, call: &Reservation) {
+        call.labels.iter().for_each(|label| self.labels.hold(label));
+        self.levels.hold(&call.seen);
+        self.tools.hold(&call.tool);
+        self.servers.hold(&call.server);
+    }
+
+    /// A reserved call has run: what it brought counts for good.
+    pub(super) fn keeps(&mut self, call: &Reservation) {
+        call.labels.iter().for_each(|label| self.labels.keep(label));
+        self.levels.keep(&call.seen);
+        self.tools.keep(&call.tool);
+        self.servers.keep(&call.server);
+        self.drops(call);
+    }
+
+    /// A reserved call no longer holds what it brought.
+    pub(super) fn drops(&mut self, call: &Reservation) {
+        call.labels.iter().for_each(|label| self.labels.release(label));
+        self.levels.release(&call.seen);
+        self.tools.release(&call.tool);
+        self.servers.release(&call.server);
+    }
+
+    /// What the host saw in the output. A session that has more labels than it can hold is over: none may be lost.
+    pub(super) fn learns(&mut self, outcome: &Outcome) {
+        outcome.labels.iter().for_each(|label| self.labels.keep(label));
+        outcome.sensitivity.iter().for_each(|level| self.levels.keep(level));
+        self.over |= self.labels.len() > limits::LABELS;
+    }
+
+    /// Whether it is forgotten.
+    pub(crate) fn gone(&self, now: Timestamp) -> bool {
+        self.used.plus(SESSION) <= now
+    }
+}
+
+impl Ledger {
+    /// The session of this handle, unless it is forgotten.
+    pub(crate) fn session(&self, id: &str, now: Timestamp) -> Option<&Session> {
+        self.sessions.get(id).map(|session| &**session).filter(|session| !session.gone(now))
+    }
+
+    pub(super) fn session_mut(&mut self, id: Option<&str>) -> Option<&mut Session> {
+        self.sessions.get_mut(id?).map(Arc::make_mut)
+    }
+
+    /// Changes the session of this handle, which begins now if nobody knows it.
+    pub(super) fn use_session(
+        &mut self,
+        id: &str,
+        owner: &EntityRef,
+        key: Option<&str>,
+        now: Timestamp,
+        change: impl FnOnce(&mut Session),
+    ) {
+        if self.session(id, now).is_none() {
+            self.put_session(id.into(), Session::new(owner, key, now));
+        }
+        let tick = self.tick;
+        if let Some(session) = self.session_mut(Some(id)) {
+            session.changed = tick;
+            session.used = now;
+            change(session);
+        }
+    }
+
+    pub(crate) fn put_session(&mut self, id: Arc<str>, session: Session) {
+        self.due.insert_mut((session.used.plus(SESSION), Due::Session(id.clone())));
+        self.sessions.insert_mut(id, Arc::new(session));
+    }
+
+    pub(super) fn session_opened(
+        &mut self,
+        id: &str,
+        owner: &EntityRef,
+        key: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), EventError> {
+        limits::ids([id].into_iter().chain(key).chain([&*owner.id]))?;
+        match self.session(id, now) {
+            Some(session) if session.owner != *owner || session.key.as_deref() != key => {
+                return Err(EventError::SessionTaken(id.to_owned()));
+            }
+            Some(session) if session.over => return Err(EventError::SessionOver(id.to_owned())),
+            Some(_) => {}
+            None => limits::room("sessions", self.sessions.size(), limits::SESSIONS)?,
+        }
+        self.use_session(id, owner, key, now, |_| {});
+        Ok(())
+    }
+
+    pub(super) fn session_ended(&mut self, id: &str, now: Timestamp) -> Result<(), EventError> {
+        self.session(id, now).ok_or_else(|| EventError::UnknownSession(id.to_owned()))?;
+        let tick = self.tick;
+        if let Some(session) = self.session_mut(Some(id)) {
+            session.changed = tick;
+            session.used = now;
+            session.over = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn labels_lowered(&mut self, lowered: &LabelsLowered, now: Timestamp) -> Result<(), EventError> {
+        let LabelsLowered { session: id, labels, seen, by, why } = lowered;
+        limits::ids([&*by.id, why])?;
+        if &*by.kind == "Agent" {
+            return Err(EventError::NotLowered(format!("{by} is an agent: a user or a workload lowers labels")));
+        }
+        if why.trim().is_empty() {
+            return Err(EventError::NotLowered("labels are lowered without saying why".to_owned()));
+        }
+        let session = self.session(id, now).ok_or_else(|| EventError::UnknownSession(id.clone()))?;
+        let known: BTreeSet<_> = session.labels.kept().collect();
+        if let Some(label) = labels.iter().find(|label| !known.contains(label.as_str())) {
+            return Err(EventError::NotLowered(format!("the session `{id}` does not carry the label `{label}`")));
+        }
+        let tick = self.tick;
+        if let Some(session) = self.session_mut(Some(id)) {
+            session.changed = tick;
+            session.used = now;
+            session.lowered = true;
+            labels.iter().for_each(|label| session.labels.lower(label));
+            if let Some(level) = seen {
+                let levels: Vec<_> = session.levels.kept().map(str::to_owned).collect();
+                levels.iter().for_each(|level| session.levels.lower(level));
+                session.levels.keep(level);
+            }
+        }
+        Ok(())
+    }
+}

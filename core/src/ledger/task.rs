@@ -1,0 +1,200 @@
+//! Tasks, their parts, and the grants that count for them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    Ledger, Revocation,
+    event::{EventError, Grant, TaskOpened},
+    forget::{Due, KEPT},
+    limits,
+};
+use crate::time::Timestamp;
+
+/// A task, as far as it has come.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Task {
+    pub(crate) opened: Arc<TaskOpened>,
+    /// When it was completed or cancelled.
+    pub(crate) over: Option<Timestamp>,
+    /// The calls it made, those of its parts included.
+    pub(crate) calls: u64,
+    /// The grants issued for it.
+    pub(crate) grants: BTreeSet<String>,
+    /// The tick of its last change. Not a part of what it is.
+    pub(crate) changed: u64,
+}
+
+impl Task {
+    pub(crate) fn new(opened: TaskOpened) -> Self {
+        Self { opened: Arc::new(opened), over: None, calls: 0, grants: BTreeSet::new(), changed: 0 }
+    }
+
+    /// When it ends, or ended.
+    pub(crate) fn end(&self) -> Timestamp {
+        self.over.map_or(self.opened.expires, |over| over.min(self.opened.expires))
+    }
+
+    /// Whether it is forgotten.
+    pub(crate) fn gone(&self, now: Timestamp) -> bool {
+        self.end().plus(KEPT) <= now
+    }
+}
+
+impl Ledger {
+    /// The task of this id, unless it is forgotten.
+    pub(crate) fn task(&self, id: &str, now: Timestamp) -> Option<&Task> {
+        self.tasks.get(id).map(|task| &**task).filter(|task| !task.gone(now))
+    }
+
+    /// A task and the tasks it is a part of, itself first; fewer than there were where one of them is forgotten.
+    pub(crate) fn lineage(&self, id: &str, now: Timestamp) -> impl Iterator<Item = &Task> {
+        let first = self.task(id, now);
+        let up = move |task: &&Task| self.task(task.opened.parent.as_deref()?, now);
+        std::iter::successors(first, up).take(limits::PARTS)
+    }
+
+    /// Whether calls may be made for a task: neither it nor a task it is a part of has ended or was revoked.
+    pub(crate) fn task_active(&self, id: &str, now: Timestamp) -> bool {
+        let mut whole = false;
+        let good = self.lineage(id, now).all(|task| {
+            whole = task.opened.parent.is_none();
+            task.over.is_none()
+                && now < task.opened.expires
+                && !self.is_revoked(&Revocation::Task(task.opened.id.clone()), now)
+        });
+        good && whole
+    }
+
+    /// How many calls a task may still make: the least that it and the tasks it is a part of have left.
+    pub(crate) fn task_calls_left(&self, id: &str, now: Timestamp) -> Option<u64> {
+        self.lineage(id, now).filter_map(|task| Some(task.opened.max_calls?.saturating_sub(task.calls))).min()
+    }
+
+    /// The grants that count in calls of a task.
+    pub(crate) fn grants(&self, task: &str, now: Timestamp) -> impl Iterator<Item = &Grant> {
+        let active = self.task_active(task, now);
+        let ids = self.task(task, now).filter(|_| active).into_iter().flat_map(|task| &task.grants);
+        let grants = ids.filter_map(|id| self.grants.get(id.as_str()));
+        grants.map(|grant| &**grant).filter(move |grant| {
+            now < grant.expires && !self.is_revoked(&Revocation::Grant(grant.id.clone()), now)
+        })
+    }
+
+    pub(super) fn task_opened(&mut self, opened: TaskOpened, now: Timestamp) -> Result<(), EventError> {
+        limits::task(&opened)?;
+        let id = opened.id.clone();
+        if self.task(&id, now).is_some() {
+            return Err(EventError::TaskTaken(id));
+        }
+        if opened.expires <= now {
+            return Err(EventError::Expired { what: format!("the task `{id}`"), at: opened.expires });
+        }
+        limits::room("tasks", self.tasks.size(), limits::TASKS)?;
+        if let Some(parent) = &opened.parent {
+            let whole = self.task(parent, now).ok_or_else(|| EventError::UnknownTask(parent.clone()))?;
+            if !self.task_active(parent, now) {
+                return Err(EventError::TaskOver(parent.clone()));
+            }
+            let wider = |how: String| EventError::TaskWider { task: id.clone(), parent: parent.clone(), how };
+            if self.lineage(parent, now).count() >= limits::PARTS {
+                return Err(wider(format!("tasks are parts of each other more than {} deep", limits::PARTS)));
+            }
+            narrower(&opened, &whole.opened).map_err(wider)?;
+        }
+        self.put_task(Task { changed: self.tick, ..Task::new(opened) });
+        Ok(())
+    }
+
+    pub(crate) fn put_task(&mut self, task: Task) {
+        let id: Arc<str> = task.opened.id.as_str().into();
+        self.due.insert_mut((task.end().plus(KEPT), Due::Task(id.clone())));
+        self.tasks.insert_mut(id, Arc::new(task));
+    }
+
+    pub(super) fn task_over(&mut self, id: &str, now: Timestamp) -> Result<(), EventError> {
+        let task = self.task(id, now).ok_or_else(|| EventError::UnknownTask(id.to_owned()))?;
+        if task.over.is_some() || task.opened.expires <= now {
+            return Err(EventError::TaskOver(id.to_owned()));
+        }
+        let ended: Arc<str> = id.into();
+        self.due.insert_mut((now.plus(KEPT), Due::Task(ended)));
+        self.change_task(id, |task| task.over = Some(now));
+        Ok(())
+    }
+
+    fn change_task(&mut self, id: &str, change: impl FnOnce(&mut Task)) {
+        let tick = self.tick;
+        if let Some(task) = self.tasks.get_mut(id).map(Arc::make_mut) {
+            task.changed = tick;
+            change(task);
+        }
+    }
+
+    /// Charges a call to a task and to those it is a part of, or takes it back.
+    pub(super) fn charge_task(&mut self, id: Option<&str>, calls: i64) {
+        let mut next = id.map(str::to_owned);
+        for _ in 0..limits::PARTS {
+            let Some(id) = next.take() else { return };
+            self.change_task(&id, |task| {
+                task.calls = task.calls.saturating_add_signed(calls);
+                next.clone_from(&task.opened.parent);
+            });
+        }
+    }
+
+    pub(super) fn grant_issued(&mut self, grant: Grant, now: Timestamp) -> Result<(), EventError> {
+        let slots = [&grant.principal, &grant.resource].into_iter().flatten().map(|slot| &*slot.id);
+        limits::ids([&*grant.id, &grant.task, &grant.template].into_iter().chain(slots))?;
+        if self.grants.contains_key(grant.id.as_str()) {
+            return Err(EventError::GrantTaken(grant.id));
+        }
+        if grant.expires <= now {
+            return Err(EventError::Expired { what: format!("the grant `{}`", grant.id), at: grant.expires });
+        }
+        let task = self.task(&grant.task, now).ok_or_else(|| EventError::UnknownTask(grant.task.clone()))?;
+        if !self.task_active(&grant.task, now) {
+            return Err(EventError::TaskOver(grant.task));
+        }
+        limits::room("grants of a task", task.grants.len(), limits::GRANTS)?;
+        self.put_grant(grant);
+        Ok(())
+    }
+
+    pub(crate) fn put_grant(&mut self, grant: Grant) {
+        let id = grant.id.clone();
+        self.change_task(&grant.task, |task| {
+            task.grants.insert(id.clone());
+        });
+        self.grants.insert_mut(id.into(), Arc::new(grant));
+    }
+}
+
+/// Whether a part is no wider than the whole. What groups of tools cover, only a bundle knows: the gate checks it.
+fn narrower(part: &TaskOpened, whole: &TaskOpened) -> Result<(), String> {
+    if part.initiator != whole.initiator {
+        return Err(format!("it is done for {}, not for {}", part.initiator, whole.initiator));
+    }
+    if part.expires > whole.expires {
+        return Err(format!("it expires at {}, the whole at {}", part.expires, whole.expires));
+    }
+    subset("destination", part.destinations.as_ref(), whole.destinations.as_ref())?;
+    subset("object", part.objects.as_ref(), whole.objects.as_ref())?;
+    match (part.max_calls, whole.max_calls) {
+        (Some(part), Some(most)) if part > most => Err(format!("it may make {part} calls, the whole {most}")),
+        (None, Some(most)) => Err(format!("it states no `max_calls`, the whole may make {most}")),
+        _ => Ok(()),
+    }
+}
+
+fn subset<T: Ord + std::fmt::Display>(
+    what: &str,
+    part: Option<&BTreeSet<T>>,
+    whole: Option<&BTreeSet<T>>,
+) -> Result<(), String> {
+    let Some(whole) = whole else { return Ok(()) };
+    let Some(part) = part else { return Err(format!("it states no {what}s, so that any would do")) };
+    match part.difference(whole).next() {
+        Some(more) => Err(format!("the whole has no {what} `{more}`")),
+        None => Ok(()),
+    }
+}

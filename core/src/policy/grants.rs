@@ -1,0 +1,119 @@
+//! Grants: which templates can be linked, and to what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cedar_policy::{
+    EntityTypeName, Schema, Template,
+    pst::{EntityOrSlot, PrincipalConstraint, ResourceConstraint},
+};
+
+use super::{Policy, PolicyBundle, load::Parsed};
+use crate::{catalog::did_you_mean, engine::PolicyIndex, id::EntityRef, ledger::Grant};
+
+/// The entity types that the slots of a template may stand for; `None` where it has no such slot.
+#[derive(Default)]
+pub(super) struct Slots {
+    principal: Option<BTreeSet<String>>,
+    resource: Option<BTreeSet<String>>,
+}
+
+/// The slots of a template, by the request types for which the schema lets it apply.
+pub(super) fn slots(parsed: &Parsed, template: &Template, schema: &Schema) -> Slots {
+    let (mut principals, mut resources) = (BTreeSet::new(), BTreeSet::new());
+    for env in template.get_valid_request_envs(schema) {
+        principals.insert(env.principal().clone());
+        resources.insert(env.resource().clone());
+    }
+    let at = |types: BTreeSet<EntityTypeName>| Some(types.iter().map(ToString::to_string).collect::<BTreeSet<_>>());
+    let above = |types: BTreeSet<EntityTypeName>| {
+        let parents = types.iter().filter_map(|ty| schema.ancestors(ty)).flatten().cloned();
+        at(types.iter().cloned().chain(parents).collect())
+    };
+    let principal = match &parsed.tree.principal {
+        PrincipalConstraint::Eq(EntityOrSlot::Slot(_)) => at(principals),
+        PrincipalConstraint::In(EntityOrSlot::Slot(_)) | PrincipalConstraint::IsIn(_, EntityOrSlot::Slot(_)) => {
+            above(principals)
+        }
+        _ => None,
+    };
+    let resource = match &parsed.tree.resource {
+        ResourceConstraint::Eq(EntityOrSlot::Slot(_)) => at(resources),
+        ResourceConstraint::In(EntityOrSlot::Slot(_)) | ResourceConstraint::IsIn(_, EntityOrSlot::Slot(_)) => {
+            above(resources)
+        }
+        _ => None,
+    };
+    Slots { principal, resource }
+}
+
+impl PolicyBundle {
+    /// Whether a grant links a permit's template to entities that its slots can stand for, and that there can be.
+    pub(crate) fn fits(&self, grant: &Grant) -> Result<(), String> {
+        self.links(grant)?;
+        [&grant.principal, &grant.resource].into_iter().flatten().try_for_each(|id| self.named(id))
+    }
+
+    /// The template that a grant links, if entities of these types can fill its slots.
+    pub(crate) fn links(&self, grant: &Grant) -> Result<PolicyIndex, String> {
+        let place = self.template(&grant.template)?;
+        let none = Slots::default();
+        let slots = self.slots.get(&place).unwrap_or(&none);
+        slot(grant, "principal", slots.principal.as_ref(), grant.principal.as_ref())?;
+        slot(grant, "resource", slots.resource.as_ref(), grant.resource.as_ref())?;
+        Ok(place)
+    }
+
+    fn template(&self, id: &str) -> Result<PolicyIndex, String> {
+        let known = |policy: &&Policy| policy.template && !policy.forbids;
+        let known_as = self.by_id.get(id).and_then(|place| Some((*place, self.policies.get(*place)?)));
+        let Some((place, policy)) = known_as else {
+            let near = did_you_mean(id, self.policies.iter().filter(known).map(|policy| policy.id.as_str()));
+            return Err(format!("the bundle has no template `{}`{near}", id.escape_debug()));
+        };
+        match (policy.template, policy.forbids) {
+            (true, false) => Ok(place),
+            (true, true) => Err(format!("`{id}` forbids: a grant links a template that permits")),
+            (false, _) => {
+                Err(format!("`{id}` is no template: it has neither `?principal` nor `?resource` for a grant to fill"))
+            }
+        }
+    }
+
+    /// An entity that only the bundle can know must be one that it knows.
+    fn named(&self, id: &EntityRef) -> Result<(), String> {
+        let known: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
+            ("Server", self.servers().collect()),
+            ("Tool", self.catalog.tools().map(|(_, tool)| &*tool.id).collect()),
+            ("Level", self.catalog.levels.names().iter().map(String::as_str).collect()),
+        ]);
+        let kind = if matches!(&*id.kind, "AtLeast" | "AtMost") { "Level" } else { &*id.kind };
+        if let Some(all) = known.get(kind).filter(|all| !all.contains(&&*id.id)) {
+            let near = did_you_mean(&id.id, all.iter().copied());
+            return Err(format!("the bundle has no {id}{near}"));
+        }
+        match self.catalog.mapped_id(id) {
+            Some(right) => Err(format!("no call touches {id}; arguments would give `{right}`")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a grant fills a slot where the template has it, with an entity of a type that it can stand for.
+fn slot(
+    grant: &Grant,
+    name: &str,
+    types: Option<&BTreeSet<String>>,
+    given: Option<&EntityRef>,
+) -> Result<(), String> {
+    let template = &grant.template;
+    match (types, given) {
+        (None, None) => Ok(()),
+        (Some(_), None) => Err(format!("the template `{template}` needs a {name} for `?{name}`")),
+        (None, Some(id)) => Err(format!("the template `{template}` has no `?{name}` for {id} to fill")),
+        (Some(types), Some(id)) if !types.contains(&*id.kind) => {
+            let types: Vec<_> = types.iter().map(|ty| format!("`{ty}`")).collect();
+            Err(format!("`?{name}` of `{template}` stands for {}, not for {id}", types.join(" or ")))
+        }
+        (Some(_), Some(_)) => Ok(()),
+    }
+}

@@ -1,0 +1,68 @@
+//! A journal of events as JSON Lines: `{"at": "2026-01-05T10:00:00Z", "event": {"task_completed": "t1"}}`.
+
+pub(super) mod read;
+pub(super) mod write;
+
+use super::{fields::Fields, line, members::Members, Shown};
+use crate::{
+    Event, Gate, Ledger, Timestamp,
+    json::{Caps, Numbers, read as json},
+};
+
+/// A line of a journal or of a snapshot that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct JournalError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// Replays a journal, an event a line, into a new ledger, each event checked against the bundle. Empty lines are passed
+/// over.
+///
+/// # Errors
+/// The first line that is no event, or that the ledger refuses.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let gate = toolgate::Gate::new(toolgate::PolicyBundle::load(&toolgate::Sources::default())?);
+/// let journal = r#"{"at": "2026-01-05T10:00:00Z", "event": {"halted": "all"}}"#;
+/// let ledger = toolgate::wire::read_journal(&gate, journal)?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn read_journal(gate: &Gate, text: &str) -> Result<Ledger, JournalError> {
+    let mut ledger = Ledger::new();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let fault = |message: String| JournalError { line: index + 1, message };
+        let (event, at) = read_event(gate, line).map_err(fault)?;
+        gate.apply(&mut ledger, event, at).map_err(|e| fault(e.to_string()))?;
+    }
+    Ok(ledger)
+}
+
+/// Reads one line of a journal. The gate knows the pins that a live tools/list is held against.
+///
+/// # Errors
+/// What is wrong with the line, in words.
+pub fn read_event(gate: &Gate, line: &str) -> Result<(Event, Timestamp), String> {
+    let value = json(line.as_bytes(), &Caps::file(Numbers::Exact)).map_err(|e| e.to_string())?;
+    Fields::of(&value, "")?.read(|fields| {
+        let at = fields.instant("at")?;
+        let event = fields.value("event").ok_or_else(|| fields.missing("event"))?;
+        Ok((read::event(gate, event)?, at))
+    })
+}
+
+/// An event as one line of a journal, without the line's end.
+///
+/// ```
+/// use toolgate::{Event, Timestamp, wire};
+/// let line = wire::write_event(&Event::TaskCompleted("t1".to_owned()), Timestamp::from_millis(0));
+/// assert_eq!(line, r#"{"at":"1970-01-01T00:00:00Z","event":{"task_completed":"t1"}}"#);
+/// ```
+pub fn write_event(event: &Event, at: Timestamp) -> String {
+    line(&Shown(&Members::default().time("at", at).put("event", write::event(event)).end()))
+}

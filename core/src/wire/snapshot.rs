@@ -1,0 +1,283 @@
+//! A ledger as JSON Lines: a head, a line for each thing it holds, and an end that says how many there were.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    JournalError, Shown,
+    event::{read, write},
+    fields::Fields,
+    line,
+    members::{Members, number},
+};
+use crate::{
+    Ledger, Timestamp,
+    json::{Caps, Json, Number, Numbers, Object, read as json},
+    ledger::{Bucket, OpenCall, Seen, Session, Task, Tracked, Usage},
+};
+
+const VERSION: u64 = 1;
+
+impl Ledger {
+    /// The ledger as text: a JSON object a line. Equal ledgers give equal text.
+    pub fn snapshot(&self) -> String {
+        let ledger = self.settled();
+        let head = Members::default()
+            .count("toolgate_ledger", VERSION)
+            .maybe_time("now", ledger.now)
+            .count("sequence", ledger.sequence);
+        let mut lines = vec![head.end()];
+        let now = ledger.now.unwrap_or(Timestamp::from_millis(0));
+        lines.extend(sorted(&ledger.sessions).map(|(id, one)| named("session", session(id, one, now))));
+        lines.extend(sorted(&ledger.tasks).map(|(_, one)| named("task", task(one))));
+        lines.extend(sorted(&ledger.grants).map(|(_, one)| named("grant", write::grant(one))));
+        lines.extend(sorted(&ledger.calls).map(|(_, one)| named("call", call(one))));
+        let approvals = sorted(&ledger.approvals).flat_map(|(_, all)| all.iter());
+        lines.extend(approvals.map(|one| named("approval", write::approval(one))));
+        let waiting = sorted(&ledger.waiting).flat_map(|(_, all)| all.values());
+        lines.extend(waiting.map(|one| named("waiting", write::request(one))));
+        let revoked = sorted(&ledger.revoked);
+        lines.extend(revoked.map(|(what, until)| named("revoked", write::revocation(what).maybe_time("until", *until).end())));
+        lines.extend(ledger.halted.iter().map(|scope| named("halted", write::scope(scope))));
+        lines.extend(ledger.listed.iter().map(|(server, tools)| {
+            let digests: Object =
+                tools.iter().map(|(name, digest)| (name.clone(), digest.to_string().as_str().into())).collect();
+            named("listed", Members::default().text("server", server).put("digests", Json::Object(digests)).end())
+        }));
+        lines.extend(sorted(&ledger.mcp_tasks).map(|((server, id), (owner, since))| {
+            let members = Members::default().text("server", server).text("id", id).entity("owner", owner);
+            named("mcp_task", members.time("since", *since).end())
+        }));
+        lines.extend(sorted(&ledger.tools).map(|(id, one)| named("tool", tracked(one, now).text("id", id).end())));
+        let principals = sorted(&ledger.principals);
+        lines.extend(principals.map(|(id, one)| named("principal", tracked(one, now).entity("id", id).end())));
+        lines.extend(sorted(&ledger.credentials).map(|(id, one)| {
+            let members = Members::default().text("id", id).list("audiences", &one.audiences);
+            named("credential", members.time("until", one.until).end())
+        }));
+        lines.push(named("end", number(lines.len() as u64)));
+        lines.iter().map(|one| line(&Shown(one)) + "\n").collect()
+    }
+
+    /// The ledger of a snapshot.
+    ///
+    /// # Errors
+    /// The first line that is not what [`Ledger::snapshot`] writes; a snapshot that was cut off has no end.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use toolgate::{Event, Ledger, Scope, Timestamp};
+    ///
+    /// let mut ledger = Ledger::new();
+    /// ledger.apply(Event::Halted(Scope::All), Timestamp::from_millis(1_767_607_200_000))?;
+    /// let text = ledger.snapshot();
+    /// assert_eq!(Ledger::restore(&text)?.snapshot(), text);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn restore(text: &str) -> Result<Self, JournalError> {
+        let mut ledger = Self::new();
+        let mut read = 0;
+        let mut ended = false;
+        for (index, line) in text.lines().enumerate() {
+            let fault = |message: String| JournalError { line: index + 1, message };
+            if ended {
+                return Err(fault("something stands behind the end".to_owned()));
+            }
+            let value = json(line.as_bytes(), &Caps::file(Numbers::Exact)).map_err(|e| fault(e.to_string()))?;
+            ended = match index {
+                0 => head(&mut ledger, &value).map(|()| false),
+                _ => thing(&mut ledger, &value, index),
+            }
+            .map_err(fault)?;
+            read = index + 1;
+        }
+        if ended {
+            return Ok(ledger);
+        }
+        Err(JournalError { line: read + 1, message: "the snapshot has no end: it was cut off".to_owned() })
+    }
+}
+
+/// The entries of a map, by key.
+fn sorted<'m, K: Ord + Eq + std::hash::Hash, V>(
+    map: &'m rpds::HashTrieMapSync<K, V>,
+) -> impl Iterator<Item = (&'m K, &'m V)> {
+    map.iter().collect::<BTreeMap<_, _>>().into_iter()
+}
+
+fn named(name: &str, value: Json) -> Json {
+    Members::default().put(name, value).end()
+}
+
+fn session(id: &str, one: &Session, now: Timestamp) -> Json {
+    let members = Members::default().text("id", id).entity("owner", &one.owner).maybe("key", one.key.as_deref());
+    let members = members.time("used", one.used).flag("over", one.over).flag("lowered", one.lowered);
+    let members = members.list("labels", one.labels.kept()).list("levels", one.levels.kept());
+    let members = members.list("tools", one.tools.kept()).list("servers", one.servers.kept());
+    members.count("denials", one.denials).put("usage", usage(&one.usage, now)).end()
+}
+
+fn task(one: &Task) -> Json {
+    let members = Members::default().put("opened", write::task(&one.opened)).count("calls", one.calls);
+    members.maybe_time("over", one.over).end()
+}
+
+fn call(one: &OpenCall) -> Json {
+    let members = Members::default().put("reservation", write::reservation(&one.reservation)).time("at", one.at);
+    let members = members.flag("started", one.started).flag("overdue", one.overdue);
+    match one.approvals.as_slice() {
+        [] => members.end(),
+        approvals => members.put("approvals", Json::Array(approvals.iter().map(write::approval).collect())).end(),
+    }
+}
+
+fn tracked(one: &Tracked, now: Timestamp) -> Members {
+    Members::default().time("used", one.used).put("usage", usage(&one.usage, now))
+}
+
+fn usage(one: &Usage, now: Timestamp) -> Json {
+    let (windows, total) = one.parts(now);
+    let [seconds, minutes] = windows.map(|buckets| {
+        let pair = |one: &Bucket| Json::Array(vec![Json::Number(Number::Int(one.last.millis())), number(one.count)]);
+        Json::Array(buckets.iter().map(pair).collect())
+    });
+    Members::default().put("seconds", seconds).put("minutes", minutes).count("total", total).end()
+}
+
+fn head(ledger: &mut Ledger, value: &Json) -> Result<(), String> {
+    Fields::of(value, "")?.read(|fields| {
+        let version = fields.count("toolgate_ledger")?;
+        if version != VERSION {
+            return Err(format!("the snapshot is of version {version}; this toolgate reads version {VERSION}"));
+        }
+        ledger.now = fields.maybe_instant("now")?;
+        ledger.sequence = fields.count("sequence")?;
+        Ok(())
+    })
+}
+
+/// Puts one thing into the ledger. Whether it was the end.
+fn thing(ledger: &mut Ledger, value: &Json, before: usize) -> Result<bool, String> {
+    let one = value.as_object().filter(|members| members.len() == 1).and_then(|members| members.iter().next());
+    let (name, value) = one.ok_or("the line is not an object with one member that names what it holds")?;
+    let of = || Fields::of(value, format!("/{name}"));
+    match name.as_str() {
+        "session" => {
+            let (id, session) = of()?.read(read_session)?;
+            ledger.put_session(id.into(), session);
+        }
+        "task" => ledger.put_task(of()?.read(read_task)?),
+        "grant" => {
+            let grant = of()?.read(read::grant)?;
+            if !ledger.tasks.contains_key(grant.task.as_str()) {
+                return Err(format!("the grant `{}` is of the task `{}`, which no line before holds", grant.id, grant.task));
+            }
+            ledger.put_grant(grant);
+        }
+        "call" => ledger.put_call(of()?.read(read_call)?),
+        "approval" => ledger.put_approval(of()?.read(read::approval)?),
+        "waiting" => ledger.put_waiting(of()?.read(read::request)?),
+        "revoked" => {
+            let (what, until) =
+                of()?.read(|fields| Ok((read::revocation(fields)?, fields.maybe_instant("until")?)))?;
+            ledger.put_revocation(what, until);
+        }
+        "halted" => drop(ledger.halted.insert(read::scope(value, "/halted")?)),
+        "listed" => {
+            let (server, tools) =
+                of()?.read(|fields| Ok((fields.required("server")?, fields.digests("digests")?.unwrap_or_default())))?;
+            ledger.listed.insert(server, Arc::new(tools));
+        }
+        "mcp_task" => of()?.read(|fields| {
+            let key = (fields.required("server")?.into(), fields.required("id")?.into());
+            ledger.put_mcp_task(key, fields.entity("owner")?, fields.instant("since")?);
+            Ok(())
+        })?,
+        "tool" => {
+            let (id, tracked) = of()?.read(|fields| Ok((fields.required("id")?, read_tracked(fields)?)))?;
+            ledger.tools.insert_mut(id.into(), Arc::new(tracked));
+        }
+        "principal" => {
+            let (id, tracked) = of()?.read(|fields| Ok((fields.entity("id")?, read_tracked(fields)?)))?;
+            ledger.put_principal(id, tracked);
+        }
+        "credential" => of()?.read(|fields| {
+            let audiences = fields.set("audiences")?.unwrap_or_default();
+            ledger.put_credential(fields.required("id")?.into(), Seen::restored(audiences, fields.instant("until")?));
+            Ok(())
+        })?,
+        "end" => {
+            let count = value.as_u64().ok_or("`/end` is no number of lines")?;
+            if count != before as u64 {
+                return Err(format!("the end counts {count} lines before it, and there are {before}"));
+            }
+            return Ok(true);
+        }
+        other => return Err(format!("a ledger holds no `{}`", other.escape_debug())),
+    }
+    Ok(false)
+}
+
+fn read_session(fields: &mut Fields<'_>) -> Result<(String, Session), String> {
+    let mut session = Session::new(&fields.entity("owner")?, fields.string("key")?.as_deref(), fields.instant("used")?);
+    session.over = fields.maybe_flag("over")?;
+    session.lowered = fields.maybe_flag("lowered")?;
+    session.denials = fields.count("denials")?;
+    session.usage = read_usage(fields)?;
+    let id = fields.required("id")?;
+    let parts = [
+        (&mut session.labels, "labels"),
+        (&mut session.levels, "levels"),
+        (&mut session.tools, "tools"),
+        (&mut session.servers, "servers"),
+    ];
+    for (tally, name) in parts {
+        fields.set(name)?.into_iter().flatten().for_each(|one| tally.keep(&one));
+    }
+    Ok((id, session))
+}
+
+fn read_task(fields: &mut Fields<'_>) -> Result<Task, String> {
+    let value = fields.value("opened").ok_or_else(|| fields.missing("opened"))?;
+    let mut task = Task::new(Fields::of(value, fields.pointer("opened"))?.read(read::task)?);
+    task.calls = fields.count("calls")?;
+    task.over = fields.maybe_instant("over")?;
+    Ok(task)
+}
+
+fn read_call(fields: &mut Fields<'_>) -> Result<OpenCall, String> {
+    let value = fields.value("reservation").ok_or_else(|| fields.missing("reservation"))?;
+    Ok(OpenCall {
+        reservation: Fields::of(value, fields.pointer("reservation"))?.read(read::reservation)?,
+        at: fields.instant("at")?,
+        approvals: fields.each("approvals", read::approval)?,
+        started: fields.maybe_flag("started")?,
+        overdue: fields.maybe_flag("overdue")?,
+    })
+}
+
+fn read_tracked(fields: &mut Fields<'_>) -> Result<Tracked, String> {
+    Ok(Tracked::restored(fields.instant("used")?, read_usage(fields)?))
+}
+
+fn read_usage(fields: &mut Fields<'_>) -> Result<Usage, String> {
+    let at = fields.pointer("usage");
+    let value = fields.value("usage").ok_or_else(|| fields.missing("usage"))?;
+    Fields::of(value, at.clone())?.read(|fields| {
+        let (seconds, minutes) = (buckets(fields, "seconds")?, buckets(fields, "minutes")?);
+        let usage = Usage::from_parts([seconds, minutes], fields.count("total")?);
+        usage.ok_or_else(|| format!("`{at}` holds windows that do not follow each other"))
+    })
+}
+
+fn buckets(fields: &mut Fields<'_>, key: &'static str) -> Result<Vec<Bucket>, String> {
+    let wrong = || format!("`{key}` is no list of times and counts");
+    let items = fields.value(key).and_then(Json::as_array).ok_or_else(wrong)?;
+    let bucket = |item: &Json| match item.as_array() {
+        Some([Json::Number(Number::Int(last)), count]) => {
+            Some(Bucket { last: Timestamp::from_millis(*last), count: count.as_u64()? })
+        }
+        _ => None,
+    };
+    items.iter().map(|item| bucket(item).ok_or_else(wrong)).collect()
+}
