@@ -191,7 +191,8 @@ fn credential(origins: &Origins<'_>, out: &mut Out) {
     let since = issued.map_or(*now, |issued| issued.min(*now));
     let lifetime = expires.map_or(i64::MAX, |expires| expires.millis().saturating_sub(since.millis()));
     out.put("credential.lifetime", Value::Duration(lifetime));
-    out.put("status.credential_lifetime", Value::Duration(lifetime));
+    // Of a token that does not say when it ends, one thing is wrong: that.
+    out.put("status.credential_lifetime", Value::Duration(expires.map_or(0, |_| lifetime)));
     out.put("credential.id", Value::string(id.as_deref().unwrap_or_default()));
     out.put("credential.issuer", Value::string(issuer.as_deref().unwrap_or_default()));
     out.put("credential.audience", Value::strings(audience.iter().map(String::as_str)));

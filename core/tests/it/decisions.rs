@@ -89,6 +89,7 @@ fn every_reason_has_a_call_that_produces_it() {
         (Reason::ApprovalRequired, decide(&approval, &call("pay/send", r#"{"to":"a@b.example"}"#, ""))),
         (Reason::NotTaskOwner, decide(&desk, task)),
         (Reason::ClockBehind, behind(&desk)),
+        (Reason::NotReserved, desk::confirm(&desk, &call("github/get_me", "{}", ""), 7, &mut Ledger::new())),
     ];
     let told: Vec<_> = cases.iter().map(|(_, decision)| shown(decision)).collect();
     insta::assert_snapshot!("reasons", told.join("\n"));

@@ -17,3 +17,5 @@ mod hostile;
 mod loading;
 mod oracle;
 mod records;
+mod scene;
+mod threats;
