@@ -158,7 +158,11 @@ pub(crate) struct Linked<'l> {
 
 impl Linked<'_> {
     pub(crate) fn link(&self) -> Link<'_> {
-        Link { template: self.template, principal: self.grant.principal.as_ref(), resource: self.grant.resource.as_ref() }
+        Link {
+            template: self.template,
+            principal: self.grant.principal.as_ref(),
+            resource: self.grant.resource.as_ref(),
+        }
     }
 }
 
@@ -212,10 +216,8 @@ pub(crate) fn combine(
             .collect();
         return Decision::Deny { reasons, basis: basis(deciding) };
     }
-    let unpermitted: Vec<_> = asked
-        .iter()
-        .filter(|one| one.evaluation.permits.is_empty() && one.evaluation.granted.is_empty())
-        .collect();
+    let unpermitted: Vec<_> =
+        asked.iter().filter(|one| one.evaluation.permits.is_empty() && one.evaluation.granted.is_empty()).collect();
     if asked.is_empty() || !unpermitted.is_empty() {
         let reasons = unpermitted.into_iter().map(|one| no_permit(one, policies)).collect();
         return Decision::Deny { reasons, basis: basis(Vec::new()) };
@@ -230,11 +232,15 @@ pub(crate) fn combine(
             basis: basis(ids(waiting)),
         };
     }
-    let grants: BTreeSet<_> =
-        asked.iter().flat_map(|one| &one.evaluation.granted).filter_map(|place| linked.get(*place)).map(|linked| {
+    let grants: BTreeSet<_> = asked
+        .iter()
+        .flat_map(|one| &one.evaluation.granted)
+        .filter_map(|place| linked.get(*place))
+        .map(|linked| {
             let template = policy(&linked.template).map(|policy| policy.id.clone()).unwrap_or_default();
             (GrantUse { grant: linked.grant.id.clone(), template }, linked.template)
-        }).collect();
+        })
+        .collect();
     let permits = || {
         let own = asked.iter().flat_map(|one| &one.evaluation.permits);
         own.chain(grants.iter().map(|(_, template)| template)).filter_map(policy)

@@ -2,9 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{
-    Decision, DecisionRecord, Event, EventError, Gate, Ledger, Outcome, Timestamp, Trace, ToolCall,
-};
+use crate::{Decision, DecisionRecord, Event, EventError, Gate, Ledger, Outcome, Timestamp, ToolCall, Trace};
 
 /// How often a decision is made again because the ledger was changed by others, before it is made under the lock.
 const ATTEMPTS: usize = 4;

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, io::Write};
 
-use toolgate::{Answer, Condition, Decision, Explanation, Gate, Ledger, Truth, Policy, Reason, Timestamp, ToolCall};
+use toolgate::{Answer, Condition, Decision, Explanation, Gate, Ledger, Policy, Reason, Timestamp, ToolCall, Truth};
 
 use crate::{
     exit::Fault,

@@ -14,7 +14,13 @@ impl ToolCall {
             return Err(format!("the delegation chain has {count} actors, more than the {} allowed", limits.chain));
         }
         let credential = self.credential.iter().flat_map(|credential| {
-            credential.id.iter().chain(&credential.key).chain(&credential.issuer).chain(&credential.audience).chain(&credential.scopes)
+            credential
+                .id
+                .iter()
+                .chain(&credential.key)
+                .chain(&credential.issuer)
+                .chain(&credential.audience)
+                .chain(&credential.scopes)
         });
         let ids = [&self.server, &self.method, &self.tool].into_iter();
         let ids = ids.chain(&self.task).chain(&self.session).chain(&self.transport).chain(credential);

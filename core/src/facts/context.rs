@@ -79,7 +79,8 @@ impl Out {
 fn task(origins: &Origins<'_>, out: &mut Out) {
     let Origins { call, admitted, ledger, now, .. } = origins;
     let Some(id) = &call.task else {
-        for name in ["active", "covers_tool", "covers_destinations", "covers_objects", "initiator_matches", "has_calls"] {
+        for name in ["active", "covers_tool", "covers_destinations", "covers_objects", "initiator_matches", "has_calls"]
+        {
             out.state(&format!("task_{name}"), None);
         }
         return;

@@ -251,4 +251,3 @@ fn internal() -> Fault {
 fn passed() -> Decision {
     Decision::Allow { obligations: Vec::new(), basis: decision::Basis::default() }
 }
-

@@ -42,7 +42,8 @@ impl Ledger {
     /// How many other calls of an initiator wait for an approval.
     pub(crate) fn waiting(&self, initiator: &EntityRef, ask: &Digest, now: Timestamp) -> u64 {
         let waiting = self.waiting.get(initiator).into_iter().flat_map(|waiting| waiting.values());
-        waiting.filter(|one| now < one.until && one.ask != *ask).map(|one| one.ask).collect::<BTreeSet<_>>().len() as u64
+        waiting.filter(|one| now < one.until && one.ask != *ask).map(|one| one.ask).collect::<BTreeSet<_>>().len()
+            as u64
     }
 
     pub(super) fn approval_requested(&mut self, request: ApprovalRequest, now: Timestamp) -> Result<(), EventError> {
@@ -50,7 +51,11 @@ impl Ledger {
             return Err(EventError::CallTaken(request.id));
         }
         let others = self.waiting(&request.initiator, &request.ask, now);
-        limits::room("pending approvals of an initiator", usize::try_from(others).unwrap_or(usize::MAX), limits::WAITING)?;
+        limits::room(
+            "pending approvals of an initiator",
+            usize::try_from(others).unwrap_or(usize::MAX),
+            limits::WAITING,
+        )?;
         self.sequence = request.id;
         self.put_waiting(request);
         Ok(())

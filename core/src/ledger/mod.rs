@@ -21,11 +21,9 @@ use std::{
 use rpds::{HashTrieMapSync, RedBlackTreeSetSync};
 
 pub(crate) use approval::Waiting;
-pub use call::{CallDenied, CredentialSeen, CredentialUse, Downstream, Outcome, Reservation, Status};
 pub(crate) use call::OpenCall;
-pub use event::{
-    Approval, ApprovalRequest, Event, EventError, Grant, LabelsLowered, Revocation, Scope, TaskOpened,
-};
+pub use call::{CallDenied, CredentialSeen, CredentialUse, Downstream, Outcome, Reservation, Status};
+pub use event::{Approval, ApprovalRequest, Event, EventError, Grant, LabelsLowered, Revocation, Scope, TaskOpened};
 pub(crate) use session::{Session, Tally};
 pub(crate) use stamp::Watched;
 pub(crate) use task::Task;
@@ -203,9 +201,9 @@ impl Ledger {
     /// Whether the task of a call, or one that it is a part of, is revoked.
     pub(crate) fn revokes_task(&self, call: &ToolCall, now: Timestamp) -> bool {
         let id = call.task.as_deref();
-        let mut ids = id.into_iter().chain(id.into_iter().flat_map(|id| {
-            self.lineage(id, now).map(|task| task.opened.id.as_str())
-        }));
+        let mut ids = id
+            .into_iter()
+            .chain(id.into_iter().flat_map(|id| self.lineage(id, now).map(|task| task.opened.id.as_str())));
         ids.any(|id| self.is_revoked(&Revocation::Task(id.to_owned()), now))
     }
 

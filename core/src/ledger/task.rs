@@ -75,9 +75,9 @@ impl Ledger {
         let active = self.task_active(task, now);
         let ids = self.task(task, now).filter(|_| active).into_iter().flat_map(|task| &task.grants);
         let grants = ids.filter_map(|id| self.grants.get(id.as_str()));
-        grants.map(|grant| &**grant).filter(move |grant| {
-            now < grant.expires && !self.is_revoked(&Revocation::Grant(grant.id.clone()), now)
-        })
+        grants
+            .map(|grant| &**grant)
+            .filter(move |grant| now < grant.expires && !self.is_revoked(&Revocation::Grant(grant.id.clone()), now))
     }
 
     pub(super) fn task_opened(&mut self, opened: TaskOpened, now: Timestamp) -> Result<(), EventError> {

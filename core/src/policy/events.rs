@@ -51,10 +51,10 @@ impl PolicyBundle {
             Event::Revoked { what, .. } => match what {
                 Revocation::Principal(id) => actor(id),
                 Revocation::Server(id) => self.server(id),
-                Revocation::Tool(id) => {
-                    known("tool", id, self.catalog.tools().map(|(_, tool)| &*tool.id).collect())
+                Revocation::Tool(id) => known("tool", id, self.catalog.tools().map(|(_, tool)| &*tool.id).collect()),
+                Revocation::Credential(_) | Revocation::Session(_) | Revocation::Task(_) | Revocation::Grant(_) => {
+                    Ok(())
                 }
-                Revocation::Credential(_) | Revocation::Session(_) | Revocation::Task(_) | Revocation::Grant(_) => Ok(()),
             },
             Event::Halted(Scope::Server(id)) => self.server(id),
             Event::ToolsListed { server, .. } => self.server(server),
@@ -62,7 +62,9 @@ impl PolicyBundle {
                 self.server(server)?;
                 actor(owner)
             }
-            Event::CallCompleted { outcome, .. } => outcome.sensitivity.as_deref().map_or(Ok(()), |one| self.level(one)),
+            Event::CallCompleted { outcome, .. } => {
+                outcome.sensitivity.as_deref().map_or(Ok(()), |one| self.level(one))
+            }
             // What ends something is never refused for what the bundle no longer has; what comes of a call was decided.
             Event::SessionEnded(_)
             | Event::TaskCompleted(_)
@@ -83,8 +85,7 @@ impl PolicyBundle {
     fn narrower(&self, task: &TaskOpened, ledger: &Ledger, now: Timestamp) -> Result<(), EventError> {
         let Some(parent) = &task.parent else { return Ok(()) };
         let covers = |tools, (tool, action): (&Tool, &Action)| covers_tool(tools, &tool.id, action);
-        let mut actions =
-            self.catalog.tools().flat_map(|(_, tool)| tool.actions().map(move |action| (tool, action)));
+        let mut actions = self.catalog.tools().flat_map(|(_, tool)| tool.actions().map(move |action| (tool, action)));
         let whole: Vec<_> = ledger.lineage(parent, now).map(|task| &task.opened.tools).collect();
         let more = actions.find(|one| covers(&task.tools, *one) && !whole.iter().all(|tools| covers(tools, *one)));
         match more {

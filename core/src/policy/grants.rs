@@ -99,12 +99,7 @@ impl PolicyBundle {
 }
 
 /// Whether a grant fills a slot where the template has it, with an entity of a type that it can stand for.
-fn slot(
-    grant: &Grant,
-    name: &str,
-    types: Option<&BTreeSet<String>>,
-    given: Option<&EntityRef>,
-) -> Result<(), String> {
+fn slot(grant: &Grant, name: &str, types: Option<&BTreeSet<String>>, given: Option<&EntityRef>) -> Result<(), String> {
     let template = &grant.template;
     match (types, given) {
         (None, None) => Ok(()),

@@ -97,10 +97,14 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
         lint::all(&catalog, &actions, &declared, &parsed, &mut found);
         validate::all(&actions, &cedar, &parsed, &mut found);
         entities::load(&catalog, &fragments, sources, &mut store, &mut found);
-        slots = parsed.iter().enumerate().filter_map(|(place, one)| match &one.body {
-            Body::Template(template) => Some((place, grants::slots(one, template, &cedar))),
-            Body::Policy(_) => None,
-        }).collect();
+        slots = parsed
+            .iter()
+            .enumerate()
+            .filter_map(|(place, one)| match &one.body {
+                Body::Template(template) => Some((place, grants::slots(one, template, &cedar))),
+                Body::Policy(_) => None,
+            })
+            .collect();
     }
     error::sort(&mut found);
     if found.iter().any(|one| one.severity == Severity::Error) {

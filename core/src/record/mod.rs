@@ -7,8 +7,8 @@ mod trace;
 use std::sync::Arc;
 
 pub use chain::{Chain, ChainError, verify};
-pub use trace::Trace;
 pub(crate) use trace::Told;
+pub use trace::Trace;
 
 use crate::{
     call::ToolCall,

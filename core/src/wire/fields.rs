@@ -154,7 +154,8 @@ impl<'a> Fields<'a> {
         let pointer = self.pointer(key);
         let Some(value) = self.value(key) else { return Ok(Vec::new()) };
         let items = value.as_array().ok_or_else(|| format!("`{pointer}` is no list"))?;
-        let items = items.iter().enumerate().map(|(index, item)| Fields::of(item, format!("{pointer}/{index}"))?.read(&read));
+        let items =
+            items.iter().enumerate().map(|(index, item)| Fields::of(item, format!("{pointer}/{index}"))?.read(&read));
         items.collect()
     }
 

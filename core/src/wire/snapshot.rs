@@ -36,7 +36,9 @@ impl Ledger {
         let waiting = sorted(&ledger.waiting).flat_map(|(_, all)| all.values());
         lines.extend(waiting.map(|one| named("waiting", write::request(one))));
         let revoked = sorted(&ledger.revoked);
-        lines.extend(revoked.map(|(what, until)| named("revoked", write::revocation(what).maybe_time("until", *until).end())));
+        lines.extend(
+            revoked.map(|(what, until)| named("revoked", write::revocation(what).maybe_time("until", *until).end())),
+        );
         lines.extend(ledger.halted.iter().map(|scope| named("halted", write::scope(scope))));
         lines.extend(ledger.listed.iter().map(|(server, tools)| {
             let digests: Object =
@@ -170,7 +172,10 @@ fn thing(ledger: &mut Ledger, value: &Json, before: usize) -> Result<bool, Strin
         "grant" => {
             let grant = of()?.read(read::grant)?;
             if !ledger.tasks.contains_key(grant.task.as_str()) {
-                return Err(format!("the grant `{}` is of the task `{}`, which no line before holds", grant.id, grant.task));
+                return Err(format!(
+                    "the grant `{}` is of the task `{}`, which no line before holds",
+                    grant.id, grant.task
+                ));
             }
             ledger.put_grant(grant);
         }
@@ -178,14 +183,13 @@ fn thing(ledger: &mut Ledger, value: &Json, before: usize) -> Result<bool, Strin
         "approval" => ledger.put_approval(of()?.read(read::approval)?),
         "waiting" => ledger.put_waiting(of()?.read(read::request)?),
         "revoked" => {
-            let (what, until) =
-                of()?.read(|fields| Ok((read::revocation(fields)?, fields.maybe_instant("until")?)))?;
+            let (what, until) = of()?.read(|fields| Ok((read::revocation(fields)?, fields.maybe_instant("until")?)))?;
             ledger.put_revocation(what, until);
         }
         "halted" => drop(ledger.halted.insert(read::scope(value, "/halted")?)),
         "listed" => {
-            let (server, tools) =
-                of()?.read(|fields| Ok((fields.required("server")?, fields.digests("digests")?.unwrap_or_default())))?;
+            let (server, tools) = of()?
+                .read(|fields| Ok((fields.required("server")?, fields.digests("digests")?.unwrap_or_default())))?;
             ledger.listed.insert(server, Arc::new(tools));
         }
         "mcp_task" => of()?.read(|fields| {

@@ -8,6 +8,7 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod baseline;
 mod catalog;
 mod desk;
 mod decisions;

@@ -128,7 +128,12 @@ fn a_sub_agent_that_widens_its_task() {
     let bob = part(narrow).replace("alice", "bob");
     assert!(scene.told(&bob).unwrap_err().ends_with(r#"it is done for User::"bob", not for User::"alice""#));
     let late = part(narrow).replace("T11", "T12");
-    assert!(scene.told(&late).unwrap_err().ends_with("it expires at 2026-01-05T12:00:00Z, the whole at 2026-01-05T11:00:00Z"));
+    assert!(
+        scene
+            .told(&late)
+            .unwrap_err()
+            .ends_with("it expires at 2026-01-05T12:00:00Z, the whole at 2026-01-05T11:00:00Z")
+    );
 
     scene.tell(&part(&format!(r#","tools":["github/get_me"]{narrow}"#)));
     let by = |task: &str| me(&format!(r#""task":"{task}""#));
@@ -219,7 +224,10 @@ fn a_task_completed_while_a_call_waits_in_a_queue() {
     assert_eq!(scene.confirm(&me(r#""task":"t1","session":"s2""#), second), "deny not_reserved []", "another call");
     scene.tell(r#"{"task_completed":"t1"}"#);
     assert_eq!(scene.confirm(&mine, second), denied("baseline/task-over"));
-    assert_eq!(scene.told(&format!(r#"{{"call_aborted":{first}}}"#)), Err(format!("the tool of call {first} has started: complete it")));
+    assert_eq!(
+        scene.told(&format!(r#"{{"call_aborted":{first}}}"#)),
+        Err(format!("the tool of call {first} has started: complete it"))
+    );
     scene.tell(&format!(r#"{{"call_aborted":{second}}}"#));
     scene.complete(first, &[]);
     assert_eq!(scene.ask(&mine), denied("baseline/task-over"));
@@ -262,16 +270,17 @@ fn a_secret_read_and_then_sent() {
         when { context.session.labels.contains(\"private\") };";
     let mut scene = Scene::at_the_desk(&[GATED.split("@id(\"ask").next().unwrap(), wall].concat());
     let s = r#""session":"s1""#;
-    let (read, send) = (
-        call("fs/read_text_file", r#"{"path":"/srv/data/a"}"#, s),
-        call("pay/send", r#"{"to":"a@b.example"}"#, s),
-    );
+    let (read, send) =
+        (call("fs/read_text_file", r#"{"path":"/srv/data/a"}"#, s), call("pay/send", r#"{"to":"a@b.example"}"#, s));
     assert_eq!(scene.ask(&send), "allow [staff-may]");
     // Also while the read is still running.
     let id = scene.reserve(&read);
     assert_eq!(scene.ask(&send), denied("secrets-stay"));
     // By a sub-agent in the same session, too.
-    let sub = send.replace(r#""principal":"User::\"alice\"""#, r#""principal":"User::\"bob\"","on_behalf_of":["User::\"alice\""]"#);
+    let sub = send.replace(
+        r#""principal":"User::\"alice\"""#,
+        r#""principal":"User::\"bob\"","on_behalf_of":["User::\"alice\""]"#,
+    );
     assert_eq!(scene.ask(&sub), denied("secrets-stay"));
     // A read that never started brought nothing.
     scene.tell(&format!(r#"{{"call_aborted":{id}}}"#));
@@ -309,16 +318,35 @@ fn a_grant_of_one_task_used_in_another() {
         scene.tell(&format!(r#"{{"task_opened":{{"id":"{task}","purpose":"x","initiator":"User::\"alice\"","tools":["read"],"expires":"2026-01-05T11:00:00Z"}}}}"#));
     }
     let grant = |more: &str| {
-        format!(r#"{{"grant_issued":{{"id":"g1","task":"t1","template":"reader","expires":"2026-01-05T10:31:00Z"{more}}}}}"#)
+        format!(
+            r#"{{"grant_issued":{{"id":"g1","task":"t1","template":"reader","expires":"2026-01-05T10:31:00Z"{more}}}}}"#
+        )
     };
-    let slots = |principal: &str, resource: &str| grant(&format!(r#","principal":"{principal}","resource":"{resource}""#));
+    let slots =
+        |principal: &str, resource: &str| grant(&format!(r#","principal":"{principal}","resource":"{resource}""#));
     let (alice, github) = (r#"User::\"alice\""#, r#"Server::\"github\""#);
     let refused = |scene: &mut Scene, event: &str, why: &str| assert_eq!(scene.told(event), Err(why.to_owned()));
-    refused(&mut scene, &slots(alice, github).replace("reader", "raeder"), "the bundle has no template `raeder`; did you mean `reader`?");
-    refused(&mut scene, &slots(alice, github).replace("reader", "baseline/halted"), "`baseline/halted` is no template: it has neither `?principal` nor `?resource` for a grant to fill");
+    refused(
+        &mut scene,
+        &slots(alice, github).replace("reader", "raeder"),
+        "the bundle has no template `raeder`; did you mean `reader`?",
+    );
+    refused(
+        &mut scene,
+        &slots(alice, github).replace("reader", "baseline/halted"),
+        "`baseline/halted` is no template: it has neither `?principal` nor `?resource` for a grant to fill",
+    );
     refused(&mut scene, &grant(""), "the template `reader` needs a principal for `?principal`");
-    refused(&mut scene, &slots(r#"Group::\"staff\""#, github), r#"`?principal` of `reader` stands for `Agent` or `User` or `Workload`, not for Group::"staff""#);
-    refused(&mut scene, &slots(alice, r#"Server::\"gihub\""#), r#"the bundle has no Server::"gihub"; did you mean `github`?"#);
+    refused(
+        &mut scene,
+        &slots(r#"Group::\"staff\""#, github),
+        r#"`?principal` of `reader` stands for `Agent` or `User` or `Workload`, not for Group::"staff""#,
+    );
+    refused(
+        &mut scene,
+        &slots(alice, r#"Server::\"gihub\""#),
+        r#"the bundle has no Server::"gihub"; did you mean `github`?"#,
+    );
     refused(&mut scene, &slots(alice, github).replace("\"t1\"", "\"t9\""), "no task `t9` was opened");
 
     scene.tell(&slots(alice, github));
@@ -330,7 +358,10 @@ fn a_grant_of_one_task_used_in_another() {
     assert_eq!(scene.ask(&by("t1")), "allow [reader]");
     assert_eq!(scene.ask(&by("t2")), "deny no_permit []");
     assert_eq!(scene.ask(&me("")), "deny no_permit []");
-    assert_eq!(scene.ask(&call("fs/read_text_file", r#"{"path":"/srv/data/a"}"#, r#""task":"t1""#)), "deny no_permit []");
+    assert_eq!(
+        scene.ask(&call("fs/read_text_file", r#"{"path":"/srv/data/a"}"#, r#""task":"t1""#)),
+        "deny no_permit []"
+    );
     scene.tell(r#"{"revoked":{"grant":"g1","until":"2026-01-05T10:05:00Z"}}"#);
     assert_eq!(scene.ask(&by("t1")), "deny no_permit []");
     scene.tell(r#"{"reinstated":{"grant":"g1"}}"#);

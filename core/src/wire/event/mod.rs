@@ -3,7 +3,7 @@
 pub(super) mod read;
 pub(super) mod write;
 
-use super::{fields::Fields, line, members::Members, Shown};
+use super::{Shown, fields::Fields, line, members::Members};
 use crate::{
     Event, Gate, Ledger, Timestamp,
     json::{Caps, Numbers, read as json},

@@ -59,9 +59,9 @@ pub(super) fn event(gate: &Gate, value: &Json) -> Result<Event, String> {
         "approval_refused" => of()?.read(|fields| {
             Ok(Event::ApprovalRefused { call: fields.digest("call")?, approver: fields.entity("approver")? })
         })?,
-        "revoked" => of()?.read(|fields| {
-            Ok(Event::Revoked { until: fields.time("until")?, what: revocation(fields)? })
-        })?,
+        "revoked" => {
+            of()?.read(|fields| Ok(Event::Revoked { until: fields.time("until")?, what: revocation(fields)? }))?
+        }
         "reinstated" => Event::Reinstated(of()?.read(revocation)?),
         "halted" => Event::Halted(scope(value, &at)?),
         "resumed" => Event::Resumed(scope(value, &at)?),
@@ -72,9 +72,9 @@ pub(super) fn event(gate: &Gate, value: &Json) -> Result<Event, String> {
         })?,
         "call_reserved" => Event::CallReserved(of()?.read(reservation)?),
         "call_started" => Event::CallStarted(id()?),
-        "call_completed" => of()?.read(|fields| {
-            Ok(Event::CallCompleted { call: fields.count("call")?, outcome: outcome(fields)? })
-        })?,
+        "call_completed" => {
+            of()?.read(|fields| Ok(Event::CallCompleted { call: fields.count("call")?, outcome: outcome(fields)? }))?
+        }
         "call_aborted" => Event::CallAborted(id()?),
         "call_denied" => Event::CallDenied(of()?.read(denied)?),
         other => {
@@ -189,8 +189,10 @@ fn listed(gate: &Gate, fields: &mut Fields<'_>) -> Result<Event, String> {
 
 pub(in crate::wire) fn reservation(fields: &mut Fields<'_>) -> Result<Reservation, String> {
     let (chain, credential) = (fields.pointer("chain"), fields.pointer("credential"));
-    let actors = fields.value("chain").and_then(Json::as_array).ok_or_else(|| format!("`{chain}` is no list of actors"))?;
-    let actors = actors.iter().map(|actor| crate::wire::fields::entity(actor, &chain)).collect::<Result<Vec<_>, _>>()?;
+    let actors =
+        fields.value("chain").and_then(Json::as_array).ok_or_else(|| format!("`{chain}` is no list of actors"))?;
+    let actors =
+        actors.iter().map(|actor| crate::wire::fields::entity(actor, &chain)).collect::<Result<Vec<_>, _>>()?;
     let seen = |fields: &mut Fields<'_>| {
         Ok(CredentialSeen {
             id: fields.required("id")?,
