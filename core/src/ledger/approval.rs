@@ -63,13 +63,14 @@ impl Ledger {
 
     pub(crate) fn put_waiting(&mut self, request: ApprovalRequest) {
         let (call, initiator) = (request.call, request.initiator.clone());
+        // What is asked again waits once, whatever stands in its way by now.
+        let before = self.waiting.get(&initiator).into_iter().flat_map(|waiting| waiting.values());
+        let same: Vec<_> = before.filter(|other| other.ask == request.ask).map(|other| other.call).collect();
+        same.iter().for_each(|call| self.settle(call));
         self.due.insert_mut((request.until, Due::Waiting(call)));
         self.waiting_by.insert_mut(call, initiator.clone());
         let mut waiting = self.waiting.get(&initiator).cloned().unwrap_or_default();
-        let all = Arc::make_mut(&mut waiting);
-        // What is asked again waits once, whatever stands in its way by now.
-        all.retain(|_, other| other.ask != request.ask);
-        all.insert(call, request);
+        Arc::make_mut(&mut waiting).insert(call, request);
         self.waiting.insert_mut(initiator, waiting);
     }
 
@@ -92,7 +93,8 @@ impl Ledger {
         if self.is_revoked(&Revocation::Principal(approval.approver.clone()), now) {
             return Err(EventError::NotApprover(format!("{} is revoked, and approves nothing", approval.approver)));
         }
-        let known = self.approvals.get(&approval.call).map_or(0, |approvals| approvals.len());
+        let known = self.approvals.get(&approval.call).into_iter().flat_map(|approvals| approvals.iter());
+        let known = known.filter(|known| now < known.expires).count();
         limits::room("approvals of a call", known, limits::APPROVALS)?;
         limits::room("approved calls", self.approvals.size(), limits::APPROVED)?;
         self.settle(&approval.call);

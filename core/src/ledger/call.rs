@@ -186,10 +186,9 @@ impl Ledger {
                 session.brings(&call);
             });
         }
-        let tool: Arc<str> = call.tool.as_str().into();
-        self.track_tool(&tool, now, |usage| usage.add(now));
+        self.track_tool(&call.tool, now, |tracked| tracked.add(now));
         for hop in call.chain.iter().collect::<BTreeSet<_>>() {
-            self.track_principal(hop, now, |usage| usage.add(now));
+            self.track_principal(hop, now, |tracked| tracked.add(now));
         }
         self.charge_task(call.task.as_deref(), 1);
         self.credential_seen(call.credential.as_ref(), now);
@@ -252,10 +251,9 @@ impl Ledger {
             session.usage.remove(call.at);
             session.drops(reserved);
         }
-        let tool: Arc<str> = reserved.tool.as_str().into();
-        self.track_tool(&tool, now, |usage| usage.remove(call.at));
+        self.track_tool(&reserved.tool, now, |tracked| tracked.usage.remove(call.at));
         for hop in reserved.chain.iter().collect::<BTreeSet<_>>() {
-            self.track_principal(hop, now, |usage| usage.remove(call.at));
+            self.track_principal(hop, now, |tracked| tracked.usage.remove(call.at));
         }
         self.charge_task(reserved.task.as_deref(), -1);
         self.give_back(call.approvals);

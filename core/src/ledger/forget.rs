@@ -49,10 +49,9 @@ impl Ledger {
         }
     }
 
-    /// The ledger with everything forgotten that is due, however much that is.
-    pub(crate) fn settled(&self) -> Self {
+    /// The ledger with everything forgotten that is due at `now`, however much that is.
+    pub(crate) fn settled(&self, now: Timestamp) -> Self {
         let mut ledger = self.clone();
-        let Some(now) = ledger.now else { return ledger };
         while ledger.due.first().is_some_and(|(at, _)| *at <= now) {
             ledger.forget(now);
         }
@@ -76,11 +75,7 @@ impl Ledger {
                 if end > now {
                     return Some(end);
                 }
-                let grants = task.grants.clone();
-                for grant in &grants {
-                    self.grants.remove_mut(grant.as_str());
-                }
-                self.tasks.remove_mut(id);
+                self.drop_task(id);
             }
             Due::Principal(id) => {
                 let end = self.principals.get(id)?.used.plus(PRINCIPAL);

@@ -249,21 +249,26 @@ impl Ledger {
         seen.is_some_and(|seen| seen.audiences.iter().any(|other| other != audience))
     }
 
-    fn track_tool(&mut self, tool: &Arc<str>, now: Timestamp, change: impl FnOnce(&mut Usage)) {
-        let mut tracked = self.tools.get(tool).cloned().unwrap_or_else(|| Arc::new(Tracked::new(now)));
-        self.tools.remove_mut(tool);
-        Arc::make_mut(&mut tracked).change(now, self.tick, change);
-        self.tools.insert_mut(tool.clone(), tracked);
+    fn track_tool(&mut self, tool: &str, now: Timestamp, change: impl FnOnce(&mut Tracked)) {
+        if !self.tools.contains_key(tool) {
+            self.tools.insert_mut(tool.into(), Arc::new(Tracked::new(now)));
+        }
+        let tick = self.tick;
+        if let Some(tracked) = self.tools.get_mut(tool).map(Arc::make_mut) {
+            tracked.changed = tick;
+            change(tracked);
+        }
     }
 
-    fn track_principal(&mut self, id: &EntityRef, now: Timestamp, change: impl FnOnce(&mut Usage)) {
+    fn track_principal(&mut self, id: &EntityRef, now: Timestamp, change: impl FnOnce(&mut Tracked)) {
         let gone = |tracked: &Tracked| tracked.used.plus(forget::PRINCIPAL) <= now;
         if self.principals.get(id).is_none_or(|tracked| gone(tracked)) {
             self.put_principal(id.clone(), Tracked::new(now));
         }
         let tick = self.tick;
-        if let Some(tracked) = self.principals.get_mut(id) {
-            Arc::make_mut(tracked).change(now, tick, change);
+        if let Some(tracked) = self.principals.get_mut(id).map(Arc::make_mut) {
+            tracked.changed = tick;
+            change(tracked);
         }
     }
 
@@ -305,10 +310,9 @@ impl Tracked {
         Self { used, usage, changed: 0 }
     }
 
-    fn change(&mut self, now: Timestamp, tick: u64, change: impl FnOnce(&mut Usage)) {
+    fn add(&mut self, now: Timestamp) {
         self.used = now;
-        self.changed = tick;
-        change(&mut self.usage);
+        self.usage.add(now);
     }
 }
 

@@ -175,6 +175,10 @@ impl Ledger {
         change: impl FnOnce(&mut Session),
     ) {
         if self.session(id, now).is_none() {
+            if self.sessions.contains_key(id) {
+                // What is still due of the old session must not reach the new one of the same handle.
+                *self = self.settled(now);
+            }
             self.put_session(id.into(), Session::new(owner, key, now));
         }
         let tick = self.tick;
@@ -230,11 +234,14 @@ impl Ledger {
         if why.trim().is_empty() {
             return Err(EventError::NotLowered("labels are lowered without saying why".to_owned()));
         }
-        let session = self.session(id, now).ok_or_else(|| EventError::UnknownSession(id.clone()))?;
+        // A call whose time is over holds nothing any more.
+        let settled = self.settled(now);
+        let session = settled.session(id, now).ok_or_else(|| EventError::UnknownSession(id.clone()))?;
         let known: BTreeSet<_> = session.labels.kept().collect();
         if let Some(label) = labels.iter().find(|label| !known.contains(label.as_str())) {
             return Err(EventError::NotLowered(format!("the session `{id}` does not carry the label `{label}`")));
         }
+        *self = settled;
         let tick = self.tick;
         if let Some(session) = self.session_mut(Some(id)) {
             session.changed = tick;

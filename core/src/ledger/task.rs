@@ -101,8 +101,21 @@ impl Ledger {
             }
             narrower(&opened, &whole.opened).map_err(wider)?;
         }
+        self.drop_task(&id);
         self.put_task(Task { changed: self.tick, ..Task::new(opened) });
         Ok(())
+    }
+
+    /// Forgets a task and its grants.
+    pub(super) fn drop_task(&mut self, id: &str) {
+        let Some(task) = self.tasks.get(id).cloned() else { return };
+        for grant in &task.grants {
+            // The grant's id may have been issued anew by now, for another task.
+            if self.grants.get(grant.as_str()).is_some_and(|grant| grant.task == id) {
+                self.grants.remove_mut(grant.as_str());
+            }
+        }
+        self.tasks.remove_mut(id);
     }
 
     pub(crate) fn put_task(&mut self, task: Task) {
@@ -145,7 +158,7 @@ impl Ledger {
     pub(super) fn grant_issued(&mut self, grant: Grant, now: Timestamp) -> Result<(), EventError> {
         let slots = [&grant.principal, &grant.resource].into_iter().flatten().map(|slot| &*slot.id);
         limits::ids([&*grant.id, &grant.task, &grant.template].into_iter().chain(slots))?;
-        if self.grants.contains_key(grant.id.as_str()) {
+        if self.grants.get(grant.id.as_str()).is_some_and(|known| self.task(&known.task, now).is_some()) {
             return Err(EventError::GrantTaken(grant.id));
         }
         if grant.expires <= now {

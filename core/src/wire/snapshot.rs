@@ -20,13 +20,13 @@ const VERSION: u64 = 1;
 impl Ledger {
     /// The ledger as text: a JSON object a line. Equal ledgers give equal text.
     pub fn snapshot(&self) -> String {
-        let ledger = self.settled();
+        let now = self.now.unwrap_or(Timestamp::from_millis(0));
+        let ledger = self.settled(now);
         let head = Members::default()
             .count("toolgate_ledger", VERSION)
             .maybe_time("now", ledger.now)
             .count("sequence", ledger.sequence);
         let mut lines = vec![head.end()];
-        let now = ledger.now.unwrap_or(Timestamp::from_millis(0));
         lines.extend(sorted(&ledger.sessions).map(|(id, one)| named("session", session(id, one, now))));
         lines.extend(sorted(&ledger.tasks).map(|(_, one)| named("task", task(one))));
         lines.extend(sorted(&ledger.grants).map(|(_, one)| named("grant", write::grant(one))));
