@@ -63,7 +63,7 @@ mod gate;
 mod shared;
 pub mod wire;
 
-pub use call::{Binding, Credential, Origin, Principal, PrincipalKind, ToolCall};
+pub use call::{Binding, Credential, Identity, Origin, Principal, PrincipalKind, ToolCall};
 pub use catalog::{ArgumentReport, Change, Drift, Effect, KnownFrom, REVISION, ToolReport, UNPINNED};
 pub use decision::{Answer, Basis, Decision, Denial, GrantUse};
 pub use digest::Digest;

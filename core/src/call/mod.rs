@@ -1,9 +1,12 @@
 //! The question: who asks, for whom, for what task, to do what.
 
+mod claims;
 mod credential;
 mod principal;
 mod within;
 
+pub use claims::Identity;
+pub(crate) use claims::{Claims, ClaimsError};
 pub use credential::{Binding, Credential};
 pub use principal::{Principal, PrincipalKind};
 

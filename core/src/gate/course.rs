@@ -2,7 +2,8 @@
 
 use super::{Gate, Judgement};
 use crate::{
-    Decision, DecisionRecord, Ledger, Reason, Timestamp, ToolCall,
+    Decision, DecisionRecord, Identity, Json, Ledger, Reason, Timestamp, ToolCall,
+    call::ClaimsError,
     catalog::{Admitted, Fault},
     facts::Facts,
     ledger::{ApprovalRequest, CallDenied, CredentialSeen, Event, EventError, Outcome, Reservation},
@@ -10,6 +11,45 @@ use crate::{
 };
 
 impl Gate {
+    /// Who asks, from the claims of a token that the host has verified: signature, issuer's keys, proof of possession.
+    /// `[identity]` in the manifest says whose tokens count and what their claims name.
+    ///
+    /// `sub` is the initiator; `act` is the caller and `act` within it who acted before him (RFC 8693); without an `act`,
+    /// `azp` or `client_id` is the caller. `aud` (RFC 8707), `exp`, `iat`, `nbf`, `jti`, `scope` and `cnf` (RFC 9449, RFC
+    /// 8705) become the credential; every other claim is a claim of the initiator.
+    ///
+    /// # Errors
+    /// A deny: the claims are malformed, or of an issuer that does not count.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), toolgate::Error> {
+    /// use toolgate::{Gate, Json, PolicyBundle, Sources};
+    ///
+    /// let mut sources = Sources::default();
+    /// sources.insert("toolgate.toml", r#"
+    ///     [bundle]
+    ///     name = "demo"
+    ///     version = "1"
+    ///     [identity]
+    ///     issuers = ["https://idp.example"]
+    ///     tenant = "org"
+    /// "#);
+    /// let gate = Gate::new(PolicyBundle::load(&sources)?);
+    /// let claims = r#"{"iss": "https://idp.example", "sub": "alice", "org": "acme", "act": {"sub": "triage"}}"#;
+    /// let identity = gate.identify(&Json::parse(claims.as_bytes()).unwrap()).ok().unwrap();
+    /// assert_eq!(identity.principal.entity().to_string(), r#"Agent::"triage""#);
+    /// assert_eq!(identity.on_behalf_of[0].claims["tenant"].as_str(), Some("acme"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn identify(&self, claims: &Json) -> Result<Identity, Decision> {
+        let refused = |reason, why: String| Decision::refused(Fault::new(reason, why), None);
+        self.bundle.catalog.principals.claims.identify(claims, self.limits.chain).map_err(|error| match error {
+            ClaimsError::Malformed(why) => refused(Reason::MalformedCall, why),
+            ClaimsError::Untrusted(why) => refused(Reason::IdentityConflict, why),
+        })
+    }
+
     /// Decides `call` at `now`, reserves what an allowed call uses up, and leaves the record.
     ///
     /// The record carries the id under which [`Gate::complete`] and [`Gate::abort`] know the call, and the event that the

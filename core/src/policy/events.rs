@@ -100,6 +100,7 @@ impl PolicyBundle {
 
     /// The level that counts from now on is not above what the session has seen.
     fn lower(&self, lowered: &LabelsLowered, ledger: &Ledger, now: Timestamp) -> Result<(), EventError> {
+        let ledger = ledger.settled(now);
         let (Some(level), Some(session)) = (&lowered.seen, ledger.session(&lowered.session, now)) else {
             return Ok(());
         };

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     PrincipalKind,
+    call::Claims,
     catalog::level::Levels,
     error::{Diagnostic, Place},
     id::is_server_id,
@@ -167,7 +168,32 @@ fn principals(root: &mut Section<'_, '_>, source: &mut Source<'_>) -> Principals
         principals.groups_claim = section.string(source, "claim").map(|claim| claim.value);
         section.finish(source);
     }
+    if let Some(table) = root.table(source, "identity") {
+        principals.claims = identity(Section::new(table.value, "identity"), source);
+    }
     principals
+}
+
+fn identity(mut section: Section<'_, '_>, source: &mut Source<'_>) -> Claims {
+    let defaults = Claims::default();
+    let kinds = PrincipalKind::ALL.map(|kind| (kind.name(), Some(kind)));
+    let [user, agent, workload] = kinds;
+    let mut kind = |key: &str, kinds: &[_], default: PrincipalKind| {
+        section.choice(source, key, kinds).map_or(Some(default), |kind| kind.value)
+    };
+    let subject = kind("subject", &kinds, defaults.subject);
+    let actor = kind("actor", &kinds, defaults.actor);
+    let client = kind("client", &[user, agent, workload, ("none", None)], PrincipalKind::Agent);
+    let issuers = section.strings(source, "issuers", false).unwrap_or_default();
+    let tenant = section.string(source, "tenant").map(|claim| claim.value);
+    section.finish(source);
+    Claims {
+        issuers: issuers.into_iter().map(|issuer| issuer.value).collect(),
+        subject: subject.unwrap_or(defaults.subject),
+        actor: actor.unwrap_or(defaults.actor),
+        client,
+        tenant: tenant.unwrap_or(defaults.tenant),
+    }
 }
 
 fn attributes(table: &DeTable<'_>, name: &str, source: &mut Source<'_>) -> BTreeMap<String, Attribute> {

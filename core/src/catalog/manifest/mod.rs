@@ -10,7 +10,7 @@ pub(crate) use bundle::read;
 pub(crate) use section::Placed;
 
 use super::{effect::Effect, kind::Kind, level::Levels};
-use crate::{PrincipalKind, json::Pointer};
+use crate::{PrincipalKind, call::Claims, json::Pointer};
 
 /// The file's name in a bundle.
 pub(crate) const FILE: &str = "toolgate.toml";
@@ -109,6 +109,8 @@ pub(crate) struct Principals {
     pub(crate) attributes: BTreeMap<PrincipalKind, BTreeMap<String, Attribute>>,
     /// The claim that holds the groups, where they do not come from the entities.
     pub(crate) groups_claim: Option<String>,
+    /// How the claims of tokens name actors.
+    pub(crate) claims: Claims,
 }
 
 /// An attribute of a principal.
