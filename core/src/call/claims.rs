@@ -54,7 +54,19 @@ impl Identity {
 
 /// Claims that are about the token, not about its subject.
 const OF_THE_TOKEN: [&str; 14] = [
-    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "act", "may_act", "cnf", "scope", "azp", "client_id",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "act",
+    "may_act",
+    "cnf",
+    "scope",
+    "azp",
+    "client_id",
     "authorization_details",
 ];
 
@@ -251,7 +263,9 @@ mod tests {
         check(r#"{"sub":"app","client_id":"app"}"#, &format!(r#"Agent::"app" {{}}{none}"#));
         check(
             r#"{"sub":"alice","client_id":"app","act":{"sub":"sub-agent","org":"acme","act":{"sub":"agent"}}}"#,
-            &format!(r#"Agent::"sub-agent" {{"org":"acme","tenant":"acme"}} < Agent::"agent" {{}} < User::"alice" {{}}{none}"#),
+            &format!(
+                r#"Agent::"sub-agent" {{"org":"acme","tenant":"acme"}} < Agent::"agent" {{}} < User::"alice" {{}}{none}"#
+            ),
         );
         check(
             r#"{"sub":"alice","act":{"iss":"https://partner.example","sub":"bot"}}"#,
@@ -276,7 +290,7 @@ mod tests {
         check(r#"{"sub":"a","act":{}}"#, "malformed: the claims have no `sub`");
         check(r#"{"sub":"a","azp":"b","client_id":"c"}"#, "malformed: `azp` and `client_id` name two clients");
         check(r#"{"sub":"a","exp":"soon"}"#, "malformed: `exp` is no time in seconds since 1970");
-        check(r#"{"sub":"a","exp":1e300}"#, "malformed: `exp` is no time in seconds since 1970");
+        check(r#"{"sub":"a","exp":1000000000000.5}"#, "malformed: `exp` is no time in seconds since 1970");
         check(r#"{"sub":"a","exp":9223372036854775807}"#, "malformed: `exp` is no time in seconds since 1970");
         check(r#"{"sub":"a","aud":[1]}"#, "malformed: `aud` is neither a string nor a list of strings");
         check(r#"{"sub":"a","cnf":{}}"#, "malformed: `cnf` has neither `jkt` nor `x5t#S256`");

@@ -140,10 +140,15 @@ impl Story {
 
     /// The calls of a session since it began.
     fn calls_of(&self, id: &str, session: &Session) -> Vec<Call<'_>> {
-        let since: BTreeSet<u64> = self.0.iter().skip(session.begun).filter_map(|(_, event)| match event {
-            Event::CallReserved(call) => Some(call.id),
-            _ => None,
-        }).collect();
+        let since: BTreeSet<u64> = self
+            .0
+            .iter()
+            .skip(session.begun)
+            .filter_map(|(_, event)| match event {
+                Event::CallReserved(call) => Some(call.id),
+                _ => None,
+            })
+            .collect();
         let calls = self.calls().into_iter();
         calls.filter(|call| call.reserved.session.as_deref() == Some(id) && since.contains(&call.reserved.id)).collect()
     }
@@ -223,7 +228,8 @@ impl Story {
         let within = |width: i64, span: i64| {
             // All calls of a second, and of a minute, count as long as its last one, be it given up by now.
             let last = |at: i64| {
-                let same = all.iter().map(|call| call.at).filter(|other| other.div_euclid(width) == at.div_euclid(width));
+                let same =
+                    all.iter().map(|call| call.at).filter(|other| other.div_euclid(width) == at.div_euclid(width));
                 same.max().unwrap_or(at)
             };
             kept.iter().filter(|at| last(**at) + span > now).count() as i64
@@ -277,10 +283,12 @@ impl Story {
     pub(super) fn calls_left(&self, id: &str, now: i64) -> Option<i64> {
         let part_of = |call: &Reservation, whole: &str| {
             let mut next = call.task.clone();
-            let opened = |id: &str| self.0.iter().rev().find_map(|(_, event)| match event {
-                Event::TaskOpened(task) if task.id == id => Some(task.parent.clone()),
-                _ => None,
-            });
+            let opened = |id: &str| {
+                self.0.iter().rev().find_map(|(_, event)| match event {
+                    Event::TaskOpened(task) if task.id == id => Some(task.parent.clone()),
+                    _ => None,
+                })
+            };
             while let Some(task) = next {
                 if task == whole {
                     return true;
@@ -298,12 +306,15 @@ impl Story {
 
     /// The ids and principals of grants that count in a task.
     pub(super) fn grants(&self, task: &str, now: i64) -> Vec<(&str, &EntityRef)> {
-        let Some((_, _, place)) = self.task(task, now).filter(|_| self.task_active(task, now)) else { return Vec::new() };
+        let Some((_, _, place)) = self.task(task, now).filter(|_| self.task_active(task, now)) else {
+            return Vec::new();
+        };
         let issued = self.0.iter().skip(place).filter_map(|(_, event)| match event {
             Event::GrantIssued(grant) if grant.task == task => Some(grant),
             _ => None,
         });
-        let good = issued.filter(|grant| now < grant.expires.millis() && !self.revoked(&Revocation::Grant(grant.id.clone()), now));
+        let good = issued
+            .filter(|grant| now < grant.expires.millis() && !self.revoked(&Revocation::Grant(grant.id.clone()), now));
         good.map(|grant| (grant.id.as_str(), grant.principal.as_ref().unwrap())).collect()
     }
 
@@ -353,7 +364,9 @@ impl Story {
             }
         }
         good.into_values()
-            .filter(|one| now < one.expires.millis() && !self.revoked(&Revocation::Principal(one.approver.clone()), now))
+            .filter(|one| {
+                now < one.expires.millis() && !self.revoked(&Revocation::Principal(one.approver.clone()), now)
+            })
             .collect()
     }
 

@@ -51,7 +51,10 @@ fn gate() -> Gate {
             let to = r#"{"type":"object","properties":{"to":{"type":"string"}}}"#;
             format!(r#"{{"name":"{name}","inputSchema":{to}}}"#)
         });
-        sources.insert(format!("tools/{server}.json"), format!(r#"{{"tools":[{}]}}"#, tools.collect::<Vec<_>>().join(",")));
+        sources.insert(
+            format!("tools/{server}.json"),
+            format!(r#"{{"tools":[{}]}}"#, tools.collect::<Vec<_>>().join(",")),
+        );
     }
     sources.insert("policies/model.cedar", POLICIES);
     Gate::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{error}")))
@@ -79,12 +82,15 @@ fn user(id: &str) -> EntityRef {
 
 fn step() -> impl Strategy<Value = Step> {
     let name = |all: &'static [&'static str]| prop::sample::select(all);
-    let set = |all: &'static [&'static str]| prop::collection::btree_set(prop::sample::select(all).prop_map(str::to_owned), 0..3);
+    let set = |all: &'static [&'static str]| {
+        prop::collection::btree_set(prop::sample::select(all).prop_map(str::to_owned), 0..3)
+    };
     let owner = || name(&["alice", "bob"]).prop_map(user);
     let maybe = |all: &'static [&'static str]| prop::option::of(prop::sample::select(all).prop_map(str::to_owned));
     let session = || name(&["s1", "s2"]).prop_map(str::to_owned);
     let task = || name(&["t1", "t2", "t3"]).prop_map(str::to_owned);
-    let wait = prop::sample::select(vec![1, 500, 1_000, 20_000, 60_000, 590_000, 600_000, 3_600_000, 4_200_000, 86_400_000]);
+    let wait =
+        prop::sample::select(vec![1, 500, 1_000, 20_000, 60_000, 590_000, 600_000, 3_600_000, 4_200_000, 86_400_000]);
     let ahead = || prop::sample::select(vec![1_000, 60_000, 3_600_000, 90_000_000]);
     let what = || {
         prop_oneof![
@@ -97,7 +103,14 @@ fn step() -> impl Strategy<Value = Step> {
             Just(Revocation::Tool("a/send".into())),
         ]
     };
-    let opened = (task(), maybe(&["t1"]), owner(), set(&["read", "a/send", "call", "b/wipe"]), prop::option::of(set(&["x", "y"])), prop::option::of(1_u64..4));
+    let opened = (
+        task(),
+        maybe(&["t1"]),
+        owner(),
+        set(&["read", "a/send", "call", "b/wipe"]),
+        prop::option::of(set(&["x", "y"])),
+        prop::option::of(1_u64..4),
+    );
     let events = prop_oneof![
         2 => (session(), owner(), maybe(&["k1"])).prop_map(|(id, owner, key)| Event::SessionOpened { id, owner, key }),
         1 => session().prop_map(Event::SessionEnded),
@@ -195,18 +208,26 @@ impl Pair {
         let index = |level: &str| levels.iter().position(|one| *one == level);
         let open = |id: u64| story.calls().iter().any(|call| call.reserved.id == id && call.open(now));
         match event {
-            Event::SessionOpened { id, owner, key } => {
-                story.session(id, now).is_none_or(|session| session.owner == *owner && session.key == *key && !session.over)
-            }
+            Event::SessionOpened { id, owner, key } => story
+                .session(id, now)
+                .is_none_or(|session| session.owner == *owner && session.key == *key && !session.over),
             Event::SessionEnded(id) => story.session(id, now).is_some(),
             Event::LabelsLowered(LabelsLowered { session: id, labels, seen, by, .. }) => {
                 let Some(session) = story.session(id, now) else { return false };
                 // Only what is final can be lowered.
                 let mut settled = story.clone();
-                settled.0.extend(story.calls().iter().filter(|call| call.open(now)).map(|call| (now, Event::CallAborted(call.reserved.id))));
+                settled.0.extend(
+                    story
+                        .calls()
+                        .iter()
+                        .filter(|call| call.open(now))
+                        .map(|call| (now, Event::CallAborted(call.reserved.id))),
+                );
                 let known = settled.labels(id, &session);
                 let highest = settled.levels(id, &session).iter().filter_map(|level| index(level)).max().unwrap_or(0);
-                &*by.kind == "User" && labels.is_subset(&known) && seen.as_deref().is_none_or(|seen| index(seen) <= Some(highest))
+                &*by.kind == "User"
+                    && labels.is_subset(&known)
+                    && seen.as_deref().is_none_or(|seen| index(seen) <= Some(highest))
             }
             Event::TaskOpened(task) => {
                 let wider = |whole: &TaskOpened| {
@@ -217,14 +238,18 @@ impl Pair {
                         groups.iter().take(if name == "send" { 4 } else { 3 }).any(|group| tools.contains(group))
                     };
                     let tools = (0..3).any(|at| covers(&task.tools, at) && !covers(&whole.tools, at));
-                    let places = whole.destinations.as_ref().is_some_and(|whole| !task.destinations.as_ref().is_some_and(|part| part.is_subset(whole)));
+                    let places = whole
+                        .destinations
+                        .as_ref()
+                        .is_some_and(|whole| !task.destinations.as_ref().is_some_and(|part| part.is_subset(whole)));
                     let calls = whole.max_calls.is_some_and(|most| task.max_calls.is_none_or(|part| part > most));
                     tools || places || calls || whole.initiator != task.initiator || task.expires > whole.expires
                 };
                 let parent = task.parent.as_deref();
                 story.task(&task.id, now).is_none()
                     && parent.is_none_or(|parent| {
-                        story.task_active(parent, now) && story.lineage(parent, now).iter().take(1).all(|(whole, ..)| !wider(whole))
+                        story.task_active(parent, now)
+                            && story.lineage(parent, now).iter().take(1).all(|(whole, ..)| !wider(whole))
                     })
             }
             Event::TaskCompleted(id) | Event::TaskCancelled(id) => {
@@ -232,7 +257,9 @@ impl Pair {
             }
             Event::GrantIssued(grant) => story.task_active(&grant.task, now) && !story.has_grant(&grant.id, now),
             Event::CallStarted(id) => open(*id),
-            Event::CallAborted(id) => open(*id) && story.calls().iter().any(|call| call.reserved.id == *id && !call.started),
+            Event::CallAborted(id) => {
+                open(*id) && story.calls().iter().any(|call| call.reserved.id == *id && !call.started)
+            }
             Event::ApprovalGranted(approval) => !story.revoked(&Revocation::Principal(approval.approver.clone()), now),
             _ => true,
         }
@@ -257,7 +284,8 @@ impl Pair {
     fn facts(story: &Story, call: &ToolCall, hop: &EntityRef, now: i64) -> Vec<(&'static str, String)> {
         let initiator = call.initiator().entity();
         let strings = |set: &BTreeSet<String>| Value::strings(set.iter().map(String::as_str)).to_string();
-        let state = |value: Option<bool>| format!("\"{}\"", value.map_or("absent", |value| if value { "yes" } else { "no" }));
+        let state =
+            |value: Option<bool>| format!("\"{}\"", value.map_or("absent", |value| if value { "yes" } else { "no" }));
         let tool = format!("{}/{}", call.server, call.tool);
         let mut facts = Vec::new();
         let mut put = |path, value: String| facts.push((path, value));
@@ -303,12 +331,19 @@ impl Pair {
         if let Some(id) = &call.task {
             let lineage = story.lineage(id, now);
             let known = !lineage.is_empty();
-            let all = |test: &dyn Fn(&TaskOpened) -> bool| state(known.then(|| lineage.iter().all(|(task, ..)| test(task))));
+            let all =
+                |test: &dyn Fn(&TaskOpened) -> bool| state(known.then(|| lineage.iter().all(|(task, ..)| test(task))));
             let left = story.calls_left(id, now);
-            put("status.task_active", state(Some(story.task_active(id, now) && !revoked(Revocation::Task(id.clone())))));
+            put(
+                "status.task_active",
+                state(Some(story.task_active(id, now) && !revoked(Revocation::Task(id.clone())))),
+            );
             put("status.task_initiator_matches", all(&|task| task.initiator == initiator));
             let to = call.input.as_object().and_then(|members| members.get("to")).and_then(Json::as_str);
-            put("status.task_covers_destinations", all(&|task| task.destinations.as_ref().is_none_or(|all| to.is_none_or(|to| all.contains(to)))));
+            put(
+                "status.task_covers_destinations",
+                all(&|task| task.destinations.as_ref().is_none_or(|all| to.is_none_or(|to| all.contains(to)))),
+            );
             put("status.task_has_calls", state(left.filter(|_| known).map(|left| left > 0)));
             put("task.remaining_calls", if known { left.unwrap_or(i64::MAX) } else { 0 }.to_string());
         }
@@ -327,7 +362,13 @@ impl Pair {
     }
 
     /// The model's decision, as name and deciding policies, from the facts as both see them.
-    fn decision(&self, story: &Story, call: &ToolCall, facts: &Facts, digest: impl Fn(&[String]) -> Digest) -> (String, Vec<String>) {
+    fn decision(
+        &self,
+        story: &Story,
+        call: &ToolCall,
+        facts: &Facts,
+        digest: impl Fn(&[String]) -> Digest,
+    ) -> (String, Vec<String>) {
         let (_, context) = &facts.hops[0];
         let get = |path: &str| shown(context, path);
         let mut forbids: BTreeSet<String> = BTreeSet::new();
@@ -339,7 +380,8 @@ impl Pair {
         let flag = |path: &str| get(path).as_deref() == Some("true");
         forbids.extend(flag("revoked").then(|| "baseline/revoked".to_owned()));
         forbids.extend(flag("halted").then(|| "baseline/halted".to_owned()));
-        let labels = call.session.as_deref().map(|id| story.session(id, self.now).map(|session| story.labels(id, &session)));
+        let labels =
+            call.session.as_deref().map(|id| story.session(id, self.now).map(|session| story.labels(id, &session)));
         let private = match labels {
             None => true,
             Some(labels) => labels.is_some_and(|labels| labels.contains("private")),
@@ -353,7 +395,9 @@ impl Pair {
         let mut permits = BTreeSet::new();
         let minute = match call.session.as_deref() {
             None => i64::MAX,
-            Some(id) => story.session(id, self.now).map_or(0, |session| story.counts_of_session(id, &session, self.now)[0]),
+            Some(id) => {
+                story.session(id, self.now).map_or(0, |session| story.counts_of_session(id, &session, self.now)[0])
+            }
         };
         for hop in call.chain() {
             let may = hop.kind.name() == "User" && minute < 3;
@@ -435,8 +479,12 @@ impl Pair {
         match step {
             Step::Wait(millis) => self.now += millis,
             Step::Tell(event) => self.tell(event),
-            Step::Open(task, ahead) => self.tell(Event::TaskOpened(TaskOpened { expires: expires(ahead, self.now), ..task })),
-            Step::Lend(grant, ahead) => self.tell(Event::GrantIssued(Grant { expires: expires(ahead, self.now), ..grant })),
+            Step::Open(task, ahead) => {
+                self.tell(Event::TaskOpened(TaskOpened { expires: expires(ahead, self.now), ..task }))
+            }
+            Step::Lend(grant, ahead) => {
+                self.tell(Event::GrantIssued(Grant { expires: expires(ahead, self.now), ..grant }))
+            }
             Step::Ask(text) => self.ask(&text),
             Step::Answer(who, yes, ahead) => {
                 let Some(call) = self.waiting.last().copied() else { return };
@@ -448,9 +496,11 @@ impl Pair {
             }
             Step::Complete(back, labels, sensitivity) => {
                 let Some((id, _)) = nth(&self.reserved, back) else { return };
-                let late = self.story.calls().iter().any(|call| {
-                    call.reserved.id == id && self.now < call.reserved.until.plus(3_600_000).millis()
-                });
+                let late = self
+                    .story
+                    .calls()
+                    .iter()
+                    .any(|call| call.reserved.id == id && self.now < call.reserved.until.plus(3_600_000).millis());
                 let ended = self.story.0.iter().any(|(_, event)| matches!(event, Event::CallCompleted { call, .. } | Event::CallAborted(call) if *call == id));
                 let outcome = Outcome { labels, sensitivity, ..Outcome::new(Status::Done) };
                 let event = Event::CallCompleted { call: id, outcome };

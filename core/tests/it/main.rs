@@ -10,6 +10,7 @@
 
 mod baseline;
 mod catalog;
+mod delegation;
 mod desk;
 mod decisions;
 mod documents;
