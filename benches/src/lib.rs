@@ -23,6 +23,8 @@ pub struct Workload {
     /// The gate.
     pub gate: Gate,
     /// What has happened: a task and a session were opened.
+    pub events: Vec<Event>,
+    /// The ledger of that.
     pub ledger: Ledger,
     /// The call as JSON.
     pub text: String,
@@ -69,16 +71,17 @@ impl Workload {
         let call = wire::read_call(text.as_bytes(), &Limits::default()).map_err(|deny| format!("{deny:?}"))?;
         let cedar = cedar(&gate, tool, asked)?;
         let owner = call.initiator().entity();
-        let mut ledger = Ledger::new();
-        ledger.apply(Event::SessionOpened { id: "s1".to_owned(), owner: owner.clone(), key: None }, NOW)?;
+        let opened = Event::SessionOpened { id: "s1".to_owned(), owner: owner.clone(), key: None };
         let tools = [format!("github/{}", tool.name)];
         let task = TaskOpened::new("t1", purpose(asked), owner, tools, NOW.plus(3_600_000));
-        ledger.apply(Event::TaskOpened(task), NOW)?;
+        let events = vec![opened, Event::TaskOpened(task)];
+        let mut ledger = Ledger::new();
+        events.iter().try_for_each(|event| ledger.apply(event.clone(), NOW))?;
         let decision = gate.decide(&call, &ledger, NOW);
         if !decision.is_allow() || !cedar.allows() {
             return Err(format!("not allowed: {:?}, by Cedar: {}", decision.denials(), cedar.allows()).into());
         }
-        Ok(Self { gate, ledger, text, call, cedar })
+        Ok(Self { gate, events, ledger, text, call, cedar })
     }
 }
 
