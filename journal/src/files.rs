@@ -52,7 +52,7 @@ impl Place {
     }
 
     /// A compaction on its way.
-    pub(crate) fn new(&self) -> PathBuf {
+    pub(crate) fn draft(&self) -> PathBuf {
         self.beside(".new")
     }
 

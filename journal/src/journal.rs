@@ -68,7 +68,7 @@ impl Journal {
         let place = Place::of(path.as_ref())?;
         let lock = place.locked()?;
         let failed = |error| OpenError::Io { path: place.shown.clone(), error };
-        let new = place.new();
+        let new = place.draft();
         remove(&new).map_err(|error| OpenError::Io { path: new, error })?;
         let file = OpenOptions::new().read(true).append(true).create(true).open(&place.file).map_err(failed)?;
         let Replayed { ledger, torn } = read_from(BufReader::new(&file), &place.shown, gate)?;
@@ -194,7 +194,7 @@ impl Journal {
             let why = "the ledger is behind the journal: it has not taken the last events";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
-        let new = self.place.new();
+        let new = self.place.draft();
         let file = self.successor(&new, ledger, &mut behind).inspect_err(|_| {
             // What is half written helps nobody; that it cannot be removed would only hide the first error.
             let _ = remove(&new);

@@ -134,7 +134,7 @@ fn crashes_in_a_compaction() {
         let begun = image(images[0].1.path());
         for end in (0..=ledger.snapshot().len()).step_by(7) {
             let image = image(begun.path());
-            fs::write(image.path().join("j.new"), &ledger.snapshot()[..end]).unwrap();
+            fs::write(image.path().join("j.new"), &ledger.snapshot().as_bytes()[..end]).unwrap();
             images.push((Step::Begun, image));
         }
         for (step, image) in &images {
