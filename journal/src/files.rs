@@ -24,7 +24,8 @@ impl Place {
         let failed = |error| OpenError::Io { path: path.to_owned(), error };
         let file = match fs::canonicalize(path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A link that leads nowhere is no new file: whoever comes next would follow it to another lock.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
                 let Some(name) = path.file_name() else { return Err(failed(error)) };
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 fs::canonicalize(folder.unwrap_or(Path::new("."))).map_err(failed)?.join(name)

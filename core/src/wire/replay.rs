@@ -7,14 +7,15 @@ use crate::{Gate, Ledger};
 ///
 /// What it is shows in the first line. Events are held against the bundle; a snapshot is taken as it is.
 ///
-/// ```no_run
+/// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let gate = toolgate::Gate::new(toolgate::PolicyBundle::load(&toolgate::Sources::default())?);
+/// # let mut sources = toolgate::Sources::default();
+/// # sources.insert("toolgate.toml", "[bundle]\nname = \"demo\"\nversion = \"1\"");
+/// let gate = toolgate::Gate::new(toolgate::PolicyBundle::load(&sources)?);
 /// let mut replay = toolgate::wire::Replay::new(&gate);
-/// for line in std::io::stdin().lines() {
-///     replay.line(&line?)?;
-/// }
-/// let ledger = replay.end()?;
+/// replay.line(r#"{"at": "2026-01-05T10:00:00Z", "event": {"halted": "all"}}"#)?;
+/// let error = replay.line(r#"{"at": "2026-01-05T09:00:00Z", "event": {"resumed": "all"}}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "line 2: the event is earlier than the last one: time does not go back");
 /// # Ok(())
 /// # }
 /// ```

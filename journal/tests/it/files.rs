@@ -104,6 +104,12 @@ fn what_is_no_file_is_refused() {
     assert!(told("file/journal.jsonl").starts_with("`[DIR]/file/journal.jsonl`: "));
     assert!(open(gate, "".as_ref()).is_err());
     assert!(open(gate, "/".as_ref()).is_err());
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), folder.path().join("link")).unwrap();
+        assert!(told("link").starts_with("`[DIR]/link`: "));
+        fs::remove_file(folder.path().join("link")).unwrap();
+    }
     let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["file", "folder"]);
