@@ -50,8 +50,8 @@ pub(crate) struct Args {
     call: PathBuf,
     /// What has happened: a journal (events, a JSON object a line), a snapshot, or a snapshot with a journal behind it
     ///
-    /// The first line tells which: a snapshot begins with `{"toolgate_ledger":`. Events are held against the bundle. A last
-    /// line without a line end was torn by a crash: it does not count, and a warning names it.
+    /// The first line tells which: that of a snapshot has a member `toolgate_ledger`. Events are held against the bundle. A
+    /// last line without a line end was torn by a crash: it does not count, and a warning names it.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// The time of the decision [default: the system's clock]
