@@ -14,7 +14,7 @@ fn history() -> impl Strategy<Value = Vec<(u8, u8, u8, u32)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Reopened now and then, and compacted now and then: always the same ledger.
     #[test]
