@@ -1,4 +1,4 @@
-//! The `toolgate` command: what policy authors use. The only place that opens files.
+//! The `toolgate` command: what policy authors use.
 
 mod bundle;
 mod calls;

@@ -17,13 +17,14 @@ use toolgate::{
         authzen::{Host, evaluate},
     },
 };
+use toolgate_journal::{OpenError, Replayed};
 
 use super::explain;
 use crate::{
     Format, bundle,
     calls::{Document, Documents},
     exit::{Exit, Fault, at},
-    render::{self, RED, plain},
+    render::{self, RED, YELLOW, plain},
 };
 
 /// Put one call, or one a line, to the gate, and say why the answer is what it is
@@ -47,7 +48,10 @@ pub(crate) struct Args {
     /// The file with the call or calls; `-` is the standard input
     #[arg(long, value_name = "FILE")]
     call: PathBuf,
-    /// A journal of what has happened: events, a JSON object a line
+    /// What has happened: a journal (events, a JSON object a line), a snapshot, or a snapshot with a journal behind it
+    ///
+    /// The first line tells which: that of a snapshot has a member `toolgate_ledger`. Events are held against the bundle. A
+    /// last line without a line end was torn by a crash: it does not count, and a warning names it.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// The time of the decision [default: the system's clock]
@@ -223,8 +227,21 @@ fn clock() -> Result<Timestamp, Fault> {
 
 fn ledger(gate: &Gate, path: Option<&Path>) -> Result<Ledger, Fault> {
     let Some(path) = path else { return Ok(Ledger::new()) };
-    let text = bundle::input(path)?;
-    Ok(wire::read_journal(gate, &text).map_err(|error| at(path, error))?)
+    let standard = path == Path::new("-");
+    let read = match standard {
+        true => toolgate_journal::read_from(std::io::stdin().lock(), path, gate),
+        false => toolgate_journal::read(path, gate),
+    };
+    let told = |why: String| if standard { format!("the standard input: {why}") } else { at(path, why) };
+    let Replayed { ledger, torn, .. } = read.map_err(|error| match error {
+        OpenError::Io { error, .. } => told(error.to_string()),
+        OpenError::Line { line, message, .. } => told(format!("line {line}: {message}")),
+        other => other.to_string(),
+    })?;
+    if let Some(torn) = torn {
+        render::note(&format!("{} {}", render::styled(YELLOW, "warning:"), plain(&told(torn.to_string()))));
+    }
+    Ok(ledger)
 }
 
 fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn Read>>>, Fault> {

@@ -116,6 +116,47 @@ fn ledger() {
     assert!(bench.run(&run).starts_with("exit 2\n--- stderr\nerror: `journal.jsonl`: "));
 }
 
+/// A snapshot, with and without a journal behind it, and what a crash leaves.
+#[test]
+fn ledger_snapshots_and_torn_lines() {
+    use toolgate::{Event, Ledger, Scope, Timestamp};
+
+    let bench = Bench::new();
+    bench.write("call.json", call("read", r#"{"id": 1}"#));
+    let run = format!("decide b --call call.json --now {NOW} --format json --ledger");
+    let now = Timestamp::parse("2026-01-05T09:00:00Z").unwrap();
+    let mut halted = Ledger::new();
+    halted.apply(Event::Halted(Scope::All), now).unwrap();
+    let event = |name: &str| format!("{{\"at\": \"2026-01-05T09:30:00Z\", \"event\": {{\"{name}\": \"all\"}}}}");
+    let (halt, resume, snapshot) = (event("halted"), event("resumed"), halted.snapshot());
+    let decides = |text: &str| {
+        bench.write("ledger", text);
+        bench.out(&format!("{run} ledger")).0
+    };
+    let cases = [
+        (10, snapshot.clone()),
+        (0, format!("{snapshot}{resume}\n")),
+        (10, format!("{snapshot}{resume}\n\n{halt}\n")),
+        // Without a line end an event does not count, even if it is all there.
+        (10, format!("{snapshot}{resume}")),
+        (0, halt.clone()),
+        (2, snapshot.trim_end().to_owned()),
+        (2, format!("{halt}\n{snapshot}")),
+    ];
+    for (exit, text) in cases {
+        assert_eq!(decides(&text), exit, "{text}");
+    }
+    let shown = |text: &str| {
+        bench.write("ledger", text);
+        bench.run(&format!("{run} ledger"))
+    };
+    let all = [format!("{halt}\n{resume}"), format!("{snapshot}{{\"at\"\n"), snapshot[..snapshot.len() - 4].to_owned()];
+    assert_snapshot!("decide_ledgers", all.map(|text| shown(&text)).join("\n"));
+    let piped = bench.piped(&format!("{run} -"), format!("{halt}\n{resume}").as_bytes());
+    assert!(piped.starts_with("exit 10\n"), "{piped}");
+    assert!(piped.contains("warning: the standard input: line 2 was torn"), "{piped}");
+}
+
 #[test]
 fn approval() {
     let bench = Bench::new();
@@ -126,7 +167,7 @@ fn approval() {
     let granted = format!(
         r#"{{"at": "2026-01-05T09:00:00Z", "event": {{"approval_granted": {{"call": "{digest}", "class": "librarians", "approver": "User::\"bob\"", "expires": "2026-01-05T11:00:00Z"}}}}}}"#
     );
-    bench.write("journal.jsonl", granted);
+    bench.write("journal.jsonl", granted + "\n");
     let (exit, out) = bench.out(&format!("{run} --ledger journal.jsonl"));
     assert_eq!(exit, 0, "{out}");
 }

@@ -7,11 +7,13 @@ mod event;
 mod fields;
 mod members;
 mod record;
+mod replay;
 mod snapshot;
 
 pub use answer::answer;
 pub use call::read_call;
 pub use event::{JournalError, read_event, read_journal, write_event};
+pub use replay::Replay;
 
 use serde::{
     Serialize, Serializer,

@@ -77,26 +77,55 @@ impl Ledger {
     /// # }
     /// ```
     pub fn restore(text: &str) -> Result<Self, JournalError> {
-        let mut ledger = Self::new();
-        let mut read = 0;
-        let mut ended = false;
-        for (index, line) in text.lines().enumerate() {
-            let fault = |message: String| JournalError { line: index + 1, message };
-            if ended {
-                return Err(fault("something stands behind the end".to_owned()));
-            }
-            let value = json(line.as_bytes(), &Caps::file(Numbers::Exact)).map_err(|e| fault(e.to_string()))?;
-            ended = match index {
-                0 => head(&mut ledger, &value).map(|()| false),
-                _ => thing(&mut ledger, &value, index),
-            }
-            .map_err(fault)?;
-            read = index + 1;
+        let mut snapshot = Snapshot::default();
+        text.lines().try_for_each(|line| snapshot.line(line))?;
+        snapshot.end()
+    }
+}
+
+/// A snapshot, as far as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Snapshot {
+    ledger: Ledger,
+    /// Lines, the head included.
+    read: usize,
+    ended: bool,
+}
+
+impl Snapshot {
+    /// Whether this is the head of a snapshot.
+    pub(super) fn begins(line: &str) -> bool {
+        let head = json(line.as_bytes(), &Caps::file(Numbers::Exact)).ok();
+        head.as_ref().and_then(Json::as_object).is_some_and(|members| members.contains_key("toolgate_ledger"))
+    }
+
+    /// Takes the next line.
+    pub(super) fn line(&mut self, line: &str) -> Result<(), JournalError> {
+        let before = self.read;
+        let fault = |message: String| JournalError { line: before + 1, message };
+        if self.ended {
+            return Err(fault("something stands behind the end".to_owned()));
         }
-        if ended {
-            return Ok(ledger);
+        let value = json(line.as_bytes(), &Caps::file(Numbers::Exact)).map_err(|e| fault(e.to_string()))?;
+        match before {
+            0 => head(&mut self.ledger, &value).map_err(fault)?,
+            _ => self.ended = thing(&mut self.ledger, &value, before).map_err(fault)?,
         }
-        Err(JournalError { line: read + 1, message: "the snapshot has no end: it was cut off".to_owned() })
+        self.read = before + 1;
+        Ok(())
+    }
+
+    /// Whether the last line was its end.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The ledger of a whole snapshot.
+    pub(super) fn end(self) -> Result<Ledger, JournalError> {
+        if self.ended {
+            return Ok(self.ledger);
+        }
+        Err(JournalError { line: self.read + 1, message: "the snapshot has no end: it was cut off".to_owned() })
     }
 }
 

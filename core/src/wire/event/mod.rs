@@ -3,7 +3,7 @@
 pub(super) mod read;
 pub(super) mod write;
 
-use super::{Shown, fields::Fields, line, members::Members};
+use super::{Shown, fields::Fields, line, members::Members, replay::Replay};
 use crate::{
     Event, Gate, Ledger, Timestamp,
     json::{Caps, Numbers, read as json},
@@ -20,7 +20,7 @@ pub struct JournalError {
 }
 
 /// Replays a journal, an event a line, into a new ledger, each event checked against the bundle. Empty lines are passed
-/// over.
+/// over. A journal may begin with a snapshot; [`Replay`](super::Replay) does the same line by line.
 ///
 /// # Errors
 /// The first line that is no event, or that the ledger refuses.
@@ -34,13 +34,9 @@ pub struct JournalError {
 /// # }
 /// ```
 pub fn read_journal(gate: &Gate, text: &str) -> Result<Ledger, JournalError> {
-    let mut ledger = Ledger::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let fault = |message: String| JournalError { line: index + 1, message };
-        let (event, at) = read_event(gate, line).map_err(fault)?;
-        gate.apply(&mut ledger, event, at).map_err(|e| fault(e.to_string()))?;
-    }
-    Ok(ledger)
+    let mut replay = Replay::new(gate);
+    text.lines().try_for_each(|line| replay.line(line))?;
+    replay.end()
 }
 
 /// Reads one line of a journal. The gate knows the pins that a live tools/list is held against.
