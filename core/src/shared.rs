@@ -1,8 +1,14 @@
 //! One ledger for many threads, without a lock around decisions.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-use crate::{Decision, DecisionRecord, Event, EventError, Gate, Ledger, Outcome, Timestamp, ToolCall, Trace};
+use crate::{
+    Decision, DecisionRecord, Event, EventError, Gate, Ledger, Outcome, Reason, Timestamp, ToolCall, Trace,
+    catalog::Fault,
+};
 
 /// How often a decision is made again because the ledger was changed by others, before it is made under the lock.
 const ATTEMPTS: usize = 4;
@@ -42,20 +48,38 @@ const ATTEMPTS: usize = 4;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct SharedLedger {
-    ledger: Mutex<Ledger>,
+    state: Mutex<State>,
 }
+
+#[derive(Default)]
+struct State {
+    ledger: Ledger,
+    journal: Option<Journal>,
+}
+
+/// What is told of every event, in the order in which the ledger takes them.
+type Journal = Box<dyn FnMut(&Event, Timestamp) -> Result<(), String> + Send>;
 
 impl SharedLedger {
     /// A shared ledger that goes on from this one.
     pub fn new(ledger: Ledger) -> Self {
-        Self { ledger: Mutex::new(ledger) }
+        Self { state: Mutex::new(State { ledger, journal: None }) }
+    }
+
+    /// As [`SharedLedger::new`], with a journal: it is told of every event, in order and with its time, while the lock is
+    /// held. What it does not take does not happen: the call is denied, the event refused, the ledger as it was.
+    pub fn with_journal(
+        ledger: Ledger,
+        journal: impl FnMut(&Event, Timestamp) -> Result<(), String> + Send + 'static,
+    ) -> Self {
+        Self { state: Mutex::new(State { ledger, journal: Some(Box::new(journal)) }) }
     }
 
     /// The ledger as it is now: a view that stays as it is.
     pub fn view(&self) -> Ledger {
-        self.lock().clone()
+        self.lock().ledger.clone()
     }
 
     /// As [`Gate::decide`].
@@ -72,38 +96,39 @@ impl SharedLedger {
             let judgement = gate.judge(call, &view, decided);
             let stamp = view.stamp(&judgement.watched);
             drop(view);
-            let mut ledger = self.lock();
-            if ledger.stamp(&judgement.watched) == stamp {
-                let at = after(&ledger, now);
-                return gate.commit(call, judgement, &mut ledger, decided, at);
+            let mut state = self.lock();
+            if state.ledger.stamp(&judgement.watched) == stamp {
+                return state.record(now, |ledger, at| gate.commit(call, judgement, ledger, decided, at));
             }
         }
-        let mut ledger = self.lock();
-        let now = after(&ledger, now);
-        gate.authorize(call, &mut ledger, now)
+        self.lock().record(now, |ledger, at| gate.authorize(call, ledger, at))
     }
 
     /// As [`Gate::confirm`], under the lock.
     pub fn confirm(&self, gate: &Gate, call: &ToolCall, id: u64, now: Timestamp) -> Decision {
-        let mut ledger = self.lock();
-        let now = after(&ledger, now);
-        gate.confirm(call, id, &mut ledger, now)
+        let started = |decision: &Decision| decision.is_allow().then_some(Event::CallStarted(id));
+        let mut state = self.lock();
+        match state.keep(now, |ledger, at| gate.confirm(call, id, ledger, at), started) {
+            Ok(decision) => decision,
+            Err(why) => unkept(why),
+        }
     }
 
     /// As [`Gate::apply`].
     ///
     /// # Errors
-    /// As [`Gate::apply`].
+    /// As [`Gate::apply`]; or the journal did not take the event.
     pub fn apply(&self, gate: &Gate, event: Event, now: Timestamp) -> Result<Vec<Trace>, EventError> {
-        let mut ledger = self.lock();
-        let now = after(&ledger, now);
-        gate.apply(&mut ledger, event, now)
+        let kept = event.clone();
+        let applied = |result: &Result<_, _>| result.is_ok().then_some(kept);
+        let mut state = self.lock();
+        state.keep(now, |ledger, at| gate.apply(ledger, event, at), applied).map_err(EventError::Unkept)?
     }
 
     /// As [`Gate::complete`].
     ///
     /// # Errors
-    /// As [`Gate::complete`].
+    /// As [`Gate::complete`]; or the journal did not take the event.
     pub fn complete(&self, gate: &Gate, id: u64, outcome: Outcome, now: Timestamp) -> Result<Vec<Trace>, EventError> {
         self.apply(gate, Event::CallCompleted { call: id, outcome }, now)
     }
@@ -111,14 +136,65 @@ impl SharedLedger {
     /// As [`Gate::abort`].
     ///
     /// # Errors
-    /// As [`Gate::abort`].
+    /// As [`Gate::abort`]; or the journal did not take the event.
     pub fn abort(&self, gate: &Gate, id: u64, now: Timestamp) -> Result<Vec<Trace>, EventError> {
         self.apply(gate, Event::CallAborted(id), now)
     }
 
     /// A thread that panicked elsewhere left the ledger whole: every event is applied at once or not at all.
-    fn lock(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Changes the ledger at `now`, or at its own time if that is ahead, and tells the journal of the event that came of
+    /// it. If the journal does not take it, the ledger is as it was.
+    fn keep<T>(
+        &mut self,
+        now: Timestamp,
+        change: impl FnOnce(&mut Ledger, Timestamp) -> T,
+        event: impl FnOnce(&T) -> Option<Event>,
+    ) -> Result<T, String> {
+        let at = after(&self.ledger, now);
+        let Some(journal) = &mut self.journal else { return Ok(change(&mut self.ledger, at)) };
+        let before = self.ledger.clone();
+        let changed = change(&mut self.ledger, at);
+        if let Some(Err(why)) = event(&changed).map(|event| journal(&event, at)) {
+            self.ledger = before;
+            return Err(why);
+        }
+        Ok(changed)
+    }
+
+    fn record(
+        &mut self,
+        now: Timestamp,
+        decide: impl FnOnce(&mut Ledger, Timestamp) -> DecisionRecord,
+    ) -> DecisionRecord {
+        let at = after(&self.ledger, now);
+        let before = self.journal.is_some().then(|| self.ledger.clone());
+        let record = decide(&mut self.ledger, at);
+        let told = self.journal.as_mut().zip(record.event.as_ref()).map(|(journal, event)| journal(event, at));
+        match (told, before) {
+            (Some(Err(why)), Some(before)) => {
+                self.ledger = before;
+                DecisionRecord { decision: unkept(why), id: None, event: None, ..record }
+            }
+            _ => record,
+        }
+    }
+}
+
+/// A call that the journal did not take.
+fn unkept(why: String) -> Decision {
+    Decision::refused(Fault::new(Reason::InternalFault, EventError::Unkept(why).to_string()), None)
+}
+
+/// Says nothing of what is in it.
+impl fmt::Debug for SharedLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedLedger").finish_non_exhaustive()
     }
 }
 

@@ -309,6 +309,9 @@ pub enum EventError {
     /// The tool has started, so that the call cannot be given up any more.
     #[error("the tool of call {0} has started: complete it")]
     CallStarted(u64),
+    /// The host's journal did not take the event.
+    #[error("the journal did not take it: {0}")]
+    Unkept(String),
     /// The call's id is not behind all ids before.
     #[error("call {0} is not behind the calls before it")]
     CallTaken(u64),

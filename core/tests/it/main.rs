@@ -20,4 +20,5 @@ mod loading;
 mod oracle;
 mod records;
 mod scene;
+mod shared;
 mod threats;

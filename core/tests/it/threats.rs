@@ -425,24 +425,3 @@ fn a_poisoned_tool_description() {
     scene.tell(&listed(list).replace('\n', " "));
     assert_eq!(scene.ask(&me("")), "allow [staff-may]");
 }
-
-#[test]
-fn a_budget_raced_by_sixteen_threads() {
-    let budget = "@id(\"hundred\") permit (principal, action, resource) when { context.usage.session.total < 100 };";
-    let gate = desk::gate(budget);
-    let ledger = toolgate::SharedLedger::default();
-    let mine = Scene::at_the_desk(budget).call(&me(r#""session":"s1""#));
-    let allowed = std::sync::atomic::AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..16 {
-            scope.spawn(|| {
-                for _ in 0..25 {
-                    let record = ledger.authorize(&gate, &mine, desk::now());
-                    allowed.fetch_add(usize::from(record.decision.is_allow()), std::sync::atomic::Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    assert_eq!(allowed.into_inner(), 100);
-    assert_eq!(ledger.decide(&gate, &mine, desk::now()).reasons(), [toolgate::Reason::NoPermit]);
-}

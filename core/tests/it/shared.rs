@@ -1,0 +1,89 @@
+//! One ledger, many threads.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use toolgate::{Event, Ledger, Outcome, Reason, Scope, SharedLedger, Status, Timestamp, ToolCall, wire};
+
+use crate::desk::{self, call};
+
+const BUDGET: &str = r#"
+@id("hundred") permit (principal, action, resource) when { context.usage.session.total < 100 };
+"#;
+
+fn mine(session: &str) -> ToolCall {
+    let text = call("github/get_me", "{}", &format!(r#""session":"{session}""#));
+    wire::read_call(text.as_bytes(), desk::gate(BUDGET).limits()).unwrap()
+}
+
+/// Fails when a reservation is left out: then more than a hundred get through.
+#[test]
+fn a_budget_raced_by_sixteen_threads() {
+    let gate = desk::gate(BUDGET);
+    let ledger = SharedLedger::default();
+    let (mine, allowed) = (mine("s1"), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let record = ledger.authorize(&gate, &mine, desk::now());
+                    allowed.fetch_add(usize::from(record.decision.is_allow()), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    assert_eq!(allowed.into_inner(), 100);
+    assert_eq!(ledger.decide(&gate, &mine, desk::now()).reasons(), [Reason::NoPermit]);
+}
+
+/// The journal of many threads is told in the order of the ledger, and replays to it.
+#[test]
+fn a_journal_of_many_threads_replays() {
+    let gate = desk::gate(BUDGET);
+    let journal = Arc::new(Mutex::new(String::new()));
+    let sink = journal.clone();
+    let ledger = SharedLedger::with_journal(Ledger::new(), move |event, at| {
+        sink.lock().unwrap().push_str(&(wire::write_event(event, at) + "\n"));
+        Ok(())
+    });
+    let calls = [mine("s1"), mine("s2"), mine("s3")];
+    std::thread::scope(|scope| {
+        for thread in 0..8_i64 {
+            let (ledger, gate, calls) = (&ledger, &gate, &calls);
+            scope.spawn(move || {
+                for step in 0..12_i64 {
+                    // Clocks that were read a little apart, and out of order.
+                    let now = desk::now().plus((step * 7 + thread * 13) % 40);
+                    let call = &calls[usize::try_from(step + thread).unwrap() % 3];
+                    let Some(id) = ledger.authorize(gate, call, now).id else { continue };
+                    let event = match step % 3 {
+                        0 => Event::CallAborted(id),
+                        1 => Event::CallCompleted { call: id, outcome: Outcome::new(Status::Done) },
+                        _ => Event::Resumed(Scope::All),
+                    };
+                    ledger.confirm(gate, call, id, now);
+                    drop(ledger.apply(gate, event, now));
+                }
+            });
+        }
+    });
+    let replayed = wire::read_journal(&gate, &journal.lock().unwrap()).unwrap();
+    assert_eq!(replayed.snapshot(), ledger.view().snapshot());
+}
+
+/// What the journal does not take does not happen.
+#[test]
+fn a_journal_that_fails_denies() {
+    let gate = desk::gate(BUDGET);
+    let full = |_: &Event, _: Timestamp| Err("the disk is full".to_owned());
+    let ledger = SharedLedger::with_journal(Ledger::new(), full);
+    let record = ledger.authorize(&gate, &mine("s1"), desk::now());
+    assert_eq!(record.decision.reasons(), [Reason::InternalFault]);
+    assert_eq!(record.decision.denials()[0].detail, "the journal did not take it: the disk is full");
+    assert_eq!((record.id, record.event), (None, None));
+    let halted = ledger.apply(&gate, Event::Halted(Scope::All), desk::now()).unwrap_err();
+    assert_eq!(halted.to_string(), "the journal did not take it: the disk is full");
+    assert_eq!(ledger.view().snapshot(), Ledger::new().snapshot());
+}
