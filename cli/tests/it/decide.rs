@@ -167,3 +167,25 @@ fn the_first_command_of_the_readme() {
         Bench::empty().run(&format!("decide {folder} --call {folder}/calls/triage.jsonl --now 2026-01-05T10:01:00Z"));
     assert_snapshot!("decide_readme", shown);
 }
+
+/// What a grant permits says so, and what a grant could permit too.
+#[test]
+fn grants_are_told() {
+    let folder = repository().join("policies/examples/task-bound-grant");
+    let calls = std::fs::read_to_string(folder.join("calls/calls.jsonl")).unwrap();
+    let (with, without) = (calls.lines().nth(1).unwrap(), calls.lines().nth(2).unwrap());
+    // A grant is no permit for the other hops: gil has none.
+    let for_gil = with.replace("\"ana\"", "\"gil\"").replace("\"t1\"", "\"t6\"");
+    let journal = std::fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+    let more: Vec<_> = journal.lines().take(2).map(|line| line.replace("10:00", "10:09")).collect();
+    let more = more
+        .join("\n")
+        .replace("User::\\\"ana", "User::\\\"gil")
+        .replace("\"t1\"", "\"t6\"")
+        .replace("\"g1\"", "\"g6\"");
+    let bench = Bench::empty();
+    bench.write("journal.jsonl", format!("{journal}{more}\n"));
+    let command = format!("decide {} --call - --ledger journal.jsonl --now 2026-01-05T10:10:00Z", folder.display());
+    let shown = bench.piped(&command, [with, without, &for_gil].join("\n").as_bytes());
+    assert_snapshot!("decide_grants", shown);
+}
