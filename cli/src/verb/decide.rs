@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// The file with the call or calls; `-` is the standard input
     #[arg(long, value_name = "FILE")]
     call: PathBuf,
-    /// A journal of what has happened: events, a JSON object a line
+    /// What has happened: a journal of events, a JSON object a line, or a snapshot of a ledger
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// The time of the decision [default: the system's clock]
@@ -164,7 +164,7 @@ impl Run {
         let call = read(document, &self.gate);
         let decision = match &call {
             Ok(call) => self.gate.decide(call, &self.ledger, now),
-            Err(refused) => refused.clone(),
+            Err(refused) => Decision::clone(refused),
         };
         match form {
             Form::Text => explain::write(&self.gate, call.as_ref().ok(), &decision, &self.ledger, now, out)?,
@@ -176,7 +176,7 @@ impl Run {
     fn record(&mut self, document: Document, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
         let record = match read(document, &self.gate) {
             Ok(call) => self.gate.authorize(&call, &mut self.ledger, now),
-            Err(refused) => self.gate.refuse(refused, now),
+            Err(refused) => self.gate.refuse(*refused, now),
         };
         writeln!(out, "{}", record.chained(&mut self.chain))?;
         Ok(Exit::of(&record.decision))
@@ -224,7 +224,15 @@ fn clock() -> Result<Timestamp, Fault> {
 fn ledger(gate: &Gate, path: Option<&Path>) -> Result<Ledger, Fault> {
     let Some(path) = path else { return Ok(Ledger::new()) };
     let text = bundle::input(path)?;
-    Ok(wire::read_journal(gate, &text).map_err(|error| at(path, error))?)
+    let read = if is_snapshot(&text) { Ledger::restore(&text) } else { wire::read_journal(gate, &text) };
+    Ok(read.map_err(|error| at(path, error))?)
+}
+
+/// A snapshot begins with its head; a journal's lines are events.
+fn is_snapshot(text: &str) -> bool {
+    let head = text.lines().find(|line| !line.trim().is_empty());
+    let head = head.and_then(|line| serde_json::from_str::<Value>(line).ok());
+    head.is_some_and(|head| head.get("toolgate_ledger").is_some())
 }
 
 fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn Read>>>, Fault> {
@@ -237,12 +245,12 @@ fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn 
     Ok(Documents::new(BufReader::new(input), longest, lines))
 }
 
-fn read(document: Document, gate: &Gate) -> Result<ToolCall, Decision> {
+fn read(document: Document, gate: &Gate) -> Result<ToolCall, Box<Decision>> {
     match document {
-        Document::Whole(bytes) => wire::read_call(&bytes, gate.limits()),
+        Document::Whole(bytes) => Ok(wire::read_call(&bytes, gate.limits())?),
         Document::TooLong => {
             let reasons = vec![Denial { reason: Reason::LimitExceeded, detail: too_long(gate) }];
-            Err(Decision::Deny { reasons, basis: Basis::default() })
+            Err(Box::new(Decision::Deny { reasons, basis: Basis::default() }))
         }
     }
 }
