@@ -130,11 +130,7 @@ fn examples_answer_their_calls() {
             assert!(commands.iter().any(used), "no command in {name}/README.md uses {file}");
         }
         for Command { calls, journal, now, answers } in commands {
-            let mut ledger = journal.map_or_else(Ledger::new, |journal| example.replay(&example.text(&journal)));
-            // A snapshot of what the journal gave is as good as the journal.
-            let snapshot = ledger.snapshot();
-            ledger = Ledger::restore(&snapshot).unwrap();
-            assert_eq!(ledger.snapshot(), snapshot, "{name}");
+            let ledger = journal.map_or_else(Ledger::new, |journal| example.replay(&example.text(&journal)));
             let calls_text = example.text(&calls);
             assert!(answers.is_empty() || answers.len() == calls_text.lines().count(), "{name}/README.md: {calls}");
             for (number, call) in (1..).zip(calls_text.lines()) {
@@ -149,6 +145,28 @@ fn examples_answer_their_calls() {
         }
     }
     insta::assert_snapshot!(told);
+}
+
+/// The calls one after the other, each on what the ones before it left: the journal goes on, and replays to the same.
+#[test]
+fn what_the_calls_leave_replays() {
+    for name in names(&examples()).into_iter().filter(|name| examples().join(name).is_dir()) {
+        let example = Example::load(&name);
+        for Command { calls, journal, now, .. } in example.commands() {
+            let mut journal = journal.map(|journal| example.text(&journal)).unwrap_or_default();
+            let mut ledger = example.replay(&journal);
+            for call in example.text(&calls).lines() {
+                let call = wire::read_call(call.as_bytes(), example.gate.limits()).unwrap();
+                if let Some(event) = example.gate.authorize(&call, &mut ledger, now).event {
+                    journal.push_str(&wire::write_event(&event, now));
+                    journal.push('\n');
+                }
+            }
+            assert_eq!(example.replay(&journal).snapshot(), ledger.snapshot(), "{name}/{calls}");
+            let restored = Ledger::restore(&ledger.snapshot()).unwrap();
+            assert_eq!(restored.snapshot(), ledger.snapshot(), "{name}/{calls}");
+        }
+    }
 }
 
 #[test]
