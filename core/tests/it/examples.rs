@@ -132,7 +132,9 @@ fn examples_answer_their_calls() {
         for Command { calls, journal, now, answers } in commands {
             let ledger = journal.map_or_else(Ledger::new, |journal| example.replay(&example.text(&journal)));
             let calls_text = example.text(&calls);
-            assert!(answers.is_empty() || answers.len() == calls_text.lines().count(), "{name}/README.md: {calls}");
+            // One command has its answer in the prose behind it.
+            let told_below = calls == "calls/reset.jsonl";
+            assert!(told_below || answers.len() == calls_text.lines().count(), "{name}/README.md: {calls}");
             for (number, call) in (1..).zip(calls_text.lines()) {
                 let at = format!("{name}/{calls}:{number}");
                 let answer = example.decide(call, &ledger, now);
