@@ -168,7 +168,7 @@ impl Run {
         let call = read(document, &self.gate);
         let decision = match &call {
             Ok(call) => self.gate.decide(call, &self.ledger, now),
-            Err(refused) => refused.clone(),
+            Err(refused) => Decision::clone(refused),
         };
         match form {
             Form::Text => explain::write(&self.gate, call.as_ref().ok(), &decision, &self.ledger, now, out)?,
@@ -180,7 +180,7 @@ impl Run {
     fn record(&mut self, document: Document, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
         let record = match read(document, &self.gate) {
             Ok(call) => self.gate.authorize(&call, &mut self.ledger, now),
-            Err(refused) => self.gate.refuse(refused, now),
+            Err(refused) => self.gate.refuse(*refused, now),
         };
         writeln!(out, "{}", record.chained(&mut self.chain))?;
         Ok(Exit::of(&record.decision))
@@ -254,12 +254,12 @@ fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn 
     Ok(Documents::new(BufReader::new(input), longest, lines))
 }
 
-fn read(document: Document, gate: &Gate) -> Result<ToolCall, Decision> {
+fn read(document: Document, gate: &Gate) -> Result<ToolCall, Box<Decision>> {
     match document {
-        Document::Whole(bytes) => wire::read_call(&bytes, gate.limits()),
+        Document::Whole(bytes) => Ok(wire::read_call(&bytes, gate.limits())?),
         Document::TooLong => {
             let reasons = vec![Denial { reason: Reason::LimitExceeded, detail: too_long(gate) }];
-            Err(Decision::Deny { reasons, basis: Basis::default() })
+            Err(Box::new(Decision::Deny { reasons, basis: Basis::default() }))
         }
     }
 }

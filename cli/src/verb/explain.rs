@@ -61,7 +61,8 @@ pub(crate) fn write(
         }
     }
     if decision.reasons().contains(&Reason::NoPermit) {
-        let unpermitted = decision.basis().answers.iter().filter(|answer| answer.permits.is_empty());
+        let unpermitted =
+            decision.basis().answers.iter().filter(|answer| answer.permits.is_empty() && answer.grants.is_empty());
         for answer in unpermitted {
             nearest(gate, answer, &explanations, out)?;
         }
@@ -96,9 +97,15 @@ fn line(policy: &Policy) -> String {
 /// Below a policy that decides: for whom an allow counts, or why a forbid applies.
 fn deciding(id: &str, decision: &Decision, explanations: &[Explanation], out: &mut impl Write) -> Result<(), Fault> {
     if decision.is_allow() {
-        let answers = decision.basis().answers.iter().filter(|answer| answer.permits.iter().any(|one| one == id));
-        for Answer { principal, resource, .. } in answers {
-            writeln!(out, "    {}", styled(DIM, plain(&format!("{principal} on {resource}"))))?;
+        for Answer { principal, resource, permits, grants, .. } in &decision.basis().answers {
+            if permits.iter().any(|one| one == id) {
+                writeln!(out, "    {}", styled(DIM, plain(&format!("{principal} on {resource}"))))?;
+            }
+            let linked = decision.basis().grants.iter().filter(|one| one.template == id && grants.contains(&one.grant));
+            for one in linked {
+                let by = format!("{principal} on {resource}, by the grant `{}`", one.grant);
+                writeln!(out, "    {}", styled(DIM, plain(&by)))?;
+            }
         }
         return Ok(());
     }
@@ -139,11 +146,17 @@ fn conditions(one: &Explanation, out: &mut impl Write) -> Result<(), Fault> {
 /// For an actor and a resource that nothing permits: the permits that come nearest.
 fn nearest(gate: &Gate, answer: &Answer, explanations: &[Explanation], out: &mut impl Write) -> Result<(), Fault> {
     let question = plain(&format!("{} on {}", answer.principal, answer.resource));
-    let mut near: Vec<_> = explanations
+    let (templates, mut near): (Vec<_>, Vec<_>) = explanations
         .iter()
         .filter(|one| !one.forbids && one.principal == answer.principal && one.resource == answer.resource)
-        .filter_map(|one| Some((one, gate.bundle().policy(&one.policy).filter(|policy| !policy.template)?)))
-        .collect();
+        .filter_map(|one| Some((one, gate.bundle().policy(&one.policy)?)))
+        .partition(|(_, policy)| policy.template);
+    // What a slot stands for is not known here, nor what depends on it.
+    let unmet = |one: &Explanation| one.conditions.iter().any(|condition| condition.outcome == Truth::Unmet);
+    for (_, policy) in templates.iter().filter(|(one, _)| !unmet(one)) {
+        let what = styled(BOLD, "may be granted for a task");
+        writeln!(out, "  {what}, to {}: {}", plain(&answer.principal.to_string()), line(policy))?;
+    }
     if near.is_empty() {
         writeln!(out, "  no permit is about this action at all, for {question}")?;
         return Ok(());

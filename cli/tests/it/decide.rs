@@ -208,3 +208,52 @@ fn the_first_command_of_the_readme() {
         Bench::empty().run(&format!("decide {folder} --call {folder}/calls/triage.jsonl --now 2026-01-05T10:01:00Z"));
     assert_snapshot!("decide_readme", shown);
 }
+
+/// What a grant permits says so, and what a grant could permit too.
+#[test]
+fn grants_are_told() {
+    let folder = repository().join("policies/examples/task-bound-grant");
+    let calls = std::fs::read_to_string(folder.join("calls/calls.jsonl")).unwrap();
+    let (with, without) = (calls.lines().nth(1).unwrap(), calls.lines().nth(2).unwrap());
+    // A grant is no permit for the other hops: gil has none.
+    let for_gil = with.replace("\"ana\"", "\"gil\"").replace("\"t1\"", "\"t6\"");
+    let journal = std::fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+    let more: Vec<_> = journal.lines().take(2).map(|line| line.replace("10:00", "10:09")).collect();
+    let more = more
+        .join("\n")
+        .replace("User::\\\"ana", "User::\\\"gil")
+        .replace("\"t1\"", "\"t6\"")
+        .replace("\"g1\"", "\"g6\"");
+    let bench = Bench::empty();
+    bench.write("journal.jsonl", format!("{journal}{more}\n"));
+    let command = format!("decide {} --call - --ledger journal.jsonl --now 2026-01-05T10:10:00Z", folder.display());
+    let shown = bench.piped(&command, [with, without, &for_gil].join("\n").as_bytes());
+    assert_snapshot!("decide_grants", shown);
+}
+
+/// A snapshot answers as the journal that it was taken of.
+#[test]
+fn a_snapshot_is_a_ledger_too() {
+    let folder = repository().join("policies/examples/rate-and-fan-out");
+    let bench = Bench::empty();
+    let decide = |ledger: &str| {
+        let b = folder.display();
+        bench.run(&format!("decide {b} --call {b}/calls/calls.jsonl --ledger {ledger} --now 2026-01-05T10:10:00Z"))
+    };
+    let mut sources = toolgate::Sources::default();
+    let tools = ["tools/fetch.json", "tools/memory.json", "tools/slack.json"];
+    for file in
+        ["toolgate.toml", "entities.json", "policies/budgets.cedar", "policies/work.cedar"].into_iter().chain(tools)
+    {
+        sources.insert(file, std::fs::read_to_string(folder.join(file)).unwrap());
+    }
+    let gate = toolgate::Gate::new(toolgate::PolicyBundle::load(&sources).unwrap());
+    let journal = std::fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+    let snapshot = toolgate::wire::read_journal(&gate, &journal).unwrap().snapshot();
+    bench.write("journal.jsonl", journal);
+    bench.write("snapshot.jsonl", &snapshot);
+    bench.write("torn.jsonl", &snapshot[..snapshot.len() / 2]);
+    assert!(decide("journal.jsonl").contains("session-minute"));
+    assert_eq!(decide("snapshot.jsonl"), decide("journal.jsonl"));
+    assert!(decide("torn.jsonl").starts_with("exit 2\n"), "{}", decide("torn.jsonl"));
+}

@@ -101,6 +101,13 @@ fn schema(text: &[u8]) -> Json {
     Json::parse(text).unwrap_or_default()
 }
 
+/// Who owns the server owns its tools, unless the manifest names somebody else.
+fn owned(mut entry: ToolEntry, server: &Server) -> ToolEntry {
+    let owner = Some(&server.owner).filter(|owner| !owner.is_empty());
+    entry.owner = entry.owner.or(owner.cloned());
+    entry
+}
+
 impl Load<'_> {
     fn server(&mut self, id: &str, entry: &ServerEntry, sources: &Sources) -> Server {
         let definitions =
@@ -149,7 +156,7 @@ impl Load<'_> {
         let id: Arc<str> = format!("{}/{name}", server.id).into();
         let placed = self.entries.remove(&*id);
         let place = placed.as_ref().map_or_else(|| server_entry.tools.place.clone(), |entry| entry.place.clone());
-        let entry = placed.map(|placed| placed.value).unwrap_or_default();
+        let entry = owned(placed.map(|placed| placed.value).unwrap_or_default(), server);
         let schema = definition.get("inputSchema").cloned().unwrap_or_else(|| {
             let message = format!("`{id}` has no `inputSchema`, so it can only be called without arguments");
             self.found.push(Diagnostic::warning("tool_schema", message).at(place.clone()));
@@ -163,7 +170,7 @@ impl Load<'_> {
 
     fn method(&mut self, server: &Server, name: &'static str, params: &Json) -> Tool {
         let id: Arc<str> = format!("{}/{name}", server.id).into();
-        let mut entry = self.entries.remove(&*id).map(|placed| placed.value).unwrap_or_default();
+        let mut entry = owned(self.entries.remove(&*id).map(|placed| placed.value).unwrap_or_default(), server);
         // The protocol itself says that these two only read.
         entry.says.effect.get_or_insert(Effect::Read);
         self.build(id, entry, params, true, None, Hints::default(), false)

@@ -123,7 +123,7 @@ fn within<T: Ord>(allowed: Option<&BTreeSet<T>>, touched: &[T]) -> bool {
 
 /// A call without a session gets the facts of the worst one: everything seen, every label, every counter full.
 fn session(origins: &Origins<'_>, out: &mut Out) {
-    let Origins { call, catalog, ledger, now, .. } = origins;
+    let Origins { call, admitted, catalog, ledger, now, .. } = origins;
     let levels = &catalog.levels;
     let given = call.session.is_some();
     let session = call.session.as_ref().and_then(|id| ledger.session(id, *now));
@@ -157,6 +157,8 @@ fn session(origins: &Origins<'_>, out: &mut Out) {
             Value::strings(catalog.servers.keys().map(String::as_str)),
         ),
     };
+    out.flag("session.tool_is_new", session.is_none_or(|session| !session.tools.contains(&admitted.tool.id)));
+    out.flag("session.server_is_new", session.is_none_or(|session| !session.servers.contains(&admitted.server.id)));
     out.put("session.labels", labels);
     out.put("session.tools", tools);
     out.put("session.servers", servers);

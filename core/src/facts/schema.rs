@@ -47,6 +47,8 @@ pub(crate) const CONTEXT: &[(&str, FactType)] = &[
     ("session.labels", FactType::Strings),
     ("session.tools", FactType::Strings),
     ("session.servers", FactType::Strings),
+    ("session.tool_is_new", FactType::Bool),
+    ("session.server_is_new", FactType::Bool),
     ("session.denials", FactType::Long),
     ("delegation.depth", FactType::Long),
     ("delegation.cycle", FactType::Bool),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Ledger,
+    Ledger, Revocation,
     call::{Outcome, Reservation},
     event::{EventError, LabelsLowered},
     forget::{Due, SESSION},
@@ -52,6 +52,10 @@ pub(crate) struct Held {
 impl Tally {
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.keys().map(|name| &**name)
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -230,6 +234,9 @@ impl Ledger {
         limits::ids([&*by.id, why])?;
         if &*by.kind == "Agent" {
             return Err(EventError::NotLowered(format!("{by} is an agent: a user or a workload lowers labels")));
+        }
+        if self.is_revoked(&Revocation::Principal(by.clone()), now) {
+            return Err(EventError::NotLowered(format!("{by} is revoked, and lowers nothing")));
         }
         if why.trim().is_empty() {
             return Err(EventError::NotLowered("labels are lowered without saying why".to_owned()));

@@ -24,7 +24,7 @@ use crate::{
     value::{Record, Value},
 };
 
-const FILE: &str = "entities.json";
+pub(super) const FILE: &str = "entities.json";
 
 /// A store with the levels.
 pub(super) fn levels(catalog: &Catalog) -> Store {

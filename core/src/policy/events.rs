@@ -9,6 +9,9 @@ use crate::{
     ledger::{Approval, Event, EventError, LabelsLowered, Ledger, Revocation, Scope, TaskOpened},
 };
 
+/// The group that may lower labels, where a bundle has it.
+const LOWERS: &str = "lower-labels";
+
 impl PolicyBundle {
     /// What is wrong with an event in the eyes of the bundle.
     pub(crate) fn takes(&self, event: &Event, ledger: &Ledger, now: Timestamp) -> Result<(), EventError> {
@@ -98,8 +101,12 @@ impl PolicyBundle {
         }
     }
 
-    /// The level that counts from now on is not above what the session has seen.
+    /// Where the bundle says who may lower labels, it is one of them; and the level that counts from now on is not above
+    /// what the session has seen.
     fn lower(&self, lowered: &LabelsLowered, ledger: &Ledger, now: Timestamp) -> Result<(), EventError> {
+        if let Some(group) = self.outside(LOWERS, &lowered.by) {
+            return Err(EventError::NotLowered(format!("{} is not in {group}, and lowers no labels", lowered.by)));
+        }
         let ledger = ledger.settled(now);
         let (Some(level), Some(session)) = (&lowered.seen, ledger.session(&lowered.session, now)) else {
             return Ok(());
@@ -116,12 +123,16 @@ impl PolicyBundle {
 
     /// Where the bundle says who is in the group of an approver class, the approver must be.
     fn may_approve(&self, approval: &Approval) -> Result<(), EventError> {
-        let group = EntityRef::new("Group", approval.class.as_str());
-        if self.store.get(&group).is_none() || self.store.within(&approval.approver, &group) {
-            return Ok(());
-        }
         let Approval { class, approver, .. } = approval;
-        Err(EventError::NotApprover(format!("{approver} is not in {group}, and cannot approve for `{class}`")))
+        self.outside(class, approver).map_or(Ok(()), |group| {
+            Err(EventError::NotApprover(format!("{approver} is not in {group}, and cannot approve for `{class}`")))
+        })
+    }
+
+    /// The group of this name, if the bundle has it and `id` is not in it.
+    fn outside(&self, group: &str, id: &EntityRef) -> Option<EntityRef> {
+        let group = EntityRef::new("Group", group);
+        (self.store.get(&group).is_some() && !self.store.within(id, &group)).then_some(group)
     }
 
     fn server(&self, id: &str) -> Result<(), String> {

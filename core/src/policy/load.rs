@@ -120,7 +120,7 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
         store,
         by_id: parsed.iter().enumerate().map(|(place, one)| (one.policy.id.clone(), place)).collect(),
         policies: parsed.into_iter().map(|one| one.policy).collect(),
-        digest: bundle_digest(sources),
+        digest: bundle_digest(sources, &catalog),
         schema_digest,
         warnings: found,
         catalog,

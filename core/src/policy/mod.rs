@@ -15,7 +15,7 @@ mod scope;
 mod text;
 mod validate;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use explain::{Condition, Explanation, Truth};
 #[cfg(test)]
@@ -205,11 +205,20 @@ impl PolicyBundle {
     }
 }
 
-/// The digest of all files that decide. Tests and notes beside them do not count.
-fn bundle_digest(sources: &Sources) -> Digest {
+/// The digest of all files that decide, of just those: whatever else a host puts beside them changes nothing.
+fn bundle_digest(sources: &Sources, catalog: &Catalog) -> Digest {
+    let pins: BTreeSet<_> = catalog.servers.values().map(|server| server.file.as_str()).collect();
+    let decides = |name: &str| {
+        let of = |folder: &str, kind: &str| name.starts_with(folder) && name.ends_with(kind);
+        name == catalog::MANIFEST
+            || name == entities::FILE
+            || pins.contains(name)
+            || of("policies/", ".cedar")
+            || of("schema/", ".cedarschema")
+    };
     let files: Object = sources
         .names()
-        .filter(|name| !name.starts_with("tests/") && !name.ends_with(".md"))
+        .filter(|name| decides(name))
         .filter_map(|name| Some((name.to_owned(), Json::String(sources.text(name)?.to_owned()))))
         .collect();
     Digest::of(Domain::Bundle, &Json::Object(files))

@@ -302,6 +302,9 @@ fn a_secret_read_and_then_sent() {
     let bot = scene.told(&lower(r#"Agent::\"bot\""#, "it was only a test")).unwrap_err();
     assert_eq!(bot, r#"Agent::"bot" is an agent: a user or a workload lowers labels"#);
     assert!(scene.told(&lower(r#"User::\"olga\""#, " ")).unwrap_err().ends_with("without saying why"));
+    scene.tell(r#"{"revoked":{"principal":"User::\"eve\""}}"#);
+    let eve = scene.told(&lower(r#"User::\"eve\""#, "trust me")).unwrap_err();
+    assert_eq!(eve, r#"User::"eve" is revoked, and lowers nothing"#);
     scene.tell(&lower(r#"User::\"olga\""#, "the file was public"));
     assert_eq!(scene.ask(&other(&send)), "allow [staff-may]");
 }
