@@ -1,9 +1,6 @@
 //! Sessions: whose they are, what was read in them, and how often they were used.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Ledger, Revocation,
@@ -40,8 +37,10 @@ pub(crate) struct Session {
 }
 
 /// A set whose members are there for good, or as long as a reserved call that brings them has not been given up.
+///
+/// Sorted by name. A session has few of each, and there are many sessions.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Tally(BTreeMap<Arc<str>, Held>);
+pub(crate) struct Tally(Vec<(Arc<str>, Held)>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Held {
@@ -51,11 +50,11 @@ pub(crate) struct Held {
 
 impl Tally {
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.keys().map(|name| &**name)
+        self.0.iter().map(|(name, _)| &**name)
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.place(name).is_ok()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -67,33 +66,46 @@ impl Tally {
         self.0.iter().filter(|(_, held)| held.kept).map(|(name, _)| &**name)
     }
 
-    fn held(&mut self, name: &str) -> &mut Held {
-        self.0.entry(name.into()).or_default()
-    }
-
     pub(crate) fn keep(&mut self, name: &str) {
-        self.held(name).kept = true;
+        self.change(name, |held| held.kept = true);
     }
 
     fn hold(&mut self, name: &str) {
-        let held = self.held(name);
-        held.open = held.open.saturating_add(1);
+        self.change(name, |held| held.open = held.open.saturating_add(1));
     }
 
     /// One reservation less holds the member.
     fn release(&mut self, name: &str) {
-        let held = self.held(name);
-        held.open = held.open.saturating_sub(1);
-        if *held == Held::default() {
-            self.0.remove(name);
-        }
+        self.change(name, |held| held.open = held.open.saturating_sub(1));
     }
 
     /// Takes the member away, unless a reservation holds it.
     fn lower(&mut self, name: &str) {
-        if self.0.contains_key(name) {
-            self.held(name).kept = false;
-            self.0.retain(|_, held| *held != Held::default());
+        self.change(name, |held| held.kept = false);
+    }
+
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| (**known).cmp(name))
+    }
+
+    /// Changes how a member is held; one that nothing holds is not there.
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut Held)) {
+        let place = self.place(name);
+        let known = place.ok().and_then(|place| self.0.get(place));
+        let mut held = known.map_or(Held::default(), |(_, held)| *held);
+        change(&mut held);
+        match (place, held == Held::default()) {
+            (Ok(place), true) => drop(self.0.remove(place)),
+            (Ok(place), false) => {
+                if let Some((_, slot)) = self.0.get_mut(place) {
+                    *slot = held;
+                }
+            }
+            (Err(_), true) => {}
+            (Err(place), false) => {
+                self.0.reserve_exact(1);
+                self.0.insert(place, (name.into(), held));
+            }
         }
     }
 }

@@ -1,7 +1,5 @@
 //! How often: calls in the last minute, in the last hour, and in total.
 
-use std::collections::VecDeque;
-
 use crate::time::Timestamp;
 
 const MINUTE: i64 = 60_000;
@@ -17,7 +15,7 @@ pub(crate) struct Usage {
 
 /// Counts of calls, in buckets of `WIDTH` milliseconds, for the last `SPAN` milliseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Window<const WIDTH: i64, const SPAN: i64>(VecDeque<Bucket>);
+struct Window<const WIDTH: i64, const SPAN: i64>(Vec<Bucket>);
 
 /// The calls of one bucket. All of them count as long as the last one does, so that none is left out too early.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,15 +51,19 @@ impl<const WIDTH: i64, const SPAN: i64> Window<WIDTH, SPAN> {
     }
 
     fn add(&mut self, now: Timestamp) {
-        while self.0.front().is_some_and(|first| !Self::good(first, now)) {
-            self.0.pop_front();
+        if self.0.first().is_some_and(|first| !Self::good(first, now)) {
+            self.0.retain(|bucket| Self::good(bucket, now));
         }
-        match self.0.back_mut() {
+        match self.0.last_mut() {
             Some(last) if Self::of(last.last) == Self::of(now) => {
                 last.last = now;
                 last.count = last.count.saturating_add(1);
             }
-            _ => self.0.push_back(Bucket { last: now, count: 1 }),
+            _ => {
+                // There are many sessions, and most have one bucket.
+                self.0.reserve_exact(1);
+                self.0.push(Bucket { last: now, count: 1 });
+            }
         }
     }
 
@@ -99,7 +101,7 @@ impl Usage {
 
     /// What still counts at `now`, to write down: seconds, minutes, total.
     pub(crate) fn parts(&self, now: Timestamp) -> ([Vec<Bucket>; 2], u64) {
-        let good = |good: fn(&Bucket, Timestamp) -> bool, all: &VecDeque<Bucket>| {
+        let good = |good: fn(&Bucket, Timestamp) -> bool, all: &[Bucket]| {
             all.iter().filter(|bucket| good(bucket, now)).copied().collect()
         };
         let seconds = good(Window::<1_000, MINUTE>::good, &self.seconds.0);
@@ -116,7 +118,7 @@ impl Usage {
                 && buckets.is_sorted_by(|a, b| bucket(a) < bucket(b))
         };
         let good = follow(&seconds, 1_000, 61) && follow(&minutes, 60_000, 61);
-        good.then(|| Self { seconds: Window(seconds.into()), minutes: Window(minutes.into()), total })
+        good.then(|| Self { seconds: Window(seconds), minutes: Window(minutes), total })
     }
 }
 
