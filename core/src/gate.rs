@@ -11,7 +11,7 @@ use crate::{
     catalog::{Admission, Admitted, Fault},
     decision::{self, Asked},
     digest::Domain,
-    engine::Question,
+    engine::{Engine, Question},
     facts::{Facts, Origins, missing, tenants},
     json::{Json, Object},
     ledger::{Event, EventError, Reservation},
@@ -41,6 +41,13 @@ impl Gate {
     /// A gate with limits of the host's choice.
     pub fn with_limits(bundle: PolicyBundle, limits: Limits) -> Self {
         Self { bundle, limits }
+    }
+
+    /// The gate, with another engine.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Engine) -> Self {
+        self.bundle.chosen = engine;
+        self
     }
 
     /// The bundle it decides by.
@@ -168,7 +175,7 @@ impl Gate {
         now: Timestamp,
     ) -> Decision {
         let questions: Vec<_> = questions(facts).collect();
-        let evaluations = match self.bundle.engine().evaluate(&facts.entities, &questions) {
+        let evaluations = match self.bundle.engine().evaluate(&facts.entities, &questions, &[]) {
             Ok(evaluations) => evaluations,
             Err(why) => {
                 let digest = self.call_digest(call, admitted, &[]);

@@ -2,10 +2,15 @@
 
 mod annotate;
 mod cedar;
+mod compile;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod declared;
 mod entities;
 mod events;
+mod engines;
 mod explain;
+mod guard;
 mod lint;
 mod load;
 mod read_paths;
@@ -23,7 +28,7 @@ pub(crate) use load::schema_of;
 use crate::{
     catalog::{Catalog, Drift, ToolReport, definitions},
     digest::{Digest, Domain},
-    engine::Evaluate,
+    engine::{Engine, Evaluate},
     entity::Store,
     error::{Diagnostic, Error, Place},
     json::{Json, Object},
@@ -62,6 +67,8 @@ pub struct PolicyBundle {
     pub(crate) store: Store,
     pub(crate) policies: Vec<Policy>,
     pub(crate) engine: cedar::CedarEngine,
+    compiled: engines::Compiled,
+    pub(crate) chosen: Engine,
     digest: Digest,
     schema_digest: Digest,
     warnings: Vec<Diagnostic>,
@@ -181,7 +188,7 @@ impl PolicyBundle {
     }
 
     pub(crate) fn engine(&self) -> &dyn Evaluate {
-        &self.engine
+        self
     }
 }
 

@@ -1,0 +1,110 @@
+//! The engines of a bundle: the compiled program, Cedar's authorizer, or both held against each other.
+
+use std::collections::BTreeMap;
+
+use super::{Ancestry, Policy, PolicyBundle, compile, compile::Uncompiled};
+use crate::{
+    engine::{Asked, Builder, Engine, Evaluate, Evaluation, Link, PolicyIndex, Program, Question, Reads},
+    entity::Reach,
+    error::Diagnostic,
+    id::EntityRef,
+};
+
+/// The compiled program of a bundle.
+pub(super) struct Compiled {
+    program: Program,
+    /// What each action is in.
+    groups: BTreeMap<String, Vec<EntityRef>>,
+}
+
+impl Compiled {
+    /// Compiles policies and templates. Whatever has no compiled form is an error.
+    pub(super) fn new<'p>(
+        policies: impl IntoIterator<Item = (&'p Policy, &'p cedar_policy::pst::Template)>,
+        ancestry: &Ancestry,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let (mut builder, mut found) = (Builder::default(), Vec::new());
+        for (at, (policy, tree)) in policies.into_iter().enumerate() {
+            if let Err(Uncompiled(why)) = compile::policy(&mut builder, at, tree) {
+                let message = format!("the policy cannot be compiled: {why}");
+                found.push(Diagnostic::error("policy_not_compiled", message).at(policy.place.clone()));
+            }
+        }
+        if !found.is_empty() {
+            return Err(found);
+        }
+        let group = |name: &String| EntityRef::new("Action", name.as_str());
+        let groups = ancestry.iter().map(|(action, groups)| (action.clone(), groups.iter().map(group).collect()));
+        Ok(Self { program: builder.finish(), groups: groups.collect() })
+    }
+
+    fn evaluate(&self, entities: &Reach, questions: &[Question<'_>], links: &[Link<'_>]) -> Vec<Evaluation> {
+        let one = |question: &Question<'_>| {
+            let groups = self.groups.get(&*question.action.id).map(Vec::as_slice).unwrap_or_default();
+            self.program.evaluate(&Asked { question, entities, groups }, links)
+        };
+        questions.iter().map(one).collect()
+    }
+}
+
+impl Evaluate for PolicyBundle {
+    fn evaluate(
+        &self,
+        entities: &Reach,
+        questions: &[Question<'_>],
+        links: &[Link<'_>],
+    ) -> Result<Vec<Evaluation>, String> {
+        match self.chosen {
+            Engine::Compiled => Ok(self.compiled.evaluate(entities, questions, links)),
+            Engine::Cedar => self.engine.evaluate(entities, questions, links),
+            Engine::Both => {
+                let compiled = self.compiled.evaluate(entities, questions, links);
+                let cedar = self.engine.evaluate(entities, questions, links)?;
+                match difference(&compiled, &cedar) {
+                    None => Ok(compiled),
+                    Some(policies) => {
+                        let names = policies.iter().filter_map(|at| Some(format!("`{}`", self.policies.get(*at)?.id)));
+                        let names: Vec<_> = names.collect();
+                        Err(format!("the compiled program and Cedar disagree on {}", names.join(", ")))
+                    }
+                }
+            }
+        }
+    }
+
+    fn reads(&self, action: &str) -> &Reads {
+        self.engine.reads(action)
+    }
+}
+
+/// The policies on which two engines differ, or whose links they differ on. The words of errors may differ.
+fn difference(a: &[Evaluation], b: &[Evaluation]) -> Option<Vec<PolicyIndex>> {
+    let outcome = |all: &[Evaluation]| -> Vec<_> {
+        all.iter()
+            .map(|one| {
+                let erring = one.errors.iter().map(|(policy, _)| *policy);
+                let mut erring: Vec<_> = erring.collect();
+                erring.dedup();
+                [one.permits.clone(), one.forbids.clone(), erring, one.granted.clone()]
+            })
+            .collect()
+    };
+    let (a, b) = (outcome(a), outcome(b));
+    if a == b {
+        return None;
+    }
+    let mut policies: Vec<_> = a
+        .iter()
+        .zip(&b)
+        .flat_map(|(a, b)| a.iter().zip(b).take(3))
+        .flat_map(|(a, b)| {
+            let only = |a: &[PolicyIndex], b: &[PolicyIndex]| -> Vec<_> {
+                a.iter().copied().filter(|policy| !b.contains(policy)).collect()
+            };
+            only(a, b).into_iter().chain(only(b, a)).collect::<Vec<_>>()
+        })
+        .collect();
+    policies.sort_unstable();
+    policies.dedup();
+    Some(policies)
+}
