@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cedar_policy::{Context, Entities, EntityUid, PolicyId, PolicySet, Request, SlotId};
+use cedar_policy::{Context, Entities, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request, SlotId};
 
 use super::{Compiled, Oracle, dice::Dice, generate::Writer};
 
@@ -61,8 +61,7 @@ pub fn compare(dice: &mut Dice<'_>, requests: usize) -> Result<Compared, String>
             context = (json, made);
         }
         let [principal, action, resource] = writer.request();
-        let uid = |text: &str| text.parse::<EntityUid>().map_err(|error| format!("{error:?}: {text}"));
-        let request = Request::new(uid(&principal)?, uid(&action)?, uid(&resource)?, context.1.clone(), None);
+        let request = Request::new(uid(principal)?, uid(action)?, uid(resource)?, context.1.clone(), None);
         let request = request.map_err(|error| error.to_string())?;
         let asked = super::Request::new(&request)?;
         let (ours, all) = (compiled.evaluate(&prepared, &asked), compiled.evaluate_all(&prepared, &asked));
@@ -75,7 +74,7 @@ pub fn compare(dice: &mut Dice<'_>, requests: usize) -> Result<Compared, String>
             let mut told = format!("{text}\nentities: {json}\ncontext: {}\n", context.0);
             let _ = write!(
                 told,
-                "request: {principal} {action} {resource}\ncompiled: {ours:?}\nwithout index: {all:?}\ncedar: {theirs:?}\n"
+                "request: {principal:?} {action:?} {resource:?}\ncompiled: {ours:?}\nwithout index: {all:?}\ncedar: {theirs:?}\n"
             );
             done.disagreements.push(told);
         }
@@ -94,13 +93,17 @@ fn link(writer: &mut Writer<'_, '_>, set: &mut PolicySet, text: &mut String) -> 
             let mut values = std::collections::HashMap::new();
             for slot in &slots {
                 let filling = writer.filling();
-                let _ = writeln!(text, "// {template} link {turn}: {slot} = {filling}");
-                let uid = filling.parse::<EntityUid>().map_err(|error| format!("{error:?}: {filling}"))?;
-                values.insert(slot.clone(), uid);
+                let _ = writeln!(text, "// {template} link {turn}: {slot} = {filling:?}");
+                values.insert(slot.clone(), uid(filling)?);
             }
             let id = PolicyId::new(format!("{template}-{turn}"));
             set.link(template.clone(), id, values).map_err(|error| error.to_string())?;
         }
     }
     Ok(())
+}
+
+fn uid((kind, id): (&str, &str)) -> Result<EntityUid, String> {
+    let kind: EntityTypeName = kind.parse().map_err(|_| format!("`{kind}` is no type"))?;
+    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }

@@ -247,16 +247,16 @@ impl Writer<'_, '_> {
         Value::Array(all)
     }
 
-    /// Principal, action and resource of a request, as Cedar writes them.
-    pub(super) fn request(&mut self) -> [String; 3] {
+    /// Principal, action and resource of a request: types and ids.
+    pub(super) fn request(&mut self) -> [(&'static str, &'static str); 3] {
         let action = at(&ENTITIES, 8 + self.dice.roll(3), ("Action", "read"));
-        let principal = if self.dice.once_in(5) { self.entity_text() } else { "User::\"alice\"".to_owned() };
-        [principal, format!("{}::{}", action.0, quoted(action.1)), self.entity_text()]
+        let principal = if self.dice.once_in(5) { self.entity() } else { ("User", "alice") };
+        [principal, action, self.entity()]
     }
 
-    /// The values of a template's slots.
-    pub(super) fn filling(&mut self) -> String {
-        self.entity_text()
+    /// What fills a template's slot.
+    pub(super) fn filling(&mut self) -> (&'static str, &'static str) {
+        self.entity()
     }
 
     pub(super) fn policy(&mut self, template: bool) -> String {

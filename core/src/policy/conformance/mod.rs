@@ -1,5 +1,6 @@
 //! The compiled engine on Cedar's own types: what holds it against `cedar_policy::Authorizer`.
 
+mod arity;
 mod dice;
 mod differential;
 mod generate;
@@ -101,7 +102,7 @@ impl Compiled {
         let mut templates = BTreeMap::new();
         for (at, template) in set.templates().enumerate() {
             templates.insert(template.id().to_string(), at);
-            add(template.id().to_string(), template.to_pst().map_err(|error| error.to_string()));
+            add(template.id().to_string(), arity::template(template));
         }
         for policy in set.policies() {
             let id = policy.id().to_string();
@@ -116,10 +117,7 @@ impl Compiled {
                         resource: slot(cedar_policy::SlotId::resource()),
                     });
                 }
-                _ => {
-                    let tree = policy.to_pst().map(|policy| policy.body().clone());
-                    add(id, tree.map_err(|error| error.to_string()));
-                }
+                _ => add(id, arity::policy(policy)),
             }
         }
         if faults.is_empty() { Ok(Self { program: builder.finish(), ids, links }) } else { Err(faults) }
