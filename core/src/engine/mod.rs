@@ -12,7 +12,7 @@ mod ops;
 mod program;
 mod reads;
 mod source;
-#[cfg(any(test, feature = "conformance"))]
+#[cfg(feature = "conformance")]
 mod store;
 mod val;
 
@@ -22,7 +22,7 @@ pub(crate) use ops::{Binary, Unary};
 pub(crate) use program::{ActionScope, Guard, Is, Need, Program, Scope, ScopeEntity, Var};
 pub(crate) use reads::{Reads, Root};
 pub(crate) use source::Asked;
-#[cfg(any(test, feature = "conformance"))]
+#[cfg(feature = "conformance")]
 pub(crate) use store::{Prepared, Request};
 
 use crate::{entity::Reach, id::EntityRef, value::Record};

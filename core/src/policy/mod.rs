@@ -3,7 +3,7 @@
 mod annotate;
 mod cedar;
 mod compile;
-#[cfg(any(test, feature = "conformance"))]
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod declared;
 mod entities;

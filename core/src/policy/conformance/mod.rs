@@ -4,6 +4,8 @@ mod arity;
 mod dice;
 mod differential;
 mod generate;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
