@@ -108,3 +108,51 @@ fn difference(a: &[Evaluation], b: &[Evaluation]) -> Option<Vec<PolicyIndex>> {
     policies.dedup();
     Some(policies)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gate, Ledger, Principal, PrincipalKind, Reason, Sources, Timestamp, ToolCall};
+
+    fn bundle(policies: &str) -> PolicyBundle {
+        let mut sources = Sources::default();
+        sources.insert("toolgate.toml", "[bundle]\nname = \"both\"\nversion = \"1\"\n[servers.notes]");
+        sources.insert("tools/notes.json", r#"{"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}"#);
+        sources.insert("policies/a.cedar", policies);
+        PolicyBundle::load(&sources).unwrap()
+    }
+
+    fn decide(bundle: PolicyBundle, engine: Engine) -> crate::Decision {
+        let call = ToolCall::new("notes", "read", Principal::new(PrincipalKind::User, "ann"));
+        Gate::new(bundle).with_engine(engine).decide(&call, &Ledger::new(), Timestamp::from_millis(0))
+    }
+
+    const ANYONE: &str = r#"@id("people-read") permit (principal is User, action, resource);"#;
+    const NOBODY: &str = r#"@id("people-read") permit (principal is Workload, action, resource);"#;
+
+    #[test]
+    fn a_disagreement_denies_and_names_the_policy() {
+        for (ours, cedars) in [(ANYONE, NOBODY), (NOBODY, ANYONE)] {
+            let both = || PolicyBundle { compiled: bundle(ours).compiled, ..bundle(cedars) };
+            let decision = decide(both(), Engine::Both);
+            assert_eq!(decision.reasons(), [Reason::InternalFault]);
+            assert!(format!("{decision:?}").contains("disagree on `people-read`"), "{decision:?}");
+            assert_eq!(decide(both(), Engine::Cedar).is_allow(), cedars == ANYONE);
+            assert_eq!(decide(both(), Engine::Compiled).is_allow(), ours == ANYONE);
+        }
+        assert!(decide(bundle(ANYONE), Engine::Both).is_allow());
+    }
+
+    #[test]
+    fn what_counts_as_a_difference() {
+        let one = |errors: &[(usize, &str)], granted: &[usize]| Evaluation {
+            errors: errors.iter().map(|(at, words)| (*at, (*words).to_owned())).collect(),
+            granted: granted.to_vec(),
+            ..Evaluation::default()
+        };
+        assert_eq!(difference(&[one(&[(1, "a")], &[])], &[one(&[(1, "b"), (1, "c")], &[])]), None);
+        assert_eq!(difference(&[one(&[(1, "a")], &[])], &[one(&[(2, "a")], &[])]), Some(vec![1, 2]));
+        assert_eq!(difference(&[one(&[], &[0])], &[one(&[], &[])]), Some(vec![]));
+        assert!(difference(&[one(&[], &[])], &[]).is_some());
+    }
+}

@@ -24,7 +24,7 @@ fn load(name: &str) -> (Gate, String) {
     let bundle = PolicyBundle::load_strict(&sources).unwrap_or_else(|error| panic!("{name}\n{error}"));
     let calls =
         sources.names().filter(|file| file.ends_with(".jsonl")).map(|file| sources.text(file).unwrap().to_owned());
-    (Gate::new(bundle), calls.collect())
+    (Gate::new(bundle).with_engine(toolgate::Engine::Both), calls.collect())
 }
 
 #[test]
