@@ -238,6 +238,10 @@ impl Builder {
             (Binary::Eq, Some([Op::Slot(slot), Op::Constant(constant)] | [Op::Constant(constant), Op::Slot(slot)])) => {
                 Some(Op::SlotEq { slot: *slot, constant: *constant })
             }
+            (
+                Binary::Less | Binary::LessEq | Binary::Greater | Binary::GreaterEq,
+                Some([Op::Slot(slot), Op::Constant(constant)]),
+            ) => Some(Op::SlotOrder { slot: *slot, constant: *constant, op }),
             (Binary::Eq, Some([Op::Var(var), Op::Constant(at)] | [Op::Constant(at), Op::Var(var)]))
                 if *var != Var::Context =>
             {

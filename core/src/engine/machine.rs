@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::{
     index::Known,
-    ops::{self, Computed, Fault},
+    ops::{self, Binary, Computed, Fault, Unary},
     program::{Is, Need, Op, Program, Var},
     source::{Found, Reading, Source},
     val::{Made, Val},
 };
-use crate::id::EntityRef;
+use crate::{id::EntityRef, value::Value};
 
 /// Memory that evaluations use again.
 #[derive(Default)]
@@ -87,46 +87,102 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         while at < code.end {
             let op = self.program.code.get(at).ok_or_else(damaged)?;
             at += 1;
-            match op {
-                Op::Require => {
-                    if !self.bool()? {
-                        return Ok(false);
-                    }
+            let truth = match op {
+                Op::Jump(target) => {
+                    at = *target as usize;
+                    continue;
                 }
-                Op::And(target) => {
-                    if !self.bool()? {
-                        self.push(Val::Bool(false));
-                        at = *target as usize;
-                    }
-                }
-                Op::Or(target) => {
-                    if self.bool()? {
-                        self.push(Val::Bool(true));
-                        at = *target as usize;
-                    }
-                }
-                Op::Unless(target) => {
-                    if !self.bool()? {
-                        at = *target as usize;
-                    }
-                }
-                Op::Jump(target) => at = *target as usize,
                 Op::IsElse { kind, target } => {
                     let entity = entity(self.pop()?)?;
                     if self.is(entity, *kind) {
                         self.push(Val::Entity(entity));
-                    } else {
-                        self.push(Val::Bool(false));
-                        at = *target as usize;
+                        continue;
                     }
+                    at = *target as usize;
+                    false
                 }
-                op => {
-                    let value = self.step(op)?;
-                    self.push(value);
+                Op::Require | Op::And(_) | Op::Or(_) | Op::Unless(_) | Op::Bool => {
+                    at -= 1;
+                    ops::bool(self.pop()?)?
                 }
+                Op::SlotEq { slot, constant } => self.equals(*slot, *constant)?,
+                Op::SlotOrder { slot, constant, op } => self.order(*slot, *constant, *op)?,
+                Op::HasSlot { slot, from } => self.has(*slot, *from)?,
+                Op::VarIn { var, entity } => self.known(*var).is_some_and(|known| known.is_in(*entity)),
+                Op::VarIs { var, entity } => self.known(*var).is_some_and(|known| known.is(*entity)),
+                op => match self.step(op)? {
+                    Val::Bool(truth) => truth,
+                    value => {
+                        self.push(value);
+                        continue;
+                    }
+                },
+            };
+            match self.follow(truth, at, code.end) {
+                Some(next) => at = next,
+                None => return Ok(false),
             }
         }
         Ok(true)
+    }
+
+    /// Goes on with a Bool as far as the next steps only ask for it, so that most never get onto the stack. Where to go
+    /// on; nothing if the policy is not satisfied.
+    fn follow(&mut self, mut truth: bool, mut at: usize, end: usize) -> Option<usize> {
+        while at < end {
+            match self.program.code.get(at) {
+                Some(Op::Require) => return truth.then_some(at + 1),
+                Some(Op::Unary(Unary::Not)) => truth = !truth,
+                Some(Op::And(target)) if !truth => {
+                    at = *target as usize;
+                    continue;
+                }
+                Some(Op::Or(target)) if truth => {
+                    at = *target as usize;
+                    continue;
+                }
+                Some(Op::Unless(target)) => return Some(if truth { at + 1 } else { *target as usize }),
+                Some(Op::And(_) | Op::Or(_)) => return Some(at + 1),
+                Some(Op::Bool) => {}
+                _ => break,
+            }
+            at += 1;
+        }
+        self.push(Val::Bool(truth));
+        Some(at)
+    }
+
+    /// Whether what stands at a path equals a constant.
+    fn equals(&mut self, slot: u32, constant: u32) -> Computed<bool> {
+        let constant = self.program.constants.get(constant as usize).ok_or_else(damaged)?;
+        let found = self.place(slot);
+        Ok(match (self.scratch.readings.get(found), constant) {
+            (Some(Reading::Value(Val::String(own))), Value::String(other)) => *own == &**other,
+            (Some(Reading::Value(Val::Long(own))), Value::Long(other)) => own == other,
+            (Some(Reading::Value(Val::Entity(own))), Value::Entity(other)) => {
+                own.id == other.id && own.kind == other.kind
+            }
+            (Some(Reading::Value(own)), other) => self.scratch.made.same(*own, other.into()),
+            (Some(missing), _) => return Err(self.missing(slot, *missing)),
+            (None, _) => return Err(damaged()),
+        })
+    }
+
+    /// How what stands at a path compares with a constant.
+    fn order(&mut self, slot: u32, constant: u32, op: Binary) -> Computed<bool> {
+        let constant = self.program.constants.get(constant as usize).ok_or_else(damaged)?;
+        let found = self.place(slot);
+        match (self.scratch.readings.get(found), constant, op) {
+            (Some(Reading::Value(Val::Long(own))), Value::Long(other), Binary::Less) => Ok(own < other),
+            (Some(Reading::Value(Val::Long(own))), Value::Long(other), Binary::LessEq) => Ok(own <= other),
+            (Some(Reading::Value(Val::Long(own))), Value::Long(other), Binary::Greater) => Ok(own > other),
+            (Some(Reading::Value(Val::Long(own))), Value::Long(other), Binary::GreaterEq) => Ok(own >= other),
+            (Some(Reading::Value(own)), other, op) => {
+                ops::bool(ops::binary(op, *own, other.into(), &self.scratch.made)?)
+            }
+            (Some(missing), ..) => Err(self.missing(slot, *missing)),
+            (None, ..) => Err(damaged()),
+        }
     }
 
     /// What an operator puts on the stack.
@@ -139,12 +195,6 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
                 None => Val::Record(self.source.context()),
             },
             Op::Slot(slot) => self.value(*slot)?,
-            Op::SlotEq { slot, constant } => {
-                let constant = program.constants.get(*constant as usize).ok_or_else(damaged)?;
-                let value = self.value(*slot)?;
-                Val::Bool(self.scratch.made.same(value, constant.into()))
-            }
-            Op::HasSlot { slot, from } => Val::Bool(self.has(*slot, *from)?),
             Op::Attribute(name) => {
                 let name = program.names.get(*name as usize).ok_or_else(damaged)?;
                 let holder = self.pop()?;
@@ -179,8 +229,6 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
                 let (right, left) = (self.pop()?, self.pop()?);
                 Val::Bool(self.is_in(left, right)?)
             }
-            Op::VarIn { var, entity } => Val::Bool(self.known(*var).is_some_and(|known| known.is_in(*entity))),
-            Op::VarIs { var, entity } => Val::Bool(self.known(*var).is_some_and(|known| known.is(*entity))),
             Op::Unary(op) => ops::unary(*op, self.pop()?, &self.scratch.made)?,
             Op::Binary(op) => {
                 let (right, left) = (self.pop()?, self.pop()?);
@@ -195,11 +243,20 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
                 let Scratch { made, stack, .. } = &mut *self.scratch;
                 made.record(stack, names)
             }
-            Op::Bool => Val::Bool(self.bool()?),
             Op::Fail(at) => return Err(program.faults.get(*at as usize).cloned().unwrap_or_else(damaged)),
-            Op::Require | Op::And(_) | Op::Or(_) | Op::Unless(_) | Op::Jump(_) | Op::IsElse { .. } => {
-                return Err(damaged());
-            }
+            // What `run` does itself.
+            Op::SlotEq { .. }
+            | Op::SlotOrder { .. }
+            | Op::HasSlot { .. }
+            | Op::VarIn { .. }
+            | Op::VarIs { .. }
+            | Op::Require
+            | Op::And(_)
+            | Op::Or(_)
+            | Op::Unless(_)
+            | Op::Bool
+            | Op::Jump(_)
+            | Op::IsElse { .. } => return Err(damaged()),
         })
     }
 
@@ -209,10 +266,6 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
 
     fn pop(&mut self) -> Computed<Val<'f>> {
         self.scratch.stack.pop().ok_or_else(damaged)
-    }
-
-    fn bool(&mut self) -> Computed<bool> {
-        ops::bool(self.pop()?)
     }
 
     fn tagged(&mut self) -> Computed<(&'f EntityRef, &'f str)> {
@@ -294,29 +347,40 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
 
     /// What stands at a path; read once for each question.
     pub(crate) fn reading(&mut self, slot: u32) -> Reading<'f> {
-        if let Some(reading) = self.read_before(slot) {
-            return reading;
+        let found = self.place(slot);
+        self.scratch.readings.get(found).copied().unwrap_or(Reading::Opaque { depth: 0 })
+    }
+
+    /// Where in the readings that of a path is.
+    fn place(&mut self, slot: u32) -> usize {
+        match self.read_before(slot) {
+            Some(found) => found,
+            None => self.read(slot),
         }
+    }
+
+    /// Reads a path for the first time.
+    fn read(&mut self, slot: u32) -> usize {
         if let Some(reading) = self.source.slot(slot) {
             return self.keep(slot, reading);
         }
         // Up to what was read before, and down again: a path may be as long as a policy.
         self.scratch.plain.climb.clear();
-        let mut reading = None;
+        let mut found = None;
         let mut next = Some(slot);
         while let Some(here) = next {
-            reading = self.read_before(here);
-            if reading.is_some() {
+            found = self.read_before(here);
+            if found.is_some() {
                 break;
             }
             self.scratch.plain.climb.push(here);
             next = self.program.slots.get(here as usize).and_then(|slot| slot.above);
         }
         while let Some(here) = self.scratch.plain.climb.pop() {
-            let below = self.below(here, reading);
-            reading = Some(self.keep(here, below));
+            let below = self.below(here, found.and_then(|found| self.scratch.readings.get(found)).copied());
+            found = Some(self.keep(here, below));
         }
-        reading.unwrap_or(Reading::Opaque { depth: 0 })
+        found.unwrap_or(usize::MAX)
     }
 
     /// A path's reading, from that of what it is a member of; or from the root.
@@ -344,20 +408,18 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         }
     }
 
-    fn read_before(&self, slot: u32) -> Option<Reading<'f>> {
+    fn read_before(&self, slot: u32) -> Option<usize> {
         let (turn, at) = self.scratch.plain.stamps.get(slot as usize)?;
-        let fresh = *turn == self.scratch.plain.turn;
-        self.scratch.readings.get(*at as usize).filter(|_| fresh).copied()
+        (*turn == self.scratch.plain.turn).then_some(*at as usize)
     }
 
-    fn keep(&mut self, slot: u32, reading: Reading<'f>) -> Reading<'f> {
-        let plain = &mut self.scratch.plain;
-        if let (Some(stamp), Ok(at)) = (plain.stamps.get_mut(slot as usize), u32::try_from(self.scratch.readings.len()))
-        {
+    fn keep(&mut self, slot: u32, reading: Reading<'f>) -> usize {
+        let (plain, at) = (&mut self.scratch.plain, self.scratch.readings.len());
+        if let (Some(stamp), Ok(at)) = (plain.stamps.get_mut(slot as usize), u32::try_from(at)) {
             *stamp = (plain.turn, at);
-            self.scratch.readings.push(reading);
         }
-        reading
+        self.scratch.readings.push(reading);
+        at
     }
 
     fn value(&mut self, slot: u32) -> Computed<Val<'f>> {

@@ -84,6 +84,12 @@ pub(crate) enum Op {
         slot: u32,
         constant: u32,
     },
+    /// Puts how what stands at a path compares with a constant, by one of the four operators of order.
+    SlotOrder {
+        slot: u32,
+        constant: u32,
+        op: Binary,
+    },
     /// Makes a set of so many values.
     Set(u32),
     /// Makes a record: a value for each of these names.
