@@ -21,6 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             group.bench_function(BenchmarkId::new("compiled", count), |bench| {
                 bench.iter(|| black_box(&question).evaluate(&mut out));
             });
+            group.bench_function(BenchmarkId::new("resolved", count), |bench| {
+                bench.iter(|| black_box(&question).evaluate_resolved(&mut out));
+            });
             group.bench_function(BenchmarkId::new("cedar_is_authorized", count), |bench| {
                 bench.iter(|| black_box(&question).cedar());
             });

@@ -39,6 +39,7 @@ pub struct Question {
     compiled: Compiled,
     prepared: toolgate::conformance::Entities,
     asked: Request,
+    resolved: Request,
     /// The same for Cedar.
     set: PolicySet,
     entities: Entities,
@@ -65,7 +66,8 @@ impl Question {
         )?;
         let compiled = Compiled::new(&set).map_err(|faults| faults.join("; "))?;
         let prepared = compiled.entities(&entities)?;
-        let question = Self { asked: Request::new(&request)?, compiled, prepared, set, entities, request };
+        let resolved = Request::new(&request)?.resolved(&compiled);
+        let question = Self { asked: Request::new(&request)?, resolved, compiled, prepared, set, entities, request };
         let ours = question.compiled.evaluate(&question.prepared, &question.asked);
         let wanted = if matches!(apart, Apart::Nothing) { count } else { 1 };
         if !question.cedar() || !ours.allows() || ours.permits.len() != wanted || !ours.errors.is_empty() {
@@ -77,6 +79,11 @@ impl Question {
     /// Evaluates with the compiled program.
     pub fn evaluate(&self, out: &mut Reused) {
         self.compiled.evaluate_into(&self.prepared, &self.asked, out);
+    }
+
+    /// Evaluates with the compiled program, every path of the context read beforehand.
+    pub fn evaluate_resolved(&self, out: &mut Reused) {
+        self.compiled.evaluate_into(&self.prepared, &self.resolved, out);
     }
 
     /// Whether Cedar allows.
@@ -177,6 +184,8 @@ mod tests {
             question.evaluate(&mut out);
             let counted = allocation_counter::measure(|| question.evaluate(&mut out));
             assert_eq!(counted.count_total, 0, "{}", apart.name());
+            let counted = allocation_counter::measure(|| question.evaluate_resolved(&mut out));
+            assert_eq!(counted.count_total, 0, "{}, read beforehand", apart.name());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::{
     Evaluation, Link,
-    index::{Index, Known},
+    index::Index,
     machine::{Machine, Scratch},
     ops::{Computed, Fault},
     program::{ActionScope, Program, Rule, Scope, ScopeEntity, Var},
@@ -91,18 +91,14 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         for (at, var) in [Var::Principal, Var::Action, Var::Resource].into_iter().enumerate() {
             let Some(id) = self.source.id(var) else { continue };
             let Scratch { walk, plain, .. } = &mut *self.scratch;
-            let Some(Known { own, kind, above }) = plain.known.get_mut(at) else { continue };
-            above.clear();
-            *own = program.entity(id);
-            *kind = program.kinds.get(&*id.kind).copied();
-            self.source.places(program, id, walk, above);
-            above.sort_unstable();
+            let Some(known) = plain.known.get_mut(at) else { continue };
+            self.source.identify(program, id, walk, known);
         }
     }
 
     /// Puts the rules that the question can concern into the scratch, each once.
     fn candidates(&mut self, index: &'f Index) {
-        let plain = &mut self.scratch.plain;
+        let plain = &mut *self.scratch.plain;
         let [principal, action, resource] = &plain.known;
         let (nodes, next) = &mut plain.nodes;
         nodes.clear();

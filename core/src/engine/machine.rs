@@ -19,7 +19,7 @@ pub(crate) struct Scratch<'f> {
     /// What stands at the paths that this question has read.
     readings: Vec<Reading<'f>>,
     pub(super) walk: Vec<&'f EntityRef>,
-    pub(super) plain: Plain,
+    pub(super) plain: Box<Plain>,
 }
 
 /// The part of the memory that borrows nothing.
@@ -414,7 +414,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
     }
 
     fn keep(&mut self, slot: u32, reading: Reading<'f>) -> usize {
-        let (plain, at) = (&mut self.scratch.plain, self.scratch.readings.len());
+        let (plain, at) = (&mut *self.scratch.plain, self.scratch.readings.len());
         if let (Some(stamp), Ok(at)) = (plain.stamps.get_mut(slot as usize), u32::try_from(at)) {
             *stamp = (plain.turn, at);
         }

@@ -23,7 +23,7 @@ pub(crate) use program::{ActionScope, Guard, Is, Need, Program, Scope, ScopeEnti
 pub(crate) use reads::{Reads, Root};
 pub(crate) use source::Asked;
 #[cfg(feature = "conformance")]
-pub(crate) use store::{Prepared, Request};
+pub(crate) use store::{Prepared, Request, Slots};
 
 use crate::{entity::Reach, id::EntityRef, value::Record};
 

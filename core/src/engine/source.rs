@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Question,
+    index::Known,
     program::{Program, Var},
     val::Val,
 };
@@ -76,11 +77,15 @@ pub(crate) trait Source<'f> {
         found
     }
 
-    /// Puts the places in the program of what an entity is in.
-    fn places(&self, program: &Program, entity: &EntityRef, walk: &mut Vec<&'f EntityRef>, places: &mut Vec<u32>) {
+    /// Finds out which names of the program an entity has, and which of them it is in.
+    fn identify(&self, program: &Program, entity: &EntityRef, walk: &mut Vec<&'f EntityRef>, known: &mut Known) {
+        known.own = program.entity(entity);
+        known.kind = program.kinds.get(&*entity.kind).copied();
+        known.above.clear();
         let start = walk.len();
         self.ancestors(entity, walk);
-        places.extend(walk.iter().skip(start).filter_map(|ancestor| program.entity(ancestor)));
+        known.above.extend(walk.iter().skip(start).filter_map(|ancestor| program.entity(ancestor)));
+        known.above.sort_unstable();
         walk.truncate(start);
     }
 }

@@ -1,8 +1,9 @@
 //! Entities prepared for one program: looked up by hash, with all that each is in.
 
 use super::{
+    index::Known,
     program::{Program, Table, Var},
-    source::{Found, Source},
+    source::{Found, Reading, Source},
 };
 use crate::{
     entity::Entity,
@@ -20,8 +21,8 @@ struct One {
     tags: Record,
     /// What it is in, directly or through others. Sorted.
     ancestors: Box<[EntityRef]>,
-    /// Those of them that policies name, by their places in the program.
-    places: Box<[u32]>,
+    /// What the program knows of it.
+    known: Known,
 }
 
 impl Prepared {
@@ -29,10 +30,50 @@ impl Prepared {
     pub(crate) fn new(program: &Program, entities: impl IntoIterator<Item = Entity>) -> Self {
         let one = |entity: Entity| {
             let ancestors: Box<[_]> = entity.parents.into_iter().collect();
-            let places = ancestors.iter().filter_map(|id| program.entity(id)).collect();
-            (entity.id, One { attributes: entity.attributes, tags: entity.tags, ancestors, places })
+            let mut above: Vec<_> = ancestors.iter().filter_map(|id| program.entity(id)).collect();
+            above.sort_unstable();
+            let (own, kind) = (program.entity(&entity.id), program.kinds.get(&*entity.id.kind).copied());
+            let known = Known { own, kind, above };
+            (entity.id, One { attributes: entity.attributes, tags: entity.tags, ancestors, known })
         };
         Self(entities.into_iter().map(one).collect())
+    }
+}
+
+/// What stands at the paths of a program, read beforehand.
+#[derive(Debug, Default)]
+pub(crate) struct Slots(Vec<Kept>);
+
+#[derive(Debug)]
+enum Kept {
+    Value(Value),
+    /// The name at this depth is not there.
+    Absent(u32),
+    /// It leads elsewhere than through the context's records.
+    Elsewhere,
+}
+
+impl Slots {
+    /// Reads every path of a program that starts in the context.
+    pub(crate) fn new(program: &Program, context: &Record) -> Self {
+        let mut kept: Vec<Kept> = Vec::new();
+        for slot in &program.slots {
+            let above = slot.above.map(|above| kept.get(above as usize));
+            let members = match above {
+                None if slot.root == Var::Context => Some(context),
+                Some(Some(Kept::Value(Value::Record(members)))) => Some(members),
+                _ => None,
+            };
+            let here = match (members, above) {
+                (Some(members), _) => {
+                    members.get(&*slot.name).map_or(Kept::Absent(slot.depth), |value| Kept::Value(value.clone()))
+                }
+                (None, Some(Some(Kept::Absent(depth)))) => Kept::Absent(*depth),
+                _ => Kept::Elsewhere,
+            };
+            kept.push(here);
+        }
+        Self(kept)
     }
 }
 
@@ -43,6 +84,7 @@ pub(crate) struct Request<'f> {
     pub(crate) action: &'f EntityRef,
     pub(crate) resource: &'f EntityRef,
     pub(crate) context: &'f Record,
+    pub(crate) slots: Option<&'f Slots>,
 }
 
 impl<'f> Request<'f> {
@@ -72,6 +114,14 @@ impl<'f> Source<'f> for Request<'f> {
         self.context
     }
 
+    fn slot(&self, slot: u32) -> Option<Reading<'f>> {
+        match self.slots?.0.get(slot as usize)? {
+            Kept::Value(value) => Some(Reading::Value(value.into())),
+            Kept::Absent(depth) => Some(Reading::Absent { depth: *depth }),
+            Kept::Elsewhere => None,
+        }
+    }
+
     fn attribute(&self, entity: &EntityRef, name: &str) -> Found<'f> {
         self.found(entity, |one| &one.attributes, name)
     }
@@ -88,7 +138,16 @@ impl<'f> Source<'f> for Request<'f> {
         self.one(entity).is_some_and(|one| one.ancestors.binary_search(other).is_ok())
     }
 
-    fn places(&self, _: &Program, entity: &EntityRef, _: &mut Vec<&'f EntityRef>, places: &mut Vec<u32>) {
-        places.extend(self.one(entity).into_iter().flat_map(|one| &one.places));
+    fn identify(&self, program: &Program, entity: &EntityRef, _: &mut Vec<&'f EntityRef>, known: &mut Known) {
+        known.above.clear();
+        match self.one(entity) {
+            Some(one) => {
+                (known.own, known.kind) = (one.known.own, one.known.kind);
+                known.above.extend(&one.known.above);
+            }
+            None => {
+                (known.own, known.kind) = (program.entity(entity), program.kinds.get(&*entity.kind).copied());
+            }
+        }
     }
 }

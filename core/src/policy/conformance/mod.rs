@@ -73,6 +73,7 @@ pub struct Request {
     action: EntityRef,
     resource: EntityRef,
     context: Record,
+    slots: Option<engine::Slots>,
 }
 
 /// An evaluation that is used again.
@@ -212,12 +213,19 @@ impl Request {
             action: known(request.action())?,
             resource: known(request.resource())?,
             context: members,
+            slots: None,
         })
     }
 
+    /// The request with every path of the context that the policies look at read beforehand.
+    #[must_use]
+    pub fn resolved(self, compiled: &Compiled) -> Self {
+        Self { slots: Some(engine::Slots::new(&compiled.program, &self.context)), ..self }
+    }
+
     fn over<'f>(&'f self, entities: &'f Entities) -> engine::Request<'f> {
-        let Self { principal, action, resource, context } = self;
-        engine::Request { entities: &entities.0, principal, action, resource, context }
+        let Self { principal, action, resource, context, slots } = self;
+        engine::Request { entities: &entities.0, principal, action, resource, context, slots: slots.as_ref() }
     }
 }
 
