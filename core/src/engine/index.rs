@@ -171,6 +171,9 @@ impl Index {
     }
 }
 
+/// Rules of a group, each with its demand.
+type Members<'r> = Vec<(u32, &'r Guard)>;
+
 /// Sorts the rules of one end into groups: each by the path whose demanded values tell the most of them apart.
 fn groups(here: &[u32], rules: &[Rule]) -> (Vec<u32>, Vec<Group>) {
     let guards = |place: u32| rules.get(place as usize).map(|rule| &*rule.guards).unwrap_or_default();
@@ -178,7 +181,7 @@ fn groups(here: &[u32], rules: &[Rule]) -> (Vec<u32>, Vec<Group>) {
     for guard in here.iter().flat_map(|place| guards(*place)) {
         distinct.entry(guard.slot).or_default().extend(&guard.values);
     }
-    let mut found: BTreeMap<(u32, &[Need]), Vec<(u32, &Guard)>> = BTreeMap::new();
+    let mut found: BTreeMap<(u32, &[Need]), Members<'_>> = BTreeMap::new();
     let mut always = Vec::new();
     for place in here {
         let tells = |guard: &&Guard| distinct.get(&guard.slot).map_or(0, BTreeSet::len);

@@ -5,9 +5,16 @@
 pub(crate) struct Pattern {
     /// What the text starts with.
     head: Box<str>,
-    /// What comes behind each wildcard but the last, in this order; and what the text ends with. Nothing, if there is no
-    /// wildcard: then the text is the head.
-    tail: Option<(Box<[Box<str>]>, Box<str>)>,
+    /// What comes behind the wildcards. Nothing, if there is none: then the text is the head.
+    tail: Option<Tail>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tail {
+    /// What comes behind each wildcard but the last, in this order.
+    middle: Box<[Box<str>]>,
+    /// What the text ends with.
+    end: Box<str>,
 }
 
 impl Pattern {
@@ -22,13 +29,13 @@ impl Pattern {
         }
         let mut parts = parts.into_iter().map(String::into_boxed_str);
         let head = parts.next().unwrap_or_default();
-        let tail = parts.next_back().map(|end| (parts.filter(|part| !part.is_empty()).collect(), end));
+        let tail = parts.next_back().map(|end| Tail { middle: parts.filter(|part| !part.is_empty()).collect(), end });
         Self { head, tail }
     }
 
     /// Whether `text` is of this pattern. The leftmost place of each part is as good as any other, so nothing is tried twice.
     pub(crate) fn matches(&self, text: &str) -> bool {
-        let Some((middle, end)) = &self.tail else { return text == &*self.head };
+        let Some(Tail { middle, end }) = &self.tail else { return text == &*self.head };
         let Some(rest) = text.strip_prefix(&*self.head) else { return false };
         let Some(mut rest) = rest.strip_suffix(&**end) else { return false };
         for part in middle {

@@ -198,10 +198,10 @@ impl<'f> Made<'f> {
 
     /// The order of [`Value`]. Two sets or records are walked side by side, without recursion: they may be nested deep.
     pub(crate) fn compare(&self, a: Val<'f>, b: Val<'f>) -> Ordering {
-        let mut pair = match self.scalars(a, b) {
-            Ok(order) => return order,
-            Err(pair) => pair,
-        };
+        if let Some(order) = scalars(a, b) {
+            return order;
+        }
+        let mut pair = (self.items(a), self.items(b));
         let mut outer = Vec::new();
         loop {
             match (pair.0.next(), pair.1.next()) {
@@ -211,33 +211,33 @@ impl<'f> Made<'f> {
                 },
                 (None, Some(_)) => return Ordering::Less,
                 (Some(_), None) => return Ordering::Greater,
-                (Some((name, a)), Some((other, b))) => match name.cmp(&other) {
-                    Ordering::Equal => match self.scalars(a, b) {
-                        Ok(Ordering::Equal) => {}
-                        Ok(order) => return order,
-                        Err(inner) => outer.push(std::mem::replace(&mut pair, inner)),
+                (Some((name, a)), Some((other, b))) => match name.cmp(other) {
+                    Ordering::Equal => match scalars(a, b) {
+                        Some(Ordering::Equal) => {}
+                        Some(order) => return order,
+                        None => outer.push(std::mem::replace(&mut pair, (self.items(a), self.items(b)))),
                     },
                     order => return order,
                 },
             }
         }
     }
+}
 
-    /// The order of two values, or what is in them where both are sets or both are records.
-    fn scalars(&self, a: Val<'f>, b: Val<'f>) -> Result<Ordering, (Items<'_, 'f>, Items<'_, 'f>)> {
-        Ok(match (a, b) {
-            (Val::Bool(a), Val::Bool(b)) => a.cmp(&b),
-            (Val::Long(a), Val::Long(b))
-            | (Val::Decimal(a), Val::Decimal(b))
-            | (Val::Datetime(a), Val::Datetime(b))
-            | (Val::Duration(a), Val::Duration(b)) => a.cmp(&b),
-            (Val::String(a), Val::String(b)) => a.cmp(b),
-            (Val::Ip(a), Val::Ip(b)) => a.cmp(&b),
-            (Val::Entity(a), Val::Entity(b)) => a.cmp(b),
-            (a, b) if a.rank() == b.rank() => return Err((self.items(a), self.items(b))),
-            (a, b) => a.rank().cmp(&b.rank()),
-        })
-    }
+/// The order of two values; nothing where it is that of what is in them.
+fn scalars(a: Val<'_>, b: Val<'_>) -> Option<Ordering> {
+    Some(match (a, b) {
+        (Val::Bool(a), Val::Bool(b)) => a.cmp(&b),
+        (Val::Long(a), Val::Long(b))
+        | (Val::Decimal(a), Val::Decimal(b))
+        | (Val::Datetime(a), Val::Datetime(b))
+        | (Val::Duration(a), Val::Duration(b)) => a.cmp(&b),
+        (Val::String(a), Val::String(b)) => a.cmp(b),
+        (Val::Ip(a), Val::Ip(b)) => a.cmp(&b),
+        (Val::Entity(a), Val::Entity(b)) => a.cmp(b),
+        (a, b) if a.rank() == b.rank() => return None,
+        (a, b) => a.rank().cmp(&b.rank()),
+    })
 }
 
 /// The place of the last of so many.

@@ -60,7 +60,7 @@ impl Evaluate for PolicyBundle {
             Engine::Both => {
                 let compiled = self.compiled.evaluate(entities, questions, links);
                 let cedar = self.engine.evaluate(entities, questions, links)?;
-                match difference(&compiled, &cedar) {
+                match difference(&compiled, &cedar, links) {
                     None => Ok(compiled),
                     Some(policies) => {
                         let names = policies.iter().filter_map(|at| Some(format!("`{}`", self.policies.get(*at)?.id)));
@@ -78,7 +78,7 @@ impl Evaluate for PolicyBundle {
 }
 
 /// The policies on which two engines differ, or whose links they differ on. The words of errors may differ.
-fn difference(a: &[Evaluation], b: &[Evaluation]) -> Option<Vec<PolicyIndex>> {
+fn difference(a: &[Evaluation], b: &[Evaluation], links: &[Link<'_>]) -> Option<Vec<PolicyIndex>> {
     let outcome = |all: &[Evaluation]| -> Vec<_> {
         all.iter()
             .map(|one| {
@@ -93,17 +93,15 @@ fn difference(a: &[Evaluation], b: &[Evaluation]) -> Option<Vec<PolicyIndex>> {
     if a == b {
         return None;
     }
-    let mut policies: Vec<_> = a
-        .iter()
-        .zip(&b)
-        .flat_map(|(a, b)| a.iter().zip(b).take(3))
-        .flat_map(|(a, b)| {
-            let only = |a: &[PolicyIndex], b: &[PolicyIndex]| -> Vec<_> {
-                a.iter().copied().filter(|policy| !b.contains(policy)).collect()
-            };
-            only(a, b).into_iter().chain(only(b, a)).collect::<Vec<_>>()
-        })
-        .collect();
+    let only = |a: &[usize], b: &[usize]| -> Vec<usize> { a.iter().copied().filter(|one| !b.contains(one)).collect() };
+    let mut policies = Vec::new();
+    for ([a @ .., granted], [b @ .., given]) in a.iter().zip(&b) {
+        for (a, b) in a.iter().zip(b) {
+            policies.extend(only(a, b).into_iter().chain(only(b, a)));
+        }
+        let links = only(granted, given).into_iter().chain(only(given, granted)).filter_map(|at| links.get(at));
+        policies.extend(links.map(|link| link.template));
+    }
     policies.sort_unstable();
     policies.dedup();
     Some(policies)
@@ -150,9 +148,11 @@ mod tests {
             granted: granted.to_vec(),
             ..Evaluation::default()
         };
-        assert_eq!(difference(&[one(&[(1, "a")], &[])], &[one(&[(1, "b"), (1, "c")], &[])]), None);
-        assert_eq!(difference(&[one(&[(1, "a")], &[])], &[one(&[(2, "a")], &[])]), Some(vec![1, 2]));
-        assert_eq!(difference(&[one(&[], &[0])], &[one(&[], &[])]), Some(vec![]));
-        assert!(difference(&[one(&[], &[])], &[]).is_some());
+        let links = [Link { template: 7, principal: None, resource: None }];
+        let difference = |a: Evaluation, b: Evaluation| difference(&[a], &[b], &links);
+        assert_eq!(difference(one(&[(1, "a")], &[]), one(&[(1, "b"), (1, "c")], &[])), None);
+        assert_eq!(difference(one(&[(1, "a")], &[]), one(&[(2, "a")], &[])), Some(vec![1, 2]));
+        assert_eq!(difference(one(&[], &[0]), one(&[], &[])), Some(vec![7]));
+        assert!(super::difference(&[one(&[], &[])], &[], &links).is_some());
     }
 }
