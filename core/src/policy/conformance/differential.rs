@@ -44,6 +44,9 @@ pub fn compare(dice: &mut Dice<'_>, requests: usize) -> Result<Compared, String>
         let template = writer.dice.once_in(6);
         text.push_str(&writer.policy(template));
     }
+    if writer.dice.roll(2) == 0 {
+        text.push_str(&writer.siblings());
+    }
     let mut set: PolicySet = text.parse().map_err(|error| format!("{error:?}\n{text}"))?;
     link(&mut writer, &mut set, &mut text)?;
     let json = writer.entities();

@@ -2,113 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dice::Dice;
-
-/// The attributes, tags and members of everything.
-const NAMES: [&str; 14] =
-    ["b", "n", "s", "e", "dec", "ip", "dt", "dur", "set", "rec", "tags", "odd name", "ü", "missing"];
-
-const STRINGS: [&str; 16] =
-    ["", "a", "abc", "aXbXc", "ü", "*", "a*c", "\\", "\"", "\u{0}", "line\nbreak", "🦀", "10.0.0.1", "1.0", "b", "s"];
-
-const DECIMALS: [&str; 12] = [
-    "0.0",
-    "-0.0",
-    "1.0",
-    "1.00",
-    "-1.5",
-    "0.0001",
-    "-0.0001",
-    "922337203685477.5807",
-    "-922337203685477.5808",
-    "922337203685477.5808",
-    "1",
-    "1.00000",
-];
-
-const IPS: [&str; 16] = [
-    "10.0.0.1",
-    "10.0.0.1/32",
-    "10.0.0.0/8",
-    "0.0.0.0/0",
-    "127.0.0.1",
-    "127.0.0.0/7",
-    "224.0.0.1",
-    "224.0.0.0/3",
-    "::1",
-    "0:0::1/128",
-    "::/0",
-    "ff00::/8",
-    "2001:db8::/32",
-    "10.0.0.1/33",
-    "::ffff:10.0.0.1",
-    "10.0.0.01",
-];
-
-const DATETIMES: [&str; 14] = [
-    "1970-01-01",
-    "1970-01-01T00:00:00Z",
-    "2026-01-05T10:00:00.123Z",
-    "2026-01-05T11:00:00.123+0100",
-    "0000-01-01",
-    "9999-12-31T23:59:59.999Z",
-    "9999-12-31T23:59:59-2359",
-    "1969-12-31T23:59:59.999Z",
-    "2024-02-29",
-    "2023-02-29",
-    "2024-01-01T24:00:00Z",
-    "2016-12-31T23:59:60Z",
-    "1900-02-29",
-    "2024-01-01T00:00:00",
-];
-
-const DURATIONS: [&str; 12] = [
-    "0ms",
-    "-0ms",
-    "1ms",
-    "1d2h3m4s5ms",
-    "-1d",
-    "9223372036854775807ms",
-    "-9223372036854775808ms",
-    "9223372036854775808ms",
-    "106751991167d",
-    "1h30m",
-    "1m1h",
-    "",
-];
-
-const LONGS: [&str; 13] = [
-    "0",
-    "1",
-    "-1",
-    "2",
-    "7",
-    "9223372036854775807",
-    "-9223372036854775808",
-    "9223372036854775806",
-    "4294967296",
-    "-4294967296",
-    "3037000500",
-    "-3037000500",
-    "86400000",
-];
-
-const ENTITIES: [(&str, &str); 12] = [
-    ("User", "alice"),
-    ("User", "bob"),
-    ("User", "ü\"\\"),
-    ("Group", "g0"),
-    ("Group", "g1"),
-    ("Group", "g2"),
-    ("Ns::Doc", "d0"),
-    ("Ns::Doc", "d1"),
-    ("Action", "read"),
-    ("Action", "write"),
-    ("Action", "all"),
-    ("User", "nobody"),
-];
-
-const TYPES: [&str; 5] = ["User", "Group", "Ns::Doc", "Action", "Other"];
+use super::{
+    dice::Dice,
+    words::{DATETIMES, DECIMALS, DURATIONS, ENTITIES, IPS, LONGS, NAMES, STRINGS, TYPES},
+};
 
 /// What an expression is meant to be. Now and then it is something else.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -280,6 +177,34 @@ impl Writer<'_, '_> {
         text + ";\n"
     }
 
+    /// Policies that differ in what they demand at one path, behind conditions that they share: what the index groups.
+    pub(super) fn siblings(&mut self) -> String {
+        let (count, wanted) = (3 + self.dice.roll(5), self.dice.roll(3));
+        let scope = format!("{}, action, {}", self.scope("principal", false), self.scope("resource", false));
+        let before: Vec<_> = (0..wanted).map(|_| self.conjunct()).collect();
+        let (var, name) = (self.var(), self.dice.one(&["s", "n", "s", "e", "rec.s", "e.s", "dec"]));
+        let mut text = String::new();
+        for _ in 0..count {
+            let effect = if self.dice.roll(2) == 0 { "permit" } else { "forbid" };
+            let literal = match name {
+                "n" => format!("({})", self.dice.one(&LONGS)),
+                "e" => self.entity_text(),
+                _ => quoted(self.dice.one(&STRINGS)),
+            };
+            let word = if self.dice.once_in(10) { "unless" } else { "when" };
+            let mut parts = before.clone();
+            parts.push(match self.dice.roll(4) {
+                0 => format!("[{literal}, {}].contains({var}.{name})", quoted(self.dice.one(&STRINGS))),
+                _ => format!("{var}.{name} == {literal}"),
+            });
+            if self.dice.roll(2) == 0 {
+                parts.push(self.conjunct());
+            }
+            text.push_str(&format!("{effect} ({scope}) {word} {{ {} }};\n", parts.join(" && ")));
+        }
+        text
+    }
+
     fn scope(&mut self, var: &str, slot: bool) -> String {
         let entity = if slot { format!("?{var}") } else { self.entity_text() };
         let kind = self.dice.one(&TYPES);
@@ -295,35 +220,37 @@ impl Writer<'_, '_> {
     /// What most policies look like: guards, then equalities, then more.
     fn conjunction(&mut self) -> String {
         let count = if self.dice.once_in(40) { 60 } else { 1 + self.dice.roll(5) };
-        let parts: Vec<_> = (0..count)
-            .map(|_| match self.dice.roll(6) {
-                0 => {
-                    let (path, name) = (self.path(1), self.name());
-                    format!("{path} has {}", attribute(name))
-                }
-                1 | 2 => {
-                    let name = self.dice.one(&["s", "n", "b", "e", "s"]);
-                    let literal = match name {
-                        "n" => (*self.dice.one(&LONGS)).to_owned(),
-                        "b" => "true".to_owned(),
-                        "e" => self.entity_text(),
-                        _ => quoted(self.dice.one(&STRINGS)),
-                    };
-                    let var = self.var();
-                    if self.dice.roll(3) == 0 {
-                        format!("[{literal}, {}].contains({var}.{name})", quoted(self.dice.one(&STRINGS)))
-                    } else if self.dice.roll(4) == 0 {
-                        format!("{literal} == {var}.rec.{name}")
-                    } else {
-                        format!("{var}.{name} == {literal}")
-                    }
-                }
-                3 => format!("{}.n < {}", self.var(), self.dice.one(&LONGS)),
-                4 => format!("!{}.b", self.var()),
-                _ => self.expr(Kind::Bool, 2),
-            })
-            .collect();
+        let parts: Vec<_> = (0..count).map(|_| self.conjunct()).collect();
         parts.join(if self.dice.once_in(10) { " || " } else { " && " })
+    }
+
+    fn conjunct(&mut self) -> String {
+        match self.dice.roll(6) {
+            0 => {
+                let (path, name) = (self.path(1), self.name());
+                format!("{path} has {}", attribute(name))
+            }
+            1 | 2 => {
+                let name = self.dice.one(&["s", "n", "b", "e", "s"]);
+                let literal = match name {
+                    "n" => (*self.dice.one(&LONGS)).to_owned(),
+                    "b" => "true".to_owned(),
+                    "e" => self.entity_text(),
+                    _ => quoted(self.dice.one(&STRINGS)),
+                };
+                let var = self.var();
+                if self.dice.roll(3) == 0 {
+                    format!("[{literal}, {}].contains({var}.{name})", quoted(self.dice.one(&STRINGS)))
+                } else if self.dice.roll(4) == 0 {
+                    format!("{literal} == {var}.rec.{name}")
+                } else {
+                    format!("{var}.{name} == {literal}")
+                }
+            }
+            3 => format!("{}.n < {}", self.var(), self.dice.one(&LONGS)),
+            4 => format!("!{}.b", self.var()),
+            _ => self.expr(Kind::Bool, 2),
+        }
     }
 
     fn var(&mut self) -> &'static str {

@@ -6,6 +6,7 @@ mod differential;
 mod generate;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
