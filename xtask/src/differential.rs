@@ -22,7 +22,11 @@ pub(crate) fn run(cases: u64, seed: u64) -> Result<Compared, String> {
                 return Ok(done);
             }
             let mut dice = Dice::seeded(seed.wrapping_mul(0x1_0000_0000).wrapping_add(case));
-            let compared = compare(&mut dice, REQUESTS).map_err(|why| format!("case {case}: {why}"))?;
+            let compared = compare(&mut dice, REQUESTS).map_err(|why| {
+                // The other threads stop, too.
+                next.store(cases, Ordering::Relaxed);
+                format!("case {case}: {why}")
+            })?;
             for told in &compared.disagreements {
                 println!("case {case}:\n{told}");
             }

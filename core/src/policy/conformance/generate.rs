@@ -311,7 +311,7 @@ impl Writer<'_, '_> {
                     let method = self.dice.one(&["toMilliseconds", "toSeconds", "toMinutes", "toHours", "toDays"]);
                     format!("{}.{method}()", self.expr(Kind::Duration, below))
                 }
-                _ => (*self.dice.one(&LONGS)).to_owned(),
+                _ => format!("({})", self.dice.one(&LONGS)),
             },
             Kind::Long => format!("({})", self.dice.one(&LONGS)),
             Kind::Text => quoted(self.dice.one(&STRINGS)),
