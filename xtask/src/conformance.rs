@@ -10,6 +10,9 @@ use cedar_policy::{Context, Entities, EntityUid, PolicySet, Request, Schema};
 use serde_json::Value;
 use toolgate::conformance::{self, Compiled, Oracle, Outcome};
 
+/// Bytes of stack for each thread.
+const STACK: usize = 64 << 20;
+
 /// What came of a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -28,7 +31,12 @@ pub(crate) fn run(root: &Path) -> Result<Report, String> {
     files.sort();
     let half = files.len().div_ceil(2).max(1);
     let parts = std::thread::scope(|scope| {
-        let threads: Vec<_> = files.chunks(half).map(|files| scope.spawn(move || part(root, files))).collect();
+        let mut threads = Vec::new();
+        for files in files.chunks(half) {
+            // Cedar's parser recurses, and a case may be nested as deep as it allows.
+            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || part(root, files));
+            threads.push(thread.map_err(|error| error.to_string())?);
+        }
         threads
             .into_iter()
             .map(|thread| thread.join().map_err(|_| "a case panicked".to_owned()))
