@@ -5,6 +5,8 @@
 //! in its tenant, while the credential is fresh, two counters are below their limits and an argument is as expected.
 //! Principal and action in the scope tell the policies apart. The baseline's forbids come on top.
 
+pub mod engine;
+
 use std::{collections::HashSet, error::Error, fmt::Write as _};
 
 use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};

@@ -47,6 +47,7 @@ mod json;
 mod id;
 mod time;
 mod digest;
+mod ip;
 mod value;
 mod entity;
 mod reason;
@@ -67,6 +68,7 @@ pub use call::{Binding, Credential, Identity, Origin, Principal, PrincipalKind, 
 pub use catalog::{ArgumentReport, Change, Drift, Effect, KnownFrom, REVISION, ToolReport, UNPINNED};
 pub use decision::{Answer, Basis, Decision, Denial, GrantUse};
 pub use digest::Digest;
+pub use engine::Engine;
 pub use error::{Diagnostic, Error, Place, Severity};
 pub use gate::Gate;
 pub use id::EntityRef;
@@ -77,6 +79,8 @@ pub use ledger::{
 };
 pub use limits::{BUNDLE_FILE, Limits};
 pub use obligation::Obligation;
+#[cfg(feature = "conformance")]
+pub use policy::conformance;
 pub use policy::{Condition, Explanation, Policy, PolicyBundle, Truth, too_deep_to_parse};
 pub use reason::Reason;
 pub use record::{Chain, ChainError, DecisionRecord, Trace, verify};

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
     id::EntityRef,
+    ip::Ip,
     json::{Json, Number, Object},
     time::Timestamp,
 };
@@ -27,7 +28,7 @@ pub(crate) enum Value {
     /// Cedar `duration`, in milliseconds.
     Duration(i64),
     /// Cedar `ipaddr`, as it was written.
-    Ip(Arc<str>),
+    Ip(Ip),
     /// An entity.
     Entity(EntityRef),
     /// Cedar `Set`: sorted, no element twice.
@@ -57,7 +58,7 @@ impl Value {
         match self {
             Self::Bool(value) => Json::Bool(*value),
             Self::Long(value) => Json::Number(Number::Int(*value)),
-            Self::String(text) | Self::Ip(text) => Json::String(text.to_string()),
+            Self::String(text) | Self::Ip(Ip { text, .. }) => Json::String(text.to_string()),
             Self::Decimal(_) | Self::Datetime(_) | Self::Duration(_) | Self::Entity(_) => Json::String(self.bare()),
             Self::Set(items) => Json::Array(items.iter().map(Self::to_json).collect()),
             Self::Record(members) => {
@@ -92,7 +93,7 @@ impl fmt::Display for Value {
             Self::Decimal(_) => write!(f, "decimal(\"{}\")", self.bare()),
             Self::Datetime(_) => write!(f, "datetime(\"{}\")", self.bare()),
             Self::Duration(_) => write!(f, "duration(\"{}\")", self.bare()),
-            Self::Ip(text) => write!(f, "ip(\"{text}\")"),
+            Self::Ip(ip) => write!(f, "ip(\"{}\")", ip.text),
             Self::Entity(entity) => write!(f, "{entity}"),
             Self::Set(items) => {
                 f.write_str("[")?;

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use toolgate::{Gate, Json, Ledger, Limits, PolicyBundle, Sources, Timestamp, wire};
+use toolgate::{Gate, Json, Ledger, Limits, PolicyBundle, Sources, Timestamp, conformance, wire};
 
 const MANIFEST: &str = include_str!("bundle/toolgate.toml");
 const TOOLS: &str = include_str!("bundle/tools.json");
@@ -16,8 +16,13 @@ const NOW: Timestamp = Timestamp::from_millis(1_767_607_200_000);
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [Target; 4] =
-    [("call_json", call_json), ("policy_text", policy_text), ("tools_list", tools_list), ("manifest", manifest)];
+pub const TARGETS: [Target; 5] = [
+    ("call_json", call_json),
+    ("policy_text", policy_text),
+    ("tools_list", tools_list),
+    ("manifest", manifest),
+    ("engine", engine),
+];
 
 fn sources() -> Sources {
     let mut sources = Sources::default();
@@ -28,7 +33,7 @@ fn sources() -> Sources {
 }
 
 static GATE: LazyLock<Gate> = LazyLock::new(|| match PolicyBundle::load(&sources()) {
-    Ok(bundle) => Gate::new(bundle),
+    Ok(bundle) => Gate::new(bundle).with_engine(toolgate::Engine::Both),
     Err(error) => panic!("the bundle of the fuzz targets does not load: {error}"),
 });
 
@@ -83,6 +88,15 @@ pub fn manifest(data: &[u8]) {
     let mut sources = sources();
     sources.insert("toolgate.toml", text);
     loads_or_says_why(&sources);
+}
+
+/// Whatever policies, entities and requests the bytes choose, the compiled engine and Cedar find the same policies and links
+/// satisfied, and the same ones failing.
+pub fn engine(data: &[u8]) {
+    match conformance::compare(&mut conformance::Dice::of(data), 4) {
+        Ok(compared) => assert!(compared.disagreements.is_empty(), "{}", compared.disagreements.join("\n")),
+        Err(why) => panic!("what was made could not be compared: {why}"),
+    }
 }
 
 fn loads_or_says_why(sources: &Sources) {

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitCode},
 };
 
 use crate::licences;
@@ -43,6 +43,19 @@ fn cargo(arguments: &[&str]) -> Result<(), String> {
         .status()
         .map_err(|error| format!("`{shown}` did not start: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed")) }
+}
+
+/// Runs a task of this program again, optimised.
+pub(crate) fn again_in_release(arguments: &[&str]) -> ExitCode {
+    let cargo = Command::new(program())
+        .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
+        .args(arguments)
+        .current_dir(root())
+        .status();
+    match cargo.ok().and_then(|status| u8::try_from(status.code()?).ok()) {
+        Some(code) => ExitCode::from(code),
+        None => ExitCode::from(2),
+    }
 }
 
 /// The cargo that runs this.

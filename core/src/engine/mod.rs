@@ -1,9 +1,29 @@
 //! What evaluates policies, seen from the pipeline: facts in, satisfied and erring policies out. No Cedar type is named
 //! here, so that what stands behind the trait can be replaced without touching a caller.
 
+mod build;
+mod evaluate;
+mod hash;
+mod index;
+mod like;
+mod literal;
+mod machine;
+mod ops;
+mod program;
 mod reads;
+mod source;
+#[cfg(feature = "conformance")]
+mod store;
+mod val;
 
+pub(crate) use build::{Builder, Faulty, Jump, Scopes};
+pub(crate) use like::Pattern;
+pub(crate) use ops::{Binary, Unary};
+pub(crate) use program::{ActionScope, Guard, Is, Need, Program, Scope, ScopeEntity, Var};
 pub(crate) use reads::{Reads, Root};
+pub(crate) use source::Asked;
+#[cfg(feature = "conformance")]
+pub(crate) use store::{Prepared, Request, Slots};
 
 use crate::{entity::Reach, id::EntityRef, value::Record};
 
@@ -15,6 +35,9 @@ pub(crate) struct Question<'f> {
     pub(crate) context: &'f Record,
 }
 
+/// A policy, by its place in the bundle.
+pub(crate) type PolicyIndex = usize;
+
 /// A template with its slots filled: what a grant counts as.
 pub(crate) struct Link<'f> {
     pub(crate) template: PolicyIndex,
@@ -22,8 +45,17 @@ pub(crate) struct Link<'f> {
     pub(crate) resource: Option<&'f EntityRef>,
 }
 
-/// A policy, by its place in the bundle.
-pub(crate) type PolicyIndex = usize;
+/// What evaluates the policies of a gate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The bundle's compiled program.
+    #[default]
+    Compiled,
+    /// `cedar_policy::Authorizer`, which the compiled program must agree with.
+    Cedar,
+    /// Both. Where they disagree, the call is denied with [`Reason::InternalFault`](crate::Reason::InternalFault).
+    Both,
+}
 
 /// What came of all policies for one question. Sorted by policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +70,7 @@ pub(crate) struct Evaluation {
 
 /// Something that evaluates the policies of a bundle.
 pub(crate) trait Evaluate: Send + Sync {
-    /// Evaluates every policy and these links for each question of one call, over the same entities: as many evaluations
+    /// Evaluates every policy and every link for each question of one call, over the same entities: as many evaluations
     /// as questions. A fault of the engine itself is an `Err`, and a deny.
     fn evaluate(
         &self,

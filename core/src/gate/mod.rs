@@ -20,7 +20,7 @@ use crate::{
     catalog::{Admission, Admitted, Fault},
     decision::{self, Asked, Linked},
     digest::Domain,
-    engine::{Question, Reads, Root},
+    engine::{Engine, Question, Reads, Root},
     facts::{Facts, Origins},
     json::{Json, Object},
     ledger::Watched,
@@ -51,6 +51,13 @@ impl Gate {
     /// A gate with limits of the host's choice.
     pub fn with_limits(bundle: PolicyBundle, limits: Limits) -> Self {
         Self { bundle, limits }
+    }
+
+    /// The gate, with another engine.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Engine) -> Self {
+        self.bundle.chosen = engine;
+        self
     }
 
     /// The bundle it decides by.

@@ -57,7 +57,7 @@ fn gate() -> Gate {
         );
     }
     sources.insert("policies/model.cedar", POLICIES);
-    Gate::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{error}")))
+    Gate::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{error}"))).with_engine(Engine::Both)
 }
 
 /// A step of a story.

@@ -165,7 +165,7 @@ fn expression(value: &Value) -> Result<RestrictedExpression, String> {
         Value::Decimal(_) => RestrictedExpression::new_decimal(value.bare()),
         Value::Datetime(time) => RestrictedExpression::new_datetime(datetime(time.millis())),
         Value::Duration(_) => RestrictedExpression::new_duration(value.bare()),
-        Value::Ip(text) => RestrictedExpression::new_ip(text),
+        Value::Ip(ip) => RestrictedExpression::new_ip(&*ip.text),
         Value::Entity(id) => RestrictedExpression::new_entity_uid(uid(id)?),
         Value::Set(items) => {
             RestrictedExpression::new_set(items.iter().map(expression).collect::<Result<Vec<_>, _>>()?)

@@ -149,12 +149,12 @@ fn converted(
     Some(Entity { id: id.clone(), attributes: attributes?, tags: tags?, parents })
 }
 
-fn reference(uid: &cedar_policy::EntityUid) -> EntityRef {
+pub(super) fn reference(uid: &cedar_policy::EntityUid) -> EntityRef {
     EntityRef::new(uid.type_name().to_string(), uid.id().unescaped())
 }
 
 /// A value of Cedar's as ours. Cedar bounded its depth when it parsed the entities.
-fn value(value: &EvalResult) -> Option<Value> {
+pub(super) fn value(value: &EvalResult) -> Option<Value> {
     Some(match value {
         EvalResult::Bool(value) => Value::Bool(*value),
         EvalResult::Long(value) => Value::Long(*value),

@@ -12,6 +12,7 @@ use super::{
     Policy, PolicyBundle, annotate, bundle_digest,
     cedar::{CedarEngine, Slice},
     declared::Declared,
+    engines::Compiled,
     entities, grants, lint, read_paths, schema,
     scope::Actions,
     text::{self, Language, Statement},
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     catalog::{self, Catalog, MANIFEST},
     digest::{Digest, Domain},
-    engine::Reads,
+    engine::{Engine, Reads},
     error::{self, Diagnostic, Error, Place, Severity},
     id::EntityRef,
     limits::BUNDLE_FILE,
@@ -114,7 +115,10 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     found.extend(catalog.review());
     error::sort(&mut found);
     let engine = compile(&catalog, &parsed)?;
+    let compiled = Compiled::new(parsed.iter().map(|one| (&one.policy, &one.tree)), &engine.ancestry);
     Ok(PolicyBundle {
+        compiled: compiled.map_err(Error::new)?,
+        chosen: Engine::default(),
         engine,
         slots,
         store,

@@ -2,11 +2,16 @@
 
 mod annotate;
 mod cedar;
+mod compile;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod declared;
 mod entities;
 mod events;
+mod engines;
 mod explain;
 mod grants;
+mod guard;
 mod lint;
 mod load;
 mod read_paths;
@@ -24,7 +29,7 @@ pub(crate) use load::schema_of;
 use crate::{
     catalog::{self, Catalog, Drift, ToolReport, definitions},
     digest::{Digest, Domain},
-    engine::{Evaluate, PolicyIndex},
+    engine::{Engine, Evaluate, PolicyIndex},
     entity::Store,
     error::{Diagnostic, Error, Place},
     json::{Json, Object},
@@ -66,6 +71,8 @@ pub struct PolicyBundle {
     pub(crate) engine: cedar::CedarEngine,
     slots: HashMap<PolicyIndex, grants::Slots>,
     by_id: HashMap<String, PolicyIndex>,
+    compiled: engines::Compiled,
+    pub(crate) chosen: Engine,
     digest: Digest,
     schema_digest: Digest,
     warnings: Vec<Diagnostic>,
@@ -201,7 +208,7 @@ impl PolicyBundle {
     }
 
     pub(crate) fn engine(&self) -> &dyn Evaluate {
-        &self.engine
+        self
     }
 }
 

@@ -1,6 +1,6 @@
 //! A small bundle to try things on: two real servers, and one that pays.
 
-use toolgate::{Decision, DecisionRecord, Gate, Ledger, PolicyBundle, Sources, Timestamp, wire};
+use toolgate::{Decision, DecisionRecord, Engine, Gate, Ledger, PolicyBundle, Sources, Timestamp, wire};
 
 pub(crate) const MANIFEST: &str = r#"
 [bundle]
@@ -104,7 +104,8 @@ pub(crate) fn with_manifest(policies: &str, more: &str) -> Sources {
 }
 
 pub(crate) fn gate_of(sources: &Sources) -> Gate {
-    Gate::new(PolicyBundle::load(sources).unwrap_or_else(|error| panic!("{error}")))
+    // Every test of a decision holds the compiled engine against Cedar.
+    Gate::new(PolicyBundle::load(sources).unwrap_or_else(|error| panic!("{error}"))).with_engine(Engine::Both)
 }
 
 pub(crate) fn gate(policies: &str) -> Gate {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toolgate::{Gate, Ledger, PolicyBundle, Sources, Timestamp, wire};
+use toolgate::{Engine, Gate, Ledger, PolicyBundle, Sources, Timestamp, wire};
 
 use crate::desk::shown;
 
@@ -41,7 +41,7 @@ impl Example {
             }
         }
         let bundle = PolicyBundle::load_strict(&sources).unwrap_or_else(|error| panic!("{name}\n{error}"));
-        Self { name: name.to_owned(), folder, gate: Gate::new(bundle) }
+        Self { name: name.to_owned(), folder, gate: Gate::new(bundle).with_engine(Engine::Both) }
     }
 
     fn text(&self, file: &str) -> String {

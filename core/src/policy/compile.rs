@@ -1,0 +1,367 @@
+//! From Cedar's syntax tree to the compiled program.
+//!
+//! Nothing here recurses: a policy may have thousands of conjuncts, which the tree nests in each other.
+
+use cedar_policy::pst::{self, ActionConstraint, Clause, EntityOrSlot, Expr, Literal, PatternElem, SlotId};
+
+use super::guard;
+use crate::{
+    engine::{
+        ActionScope, Binary, Builder, Faulty, Jump, Pattern, PolicyIndex, Scope, ScopeEntity, Scopes, Unary, Var,
+    },
+    id::EntityRef,
+    value::Value,
+};
+
+/// Why a policy has no compiled form.
+pub(super) struct Uncompiled(pub(super) String);
+
+impl From<Faulty> for Uncompiled {
+    fn from(_: Faulty) -> Self {
+        Self("the policies are too many for one program".to_owned())
+    }
+}
+
+type Done = Result<(), Uncompiled>;
+
+/// Compiles a policy, or a template, into the program.
+pub(super) fn policy(builder: &mut Builder, policy: PolicyIndex, tree: &pst::Template) -> Done {
+    let scopes = scopes(builder, tree)?;
+    let forbids = tree.effect == pst::Effect::Forbid;
+    let template = tree.principal.has_slot() || tree.resource.has_slot();
+    let mut conjuncts = Vec::new();
+    for clause in tree.clauses() {
+        match clause {
+            Clause::When(expr) => operands(expr, pst::BinaryOp::And, &mut |expr| conjuncts.push((expr, true))),
+            Clause::Unless(expr) => conjuncts.push((expr, false)),
+        }
+    }
+    for (expr, wanted) in &conjuncts {
+        expression(builder, expr)?;
+        if !wanted {
+            builder.unary(Unary::Not)?;
+        }
+        builder.require();
+    }
+    if template {
+        builder.template(policy, forbids, scopes);
+    } else {
+        let guards = guard::of(builder, &conjuncts)?;
+        builder.rule(policy, forbids, scopes, guards);
+    }
+    Ok(())
+}
+
+/// The operands of nested `&&` or `||`, in the order of evaluation. How they are nested makes no difference.
+fn operands<'e>(expr: &'e Expr, wanted: pst::BinaryOp, out: &mut impl FnMut(&'e Expr)) {
+    let mut next = vec![expr];
+    while let Some(expr) = next.pop() {
+        match expr {
+            Expr::BinaryOp { op, left, right } if *op == wanted => next.extend([&**right, &**left]),
+            other => out(other),
+        }
+    }
+}
+
+fn scopes(builder: &mut Builder, tree: &pst::Template) -> Result<Scopes, Uncompiled> {
+    use pst::{PrincipalConstraint as Principal, ResourceConstraint as Resource};
+    let (kind, entity) = match &tree.principal {
+        Principal::Any => (None, None),
+        Principal::Eq(entity) => (None, Some((entity, false))),
+        Principal::In(entity) => (None, Some((entity, true))),
+        Principal::Is(kind) => (Some(kind), None),
+        Principal::IsIn(kind, entity) => (Some(kind), Some((entity, true))),
+    };
+    let principal = scope(builder, kind, entity)?;
+    let (kind, entity) = match &tree.resource {
+        Resource::Any => (None, None),
+        Resource::Eq(entity) => (None, Some((entity, false))),
+        Resource::In(entity) => (None, Some((entity, true))),
+        Resource::Is(kind) => (Some(kind), None),
+        Resource::IsIn(kind, entity) => (Some(kind), Some((entity, true))),
+    };
+    let resource = scope(builder, kind, entity)?;
+    let action = match &tree.action {
+        ActionConstraint::Any => ActionScope::Any,
+        ActionConstraint::Eq(action) => ActionScope::Is(builder.entity(&reference(action))?),
+        ActionConstraint::In(groups) => {
+            let groups = groups.iter().map(|group| builder.entity(&reference(group)));
+            ActionScope::In(groups.collect::<Result<_, _>>()?)
+        }
+    };
+    Ok(Scopes { principal, action, resource })
+}
+
+fn scope(
+    builder: &mut Builder,
+    kind: Option<&pst::EntityType>,
+    entity: Option<(&EntityOrSlot, bool)>,
+) -> Result<Scope, Uncompiled> {
+    let kind = kind.map(|kind| builder.kind(&kind.to_string())).transpose()?;
+    let entity = match entity {
+        None => ScopeEntity::Any,
+        Some((EntityOrSlot::Entity(entity), false)) => ScopeEntity::Is(builder.entity(&reference(entity))?),
+        Some((EntityOrSlot::Entity(entity), true)) => ScopeEntity::In(builder.entity(&reference(entity))?),
+        Some((EntityOrSlot::Slot(_), false)) => ScopeEntity::IsSlot,
+        Some((EntityOrSlot::Slot(_), true)) => ScopeEntity::InSlot,
+    };
+    Ok(Scope { kind, entity })
+}
+
+pub(super) fn reference(entity: &pst::EntityUID) -> EntityRef {
+    EntityRef::new(entity.ty.to_string(), entity.eid.as_str())
+}
+
+/// What is still to be written.
+enum Step<'e> {
+    Expr(&'e Expr),
+    Unary(Unary),
+    Binary(Binary),
+    In,
+    Tag,
+    HasTag,
+    Attribute(&'e str),
+    Has(Vec<&'e str>),
+    Like(&'e [PatternElem]),
+    Is(String),
+    IsIn(String, &'e Expr),
+    Set(usize),
+    Record(Vec<&'e str>),
+    /// An operand of `&&` (or of `||`) was written; those behind it are still to come, from the last to the first.
+    Junction {
+        and: bool,
+        rest: Vec<&'e Expr>,
+        jumps: Vec<Jump>,
+    },
+    Condition {
+        then: &'e Expr,
+        otherwise: &'e Expr,
+    },
+    Otherwise(Jump, &'e Expr),
+    Land(Jump),
+}
+
+/// Writes the code of an expression.
+fn expression(builder: &mut Builder, expr: &Expr) -> Done {
+    let mut steps = vec![Step::Expr(expr)];
+    while let Some(step) = steps.pop() {
+        match step {
+            Step::Expr(expr) => open(builder, expr, &mut steps)?,
+            Step::Unary(op) => builder.unary(op)?,
+            Step::Binary(op) => builder.binary(op)?,
+            Step::In => builder.within()?,
+            Step::Tag => builder.tag(),
+            Step::HasTag => builder.has_tag(),
+            Step::Attribute(name) => builder.attribute(name)?,
+            Step::Has(names) => builder.has(&names)?,
+            Step::Like(pattern) => builder.like(Pattern::new(pattern.iter().map(|element| match element {
+                PatternElem::Char(c) => Some(*c),
+                PatternElem::Wildcard => None,
+            })))?,
+            Step::Is(kind) => builder.is(&kind)?,
+            Step::IsIn(kind, other) => {
+                let jump = builder.is_else(&kind)?;
+                steps.extend([Step::Land(jump), Step::In, Step::Expr(other)]);
+            }
+            Step::Set(count) => builder.set(count)?,
+            Step::Record(names) => builder.record(&names)?,
+            Step::Junction { and, rest, jumps } => junction(builder, and, rest, jumps, &mut steps)?,
+            Step::Condition { then, otherwise } => match builder.take_bool() {
+                Some(true) => steps.push(Step::Expr(then)),
+                Some(false) => steps.push(Step::Expr(otherwise)),
+                None => {
+                    let jump = builder.unless();
+                    steps.extend([Step::Otherwise(jump, otherwise), Step::Expr(then)]);
+                }
+            },
+            Step::Otherwise(jump, otherwise) => {
+                let end = builder.skip();
+                builder.land(jump)?;
+                steps.extend([Step::Land(end), Step::Expr(otherwise)]);
+            }
+            Step::Land(jump) => builder.land(jump)?,
+        }
+    }
+    Ok(())
+}
+
+/// Behind an operand of `&&` or `||`: what a constant decides is not written.
+fn junction<'e>(
+    builder: &mut Builder,
+    and: bool,
+    mut rest: Vec<&'e Expr>,
+    mut jumps: Vec<Jump>,
+    steps: &mut Vec<Step<'e>>,
+) -> Done {
+    match rest.pop() {
+        Some(next) => {
+            match builder.take_bool() {
+                // It decides: what is behind it is never evaluated.
+                Some(value) if value != and => {
+                    builder.constant(Value::Bool(value))?;
+                    return junction(builder, and, Vec::new(), jumps, steps);
+                }
+                Some(_) => {}
+                None => jumps.push(if and { builder.and() } else { builder.or() }),
+            }
+            steps.extend([Step::Junction { and, rest, jumps }, Step::Expr(next)]);
+        }
+        None => {
+            builder.bool();
+            for jump in jumps {
+                builder.land(jump)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Begins an expression: what it needs is put on the steps, the first on top.
+fn open<'e>(builder: &mut Builder, expr: &'e Expr, steps: &mut Vec<Step<'e>>) -> Done {
+    match expr {
+        Expr::Literal(literal) => builder.constant(constant(literal)?)?,
+        Expr::Var(var) => builder.var(self::var(var)),
+        Expr::Slot(slot @ (SlotId::Principal | SlotId::Resource)) => {
+            return Err(Uncompiled(format!("`{slot}` stands in a condition, where it has no value")));
+        }
+        Expr::UnaryOp { op, expr } => steps.extend([Step::Unary(unary(*op)?), Step::Expr(expr)]),
+        Expr::BinaryOp { op: op @ (pst::BinaryOp::And | pst::BinaryOp::Or), .. } => {
+            let mut rest = Vec::new();
+            operands(expr, *op, &mut |operand| rest.push(operand));
+            rest.reverse();
+            let first = rest.pop().map(Step::Expr);
+            let junction = Step::Junction { and: *op == pst::BinaryOp::And, rest, jumps: Vec::new() };
+            steps.push(junction);
+            steps.extend(first);
+        }
+        Expr::BinaryOp { op, left, right } => {
+            steps.extend([binary(*op)?, Step::Expr(right), Step::Expr(left)]);
+        }
+        Expr::GetAttr { expr: inner, attr } => match path(expr) {
+            Some((root, names)) => builder.read(root, &names)?,
+            None => steps.extend([Step::Attribute(attr), Step::Expr(inner)]),
+        },
+        Expr::HasAttr { expr, attrs } => {
+            let asked = attrs.iter().map(|name| name.as_str());
+            match path(expr) {
+                Some((root, mut names)) => {
+                    let from = names.len();
+                    names.extend(asked);
+                    builder.has_slot(root, &names, from)?;
+                }
+                None => steps.extend([Step::Has(asked.collect()), Step::Expr(expr)]),
+            }
+        }
+        Expr::Like { expr, pattern } => steps.extend([Step::Like(pattern), Step::Expr(expr)]),
+        Expr::Is { expr, entity_type, in_expr: None } => {
+            steps.extend([Step::Is(entity_type.to_string()), Step::Expr(expr)]);
+        }
+        Expr::Is { expr, entity_type, in_expr: Some(other) } => {
+            steps.extend([Step::IsIn(entity_type.to_string(), other), Step::Expr(expr)]);
+        }
+        Expr::IfThenElse { cond, then_expr, else_expr } => {
+            steps.extend([Step::Condition { then: then_expr, otherwise: else_expr }, Step::Expr(cond)]);
+        }
+        Expr::Set(items) => {
+            steps.push(Step::Set(items.len()));
+            steps.extend(items.iter().rev().map(|item| Step::Expr(item)));
+        }
+        Expr::Record(members) => {
+            steps.push(Step::Record(members.keys().map(String::as_str).collect()));
+            steps.extend(members.values().rev().map(|member| Step::Expr(member)));
+        }
+        other => return Err(Uncompiled(format!("`{other}` is an expression that is not known here"))),
+    }
+    Ok(())
+}
+
+/// The path that an expression stands for: a variable and at least one name.
+pub(super) fn path(expr: &Expr) -> Option<(Var, Vec<&str>)> {
+    let (mut names, mut here) = (Vec::new(), expr);
+    loop {
+        match here {
+            Expr::GetAttr { expr, attr } => {
+                names.push(attr.as_str());
+                here = expr;
+            }
+            Expr::Var(var) => {
+                names.reverse();
+                return Some((self::var(var), names));
+            }
+            _ => return None,
+        }
+    }
+}
+
+pub(super) fn var(var: &pst::Var) -> Var {
+    match var {
+        pst::Var::Principal => Var::Principal,
+        pst::Var::Action => Var::Action,
+        pst::Var::Resource => Var::Resource,
+        pst::Var::Context => Var::Context,
+    }
+}
+
+pub(super) fn constant(literal: &Literal) -> Result<Value, Uncompiled> {
+    Ok(match literal {
+        Literal::Bool(value) => Value::Bool(*value),
+        Literal::Long(value) => Value::Long(*value),
+        Literal::String(text) => Value::string(text.as_str()),
+        Literal::EntityUID(entity) => Value::Entity(reference(entity)),
+        other => return Err(Uncompiled(format!("`{other:?}` is a literal that is not known here"))),
+    })
+}
+
+fn unary(op: pst::UnaryOp) -> Result<Unary, Uncompiled> {
+    use pst::UnaryOp as From;
+    Ok(match op {
+        From::Not => Unary::Not,
+        From::Neg => Unary::Neg,
+        From::IsEmpty => Unary::IsEmpty,
+        From::Decimal => Unary::Decimal,
+        From::Datetime => Unary::Datetime,
+        From::Duration => Unary::Duration,
+        From::Ip => Unary::Ip,
+        From::IsIPv4 => Unary::IsIpv4,
+        From::IsIPV6 => Unary::IsIpv6,
+        From::IsLoopback => Unary::IsLoopback,
+        From::IsMulticast => Unary::IsMulticast,
+        From::ToDate => Unary::ToDate,
+        From::ToTime => Unary::ToTime,
+        From::ToMilliseconds => Unary::ToMilliseconds,
+        From::ToSeconds => Unary::ToSeconds,
+        From::ToMinutes => Unary::ToMinutes,
+        From::ToHours => Unary::ToHours,
+        From::ToDays => Unary::ToDays,
+        other => return Err(Uncompiled(format!("`{other}` is an operator that is not known here"))),
+    })
+}
+
+fn binary<'e>(op: pst::BinaryOp) -> Result<Step<'e>, Uncompiled> {
+    use pst::BinaryOp as From;
+    Ok(Step::Binary(match op {
+        From::In => return Ok(Step::In),
+        From::GetTag => return Ok(Step::Tag),
+        From::HasTag => return Ok(Step::HasTag),
+        From::Eq => Binary::Eq,
+        From::NotEq => Binary::NotEq,
+        From::Less => Binary::Less,
+        From::LessEq => Binary::LessEq,
+        From::Greater => Binary::Greater,
+        From::GreaterEq => Binary::GreaterEq,
+        From::Add => Binary::Add,
+        From::Sub => Binary::Sub,
+        From::Mul => Binary::Mul,
+        From::Contains => Binary::Contains,
+        From::ContainsAll => Binary::ContainsAll,
+        From::ContainsAny => Binary::ContainsAny,
+        From::IsInRange => Binary::IsInRange,
+        From::Offset => Binary::Offset,
+        From::DurationSince => Binary::DurationSince,
+        From::DecimalLessThan => Binary::DecimalLess,
+        From::DecimalLessEq => Binary::DecimalLessEq,
+        From::DecimalGreater => Binary::DecimalGreater,
+        From::DecimalGreaterEq => Binary::DecimalGreaterEq,
+        other => return Err(Uncompiled(format!("`{other}` is an operator that is not known here"))),
+    }))
+}

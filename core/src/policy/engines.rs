@@ -1,0 +1,158 @@
+//! The engines of a bundle: the compiled program, Cedar's authorizer, or both held against each other.
+
+use std::collections::BTreeMap;
+
+use super::{Ancestry, Policy, PolicyBundle, compile, compile::Uncompiled};
+use crate::{
+    engine::{Asked, Builder, Engine, Evaluate, Evaluation, Link, PolicyIndex, Program, Question, Reads},
+    entity::Reach,
+    error::Diagnostic,
+    id::EntityRef,
+};
+
+/// The compiled program of a bundle.
+pub(super) struct Compiled {
+    program: Program,
+    /// What each action is in.
+    groups: BTreeMap<String, Vec<EntityRef>>,
+}
+
+impl Compiled {
+    /// Compiles policies and templates. Whatever has no compiled form is an error.
+    pub(super) fn new<'p>(
+        policies: impl IntoIterator<Item = (&'p Policy, &'p cedar_policy::pst::Template)>,
+        ancestry: &Ancestry,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let (mut builder, mut found) = (Builder::default(), Vec::new());
+        for (at, (policy, tree)) in policies.into_iter().enumerate() {
+            if let Err(Uncompiled(why)) = compile::policy(&mut builder, at, tree) {
+                let message = format!("the policy cannot be compiled: {why}");
+                found.push(Diagnostic::error("policy_not_compiled", message).at(policy.place.clone()));
+            }
+        }
+        if !found.is_empty() {
+            return Err(found);
+        }
+        let group = |name: &String| EntityRef::new("Action", name.as_str());
+        let groups = ancestry.iter().map(|(action, groups)| (action.clone(), groups.iter().map(group).collect()));
+        Ok(Self { program: builder.finish(), groups: groups.collect() })
+    }
+
+    fn evaluate(&self, entities: &Reach, questions: &[Question<'_>], links: &[Link<'_>]) -> Vec<Evaluation> {
+        let one = |question: &Question<'_>| {
+            let groups = self.groups.get(&*question.action.id).map(Vec::as_slice).unwrap_or_default();
+            self.program.evaluate(&Asked { question, entities, groups }, links)
+        };
+        questions.iter().map(one).collect()
+    }
+}
+
+impl Evaluate for PolicyBundle {
+    fn evaluate(
+        &self,
+        entities: &Reach,
+        questions: &[Question<'_>],
+        links: &[Link<'_>],
+    ) -> Result<Vec<Evaluation>, String> {
+        match self.chosen {
+            Engine::Compiled => Ok(self.compiled.evaluate(entities, questions, links)),
+            Engine::Cedar => self.engine.evaluate(entities, questions, links),
+            Engine::Both => {
+                let compiled = self.compiled.evaluate(entities, questions, links);
+                let cedar = self.engine.evaluate(entities, questions, links)?;
+                match difference(&compiled, &cedar, links) {
+                    None => Ok(compiled),
+                    Some(policies) => {
+                        let names = policies.iter().filter_map(|at| Some(format!("`{}`", self.policies.get(*at)?.id)));
+                        let names: Vec<_> = names.collect();
+                        Err(format!("the compiled program and Cedar disagree on {}", names.join(", ")))
+                    }
+                }
+            }
+        }
+    }
+
+    fn reads(&self, action: &str) -> &Reads {
+        self.engine.reads(action)
+    }
+}
+
+/// The policies on which two engines differ, or whose links they differ on. The words of errors may differ.
+fn difference(a: &[Evaluation], b: &[Evaluation], links: &[Link<'_>]) -> Option<Vec<PolicyIndex>> {
+    let outcome = |all: &[Evaluation]| -> Vec<_> {
+        all.iter()
+            .map(|one| {
+                let erring = one.errors.iter().map(|(policy, _)| *policy);
+                let mut erring: Vec<_> = erring.collect();
+                erring.dedup();
+                [one.permits.clone(), one.forbids.clone(), erring, one.granted.clone()]
+            })
+            .collect()
+    };
+    let (a, b) = (outcome(a), outcome(b));
+    if a == b {
+        return None;
+    }
+    let only = |a: &[usize], b: &[usize]| -> Vec<usize> { a.iter().copied().filter(|one| !b.contains(one)).collect() };
+    let mut policies = Vec::new();
+    for ([a @ .., granted], [b @ .., given]) in a.iter().zip(&b) {
+        for (a, b) in a.iter().zip(b) {
+            policies.extend(only(a, b).into_iter().chain(only(b, a)));
+        }
+        let links = only(granted, given).into_iter().chain(only(given, granted)).filter_map(|at| links.get(at));
+        policies.extend(links.map(|link| link.template));
+    }
+    policies.sort_unstable();
+    policies.dedup();
+    Some(policies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gate, Ledger, Principal, PrincipalKind, Reason, Sources, Timestamp, ToolCall};
+
+    fn bundle(policies: &str) -> PolicyBundle {
+        let mut sources = Sources::default();
+        sources.insert("toolgate.toml", "[bundle]\nname = \"both\"\nversion = \"1\"\n[servers.notes]");
+        sources.insert("tools/notes.json", r#"{"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}"#);
+        sources.insert("policies/a.cedar", policies);
+        PolicyBundle::load(&sources).unwrap()
+    }
+
+    fn decide(bundle: PolicyBundle, engine: Engine) -> crate::Decision {
+        let call = ToolCall::new("notes", "read", Principal::new(PrincipalKind::User, "ann"));
+        Gate::new(bundle).with_engine(engine).decide(&call, &Ledger::new(), Timestamp::from_millis(0))
+    }
+
+    const ANYONE: &str = r#"@id("people-read") permit (principal is User, action, resource);"#;
+    const NOBODY: &str = r#"@id("people-read") permit (principal is Workload, action, resource);"#;
+
+    #[test]
+    fn a_disagreement_denies_and_names_the_policy() {
+        for (ours, cedars) in [(ANYONE, NOBODY), (NOBODY, ANYONE)] {
+            let both = || PolicyBundle { compiled: bundle(ours).compiled, ..bundle(cedars) };
+            let decision = decide(both(), Engine::Both);
+            assert_eq!(decision.reasons(), [Reason::InternalFault]);
+            assert!(format!("{decision:?}").contains("disagree on `people-read`"), "{decision:?}");
+            assert_eq!(decide(both(), Engine::Cedar).is_allow(), cedars == ANYONE);
+            assert_eq!(decide(both(), Engine::Compiled).is_allow(), ours == ANYONE);
+        }
+        assert!(decide(bundle(ANYONE), Engine::Both).is_allow());
+    }
+
+    #[test]
+    fn what_counts_as_a_difference() {
+        let one = |errors: &[(usize, &str)], granted: &[usize]| Evaluation {
+            errors: errors.iter().map(|(at, words)| (*at, (*words).to_owned())).collect(),
+            granted: granted.to_vec(),
+            ..Evaluation::default()
+        };
+        let links = [Link { template: 7, principal: None, resource: None }];
+        let difference = |a: Evaluation, b: Evaluation| difference(&[a], &[b], &links);
+        assert_eq!(difference(one(&[(1, "a")], &[]), one(&[(1, "b"), (1, "c")], &[])), None);
+        assert_eq!(difference(one(&[(1, "a")], &[]), one(&[(2, "a")], &[])), Some(vec![1, 2]));
+        assert_eq!(difference(one(&[], &[0]), one(&[], &[])), Some(vec![7]));
+        assert!(super::difference(&[one(&[], &[])], &[], &links).is_some());
+    }
+}
