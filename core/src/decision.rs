@@ -55,10 +55,15 @@ pub struct Basis {
     pub policies: Vec<String>,
     /// The digest of the exact call. Absent where the call names nothing that the bundle knows.
     pub call: Option<Digest>,
-    /// The grants that an allow rests on, sorted. Their templates stand among the policies.
-    pub grants: Vec<GrantUse>,
     /// The answer for each hop and each resource.
     pub answers: Vec<Answer>,
+}
+
+impl Basis {
+    /// The grants that permit, each once, sorted. The templates of those that an allow rests on stand among its policies.
+    pub fn grants(&self) -> Vec<GrantUse> {
+        self.answers.iter().flat_map(|answer| &answer.grants).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 /// A grant that permitted a call.
@@ -79,8 +84,8 @@ pub struct Answer {
     pub resource: EntityRef,
     /// The satisfied permits, by id.
     pub permits: Vec<String>,
-    /// The grants that permit, by their own id.
-    pub grants: Vec<String>,
+    /// The grants that permit.
+    pub grants: Vec<GrantUse>,
     /// The satisfied forbids, by id.
     pub forbids: Vec<String>,
     /// The policies that failed to evaluate, with the engine's words.
@@ -157,6 +162,11 @@ pub(crate) struct Linked<'l> {
 }
 
 impl Linked<'_> {
+    fn used(&self, policies: &[Policy]) -> GrantUse {
+        let template = policies.get(self.template).map(|policy| policy.id.clone()).unwrap_or_default();
+        GrantUse { grant: self.grant.id.clone(), template }
+    }
+
     pub(crate) fn link(&self) -> Link<'_> {
         Link {
             template: self.template,
@@ -190,7 +200,7 @@ pub(crate) fn combine(
 ) -> Decision {
     let policy = |index: &usize| policies.get(*index);
     let answers = asked.iter().map(|one| answer(one, linked, policies)).collect();
-    let basis = |deciding: Vec<String>| Basis { policies: deciding, call: Some(call), grants: Vec::new(), answers };
+    let basis = |deciding: Vec<String>| Basis { policies: deciding, call: Some(call), answers };
     let errors = asked.iter().flat_map(|one| &one.evaluation.errors);
     let erring: Vec<_> =
         errors.filter_map(|(index, why)| Some((policy(index)?, why))).filter(|(p, _)| p.forbids).collect();
@@ -232,23 +242,14 @@ pub(crate) fn combine(
             basis: basis(ids(waiting)),
         };
     }
-    let grants: BTreeSet<_> = asked
-        .iter()
-        .flat_map(|one| &one.evaluation.granted)
-        .filter_map(|place| linked.get(*place))
-        .map(|linked| {
-            let template = policy(&linked.template).map(|policy| policy.id.clone()).unwrap_or_default();
-            (GrantUse { grant: linked.grant.id.clone(), template }, linked.template)
-        })
-        .collect();
+    let granted = asked.iter().flat_map(|one| &one.evaluation.granted).filter_map(|place| linked.get(*place));
+    let templates: BTreeSet<_> = granted.map(|linked| linked.template).collect();
     let permits = || {
         let own = asked.iter().flat_map(|one| &one.evaluation.permits);
-        own.chain(grants.iter().map(|(_, template)| template)).filter_map(policy)
+        own.chain(&templates).filter_map(policy)
     };
     let obligations: BTreeSet<_> = permits().flat_map(|permit| permit.obligations.iter().cloned()).collect();
-    let mut basis = basis(ids(permits()));
-    basis.grants = grants.iter().map(|(grant, _)| grant.clone()).collect();
-    Decision::Allow { obligations: obligations.into_iter().collect(), basis }
+    Decision::Allow { obligations: obligations.into_iter().collect(), basis: basis(ids(permits())) }
 }
 
 fn answer(one: &Asked, linked: &[Linked<'_>], policies: &[Policy]) -> Answer {
@@ -265,7 +266,7 @@ fn answer(one: &Asked, linked: &[Linked<'_>], policies: &[Policy]) -> Answer {
         principal: one.principal.clone(),
         resource: one.resource.clone(),
         permits: sorted(&one.evaluation.permits),
-        grants: one.evaluation.granted.iter().filter_map(|place| Some(linked.get(*place)?.grant.id.clone())).collect(),
+        grants: one.evaluation.granted.iter().filter_map(|place| Some(linked.get(*place)?.used(policies))).collect(),
         forbids: sorted(&one.evaluation.forbids),
         errors,
     }

@@ -7,10 +7,6 @@
 //! Every step that cannot go on ends in a `Deny` with its reason; nothing here returns an error.
 
 mod course;
-#[cfg(test)]
-mod model;
-#[cfg(test)]
-mod model_tests;
 mod owned;
 #[cfg(test)]
 mod tests;

@@ -118,7 +118,7 @@ impl Usage {
                 && buckets.is_sorted_by(|a, b| bucket(a) < bucket(b))
         };
         let good = follow(&seconds, 1_000, 61) && follow(&minutes, 60_000, 61);
-        good.then(|| Self { seconds: Window(seconds), minutes: Window(minutes), total })
+        good.then_some(Self { seconds: Window(seconds), minutes: Window(minutes), total })
     }
 }
 

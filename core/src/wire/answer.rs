@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::line;
-use crate::decision::{Answer, Decision};
+use crate::decision::{Answer, Decision, GrantUse};
 
 /// What every JSON answer carries.
 #[derive(Serialize)]
@@ -13,7 +13,7 @@ pub(super) struct AnswerTwin<'a> {
     details: Vec<&'a str>,
     policies: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    grants: Vec<GrantTwin<'a>>,
+    grants: Vec<GrantTwin>,
     obligations: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<ApprovalTwin<'a>>,
@@ -31,17 +31,17 @@ struct EvaluationTwin<'a> {
     principal: String,
     resource: String,
     permits: &'a [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    grants: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    grants: Vec<&'a str>,
     forbids: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ErrorTwin<'a>>,
 }
 
 #[derive(Serialize)]
-struct GrantTwin<'a> {
-    grant: &'a str,
-    template: &'a str,
+struct GrantTwin {
+    grant: String,
+    template: String,
 }
 
 #[derive(Serialize)]
@@ -53,6 +53,7 @@ struct ErrorTwin<'a> {
 impl<'a> AnswerTwin<'a> {
     pub(super) fn of(decision: &'a Decision) -> Self {
         let basis = decision.basis();
+        let grants = if decision.is_allow() { basis.grants() } else { Vec::new() };
         let approval = match decision {
             Decision::NeedsApproval { by, .. } => Some(ApprovalTwin { by }),
             _ => None,
@@ -62,7 +63,7 @@ impl<'a> AnswerTwin<'a> {
             reasons: decision.reasons().into_iter().map(crate::Reason::code).collect(),
             details: decision.denials().iter().map(|denial| denial.detail.as_str()).collect(),
             policies: &basis.policies,
-            grants: basis.grants.iter().map(|one| GrantTwin { grant: &one.grant, template: &one.template }).collect(),
+            grants: grants.into_iter().map(|GrantUse { grant, template }| GrantTwin { grant, template }).collect(),
             obligations: decision.obligations().iter().map(ToString::to_string).collect(),
             approval,
             call_digest: basis.call.map(|digest| digest.to_string()),
@@ -77,7 +78,7 @@ impl<'a> EvaluationTwin<'a> {
             principal: answer.principal.to_string(),
             resource: answer.resource.to_string(),
             permits: &answer.permits,
-            grants: &answer.grants,
+            grants: answer.grants.iter().map(|one| one.grant.as_str()).collect(),
             forbids: &answer.forbids,
             errors: answer.errors.iter().map(|(policy, error)| ErrorTwin { policy, error }).collect(),
         }

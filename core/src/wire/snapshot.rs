@@ -130,9 +130,7 @@ impl Snapshot {
 }
 
 /// The entries of a map, by key.
-fn sorted<'m, K: Ord + Eq + std::hash::Hash, V>(
-    map: &'m rpds::HashTrieMapSync<K, V>,
-) -> impl Iterator<Item = (&'m K, &'m V)> {
+fn sorted<K: Ord + Eq + std::hash::Hash, V>(map: &rpds::HashTrieMapSync<K, V>) -> impl Iterator<Item = (&K, &V)> {
     map.iter().collect::<BTreeMap<_, _>>().into_iter()
 }
 

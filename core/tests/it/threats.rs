@@ -356,7 +356,7 @@ fn a_grant_of_one_task_used_in_another() {
     refused(&mut scene, &slots(alice, github), "a grant `g1` was issued before");
     let by = |task: &str| me(&format!(r#""task":"{task}""#));
     let (decision, _) = scene.authorize(&by("t1"));
-    let used = &decision.basis().grants;
+    let used = decision.basis().grants();
     assert_eq!(used.iter().map(|one| (&*one.grant, &*one.template)).collect::<Vec<_>>(), [("g1", "reader")]);
     assert_eq!(scene.ask(&by("t1")), "allow [reader]");
     assert_eq!(scene.ask(&by("t2")), "deny no_permit []");

@@ -1,6 +1,6 @@
 //! What policies are validated for is what they get.
 
-use super::*;
+use crate::gate::*;
 use crate::{Sources, policy::schema_of, wire};
 
 const MANIFEST: &str = r#"

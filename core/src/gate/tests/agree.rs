@@ -1,12 +1,12 @@
-//! Random events and calls, put to the ledger and to the naive [`model`](super::model): they agree on every event, every
+//! Random events and calls, put to the ledger and to a naive [`Story`]: they agree on every event, every
 //! fact and every decision, and so do a restored snapshot and a replayed journal.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::model::Story;
-use super::*;
+use super::story::Story;
+use crate::gate::*;
 use crate::{
     Approval, EntityRef, Event, Grant, LabelsLowered, Outcome, Revocation, Scope, Sources, Status, TaskOpened,
     value::Value, wire,

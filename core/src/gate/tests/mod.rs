@@ -1,0 +1,5 @@
+//! What the pipeline promises, seen from within.
+
+mod agree;
+mod conform;
+mod story;
