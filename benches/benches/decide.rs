@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
     for count in [10, 100, 1000] {
-        let Workload { gate, ledger, text, call, cedar } = Workload::new(count)?;
+        let Workload { gate, ledger, text, call, cedar, .. } = Workload::new(count)?;
         let mut group = criterion.benchmark_group("scoped");
         group.bench_function(BenchmarkId::new("decide", count), |bench| {
             bench.iter(|| gate.decide(black_box(&call), &ledger, NOW));

@@ -97,21 +97,18 @@ impl SharedLedger {
             let stamp = view.stamp(&judgement.watched);
             drop(view);
             let mut state = self.lock();
-            if state.ledger.stamp(&judgement.watched) == stamp {
-                return state.record(now, |ledger, at| gate.commit(call, judgement, ledger, decided, at));
+            // What was decided holds at its own time: an approval may have ended since.
+            let same_time = after(&state.ledger, now) == decided;
+            if same_time && state.ledger.stamp(&judgement.watched) == stamp {
+                return state.record(now, |ledger, at| gate.commit(call, judgement, ledger, at));
             }
         }
         self.lock().record(now, |ledger, at| gate.authorize(call, ledger, at))
     }
 
     /// As [`Gate::confirm`], under the lock.
-    pub fn confirm(&self, gate: &Gate, call: &ToolCall, id: u64, now: Timestamp) -> Decision {
-        let started = |decision: &Decision| decision.is_allow().then_some(Event::CallStarted(id));
-        let mut state = self.lock();
-        match state.keep(now, |ledger, at| gate.confirm(call, id, ledger, at), started) {
-            Ok(decision) => decision,
-            Err(why) => unkept(why),
-        }
+    pub fn confirm(&self, gate: &Gate, call: &ToolCall, id: u64, now: Timestamp) -> DecisionRecord {
+        self.lock().record(now, |ledger, at| gate.confirm(call, id, ledger, at))
     }
 
     /// As [`Gate::apply`].
@@ -158,12 +155,11 @@ impl State {
     ) -> Result<T, String> {
         let at = after(&self.ledger, now);
         let Some(journal) = &mut self.journal else { return Ok(change(&mut self.ledger, at)) };
-        let before = self.ledger.clone();
-        let changed = change(&mut self.ledger, at);
-        if let Some(Err(why)) = event(&changed).map(|event| journal(&event, at)) {
-            self.ledger = before;
-            return Err(why);
-        }
+        // A journal that panics leaves the ledger as it was, too.
+        let mut next = self.ledger.clone();
+        let changed = change(&mut next, at);
+        event(&changed).map_or(Ok(()), |event| journal(&event, at))?;
+        self.ledger = next;
         Ok(changed)
     }
 
@@ -173,15 +169,15 @@ impl State {
         decide: impl FnOnce(&mut Ledger, Timestamp) -> DecisionRecord,
     ) -> DecisionRecord {
         let at = after(&self.ledger, now);
-        let before = self.journal.is_some().then(|| self.ledger.clone());
-        let record = decide(&mut self.ledger, at);
-        let told = self.journal.as_mut().zip(record.event.as_ref()).map(|(journal, event)| journal(event, at));
-        match (told, before) {
-            (Some(Err(why)), Some(before)) => {
-                self.ledger = before;
-                DecisionRecord { decision: unkept(why), id: None, event: None, ..record }
+        let Some(journal) = &mut self.journal else { return decide(&mut self.ledger, at) };
+        let mut next = self.ledger.clone();
+        let record = decide(&mut next, at);
+        match record.event.as_ref().map_or(Ok(()), |event| journal(event, at)) {
+            Ok(()) => {
+                self.ledger = next;
+                record
             }
-            _ => record,
+            Err(why) => DecisionRecord { decision: unkept(why), id: None, event: None, ..record },
         }
     }
 }

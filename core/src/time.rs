@@ -34,6 +34,11 @@ impl Timestamp {
         Some(Self(time.as_millisecond()))
     }
 
+    /// Whether RFC 3339 can write it: it lies in the years 0 to 9999.
+    pub(crate) fn is_writable(self) -> bool {
+        (-62_167_219_200_000..=253_402_207_200_000).contains(&self.0)
+    }
+
     /// The time `millis` milliseconds later; stops at the ends of the range.
     pub const fn plus(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
@@ -44,8 +49,8 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(time) => write!(f, "{time}"),
-            Err(_) => write!(f, "{}ms", self.0),
+            Ok(time) if self.is_writable() => write!(f, "{time}"),
+            _ => write!(f, "{}ms", self.0),
         }
     }
 }

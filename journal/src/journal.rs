@@ -6,12 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toolgate::{Event, Gate, Ledger, Timestamp, wire};
+use toolgate::{Event, Gate, Ledger, Timestamp, wire, wire::Replay};
 
 use crate::{
     error::OpenError,
     files::{Place, remove},
-    read::{LONGEST, Replayed, Torn, read_from},
+    read::{LONGEST, Replayed, Torn, take_up},
     tail::{Fsync, Tail},
 };
 
@@ -71,7 +71,7 @@ impl Journal {
         let new = place.draft();
         remove(&new).map_err(|error| OpenError::Io { path: new, error })?;
         let file = OpenOptions::new().read(true).append(true).create(true).open(&place.file).map_err(failed)?;
-        let Replayed { ledger, torn } = read_from(BufReader::new(&file), &place.shown, gate)?;
+        let Replayed { ledger, torn } = take_up(BufReader::new(&file), &place.shown, Replay::of_own_journal(gate))?;
         if let Some(torn) = &torn {
             // A handle that only appends may not cut everywhere.
             let cut = OpenOptions::new().write(true).open(&place.file).map_err(failed)?;

@@ -84,8 +84,12 @@ pub fn read(path: impl AsRef<Path>, gate: &Gate) -> Result<Replayed, OpenError> 
 /// # }
 /// ```
 pub fn read_from(input: impl BufRead, name: impl AsRef<Path>, gate: &Gate) -> Result<Replayed, OpenError> {
-    let name = name.as_ref();
-    lines(input, gate).map_err(|fault| match fault {
+    take_up(input, name.as_ref(), Replay::new(gate))
+}
+
+/// Takes up a ledger from lines.
+pub(crate) fn take_up(input: impl BufRead, name: &Path, replay: Replay<'_>) -> Result<Replayed, OpenError> {
+    lines(input, replay).map_err(|fault| match fault {
         Fault::Io(error) => OpenError::Io { path: name.to_owned(), error },
         Fault::Line(line, message) => OpenError::Line { path: name.to_owned(), line, message },
     })
@@ -96,8 +100,7 @@ enum Fault {
     Line(usize, String),
 }
 
-fn lines(mut input: impl BufRead, gate: &Gate) -> Result<Replayed, Fault> {
-    let mut replay = Replay::new(gate);
+fn lines(mut input: impl BufRead, mut replay: Replay<'_>) -> Result<Replayed, Fault> {
     let (mut bytes, mut number, mut whole, mut torn) = (Vec::new(), 0, 0, None);
     loop {
         number += 1;

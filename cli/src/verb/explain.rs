@@ -101,8 +101,7 @@ fn deciding(id: &str, decision: &Decision, explanations: &[Explanation], out: &m
             if permits.iter().any(|one| one == id) {
                 writeln!(out, "    {}", styled(DIM, plain(&format!("{principal} on {resource}"))))?;
             }
-            let linked = decision.basis().grants.iter().filter(|one| one.template == id && grants.contains(&one.grant));
-            for one in linked {
+            for one in grants.iter().filter(|one| one.template == id) {
                 let by = format!("{principal} on {resource}, by the grant `{}`", one.grant);
                 writeln!(out, "    {}", styled(DIM, plain(&by)))?;
             }

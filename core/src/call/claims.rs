@@ -80,7 +80,7 @@ pub(crate) enum ClaimsError {
 
 impl Claims {
     /// The chain and the credential of a token: `sub` is the initiator, `act` the caller, `act` within it who acted
-    /// before (RFC 8693 section 4.1); without an `act`, `azp` or `client_id` is the caller.
+    /// before (RFC 8693 section 4.1). `azp` or `client_id` is the caller where no `act` names it.
     pub(crate) fn identify(&self, claims: &Json, most: usize) -> Result<Identity, ClaimsError> {
         let claims = object(claims, "the token")?;
         let issuer = required(claims, "iss")?;
@@ -98,7 +98,13 @@ impl Claims {
                 return Err(ClaimsError::Malformed(format!("`act` is nested deeper than the {most} actors allowed")));
             }
             let act = object(act, "`act`")?;
-            let issuer = text(act, "iss")?.unwrap_or(issuer);
+            let named = text(act, "iss")?.unwrap_or(issuer);
+            // Only the first issuer speaks for the others; another one speaks for itself.
+            if named != issuer && self.issuers.first().is_none_or(|first| first != issuer) {
+                let message = format!("`{}` cannot name actors of `{}`", issuer.escape_debug(), named.escape_debug());
+                return Err(ClaimsError::Untrusted(message));
+            }
+            let issuer = named;
             chain.push(self.principal(self.actor, issuer, required(act, "sub")?, act)?);
             next = act.get("act");
         }
@@ -106,8 +112,12 @@ impl Claims {
         match (self.client, client) {
             // Nobody acts for anybody: the client asks in its own name, and is no user.
             (_, Some(_)) if acts_for_itself => {}
-            (Some(kind), Some(client)) if chain.is_empty() => {
-                chain.push(self.principal(kind, issuer, client, &Object::new())?);
+            (Some(kind), Some(client)) => {
+                let client = self.principal(kind, issuer, client, &Object::new())?;
+                // The client that an `act` names is a hop already; another one is one more, and the caller.
+                if chain.iter().all(|actor: &Principal| actor.id != client.id) {
+                    chain.insert(0, client);
+                }
             }
             _ => {}
         }
@@ -237,7 +247,10 @@ mod tests {
             tenant: "org".into(),
             ..Claims::default()
         };
-        let claims = claims.replacen('{', r#"{"iss":"https://idp.example","#, 1);
+        let claims = match claims.starts_with(r#"{"iss""#) {
+            true => claims.to_owned(),
+            false => claims.replacen('{', r#"{"iss":"https://idp.example","#, 1),
+        };
         let told = match rules.identify(&Json::parse(claims.as_bytes()).unwrap(), 4) {
             Err(ClaimsError::Malformed(why)) => format!("malformed: {why}"),
             Err(ClaimsError::Untrusted(why)) => format!("untrusted: {why}"),
@@ -264,7 +277,7 @@ mod tests {
         check(
             r#"{"sub":"alice","client_id":"app","act":{"sub":"sub-agent","org":"acme","act":{"sub":"agent"}}}"#,
             &format!(
-                r#"Agent::"sub-agent" {{"org":"acme","tenant":"acme"}} < Agent::"agent" {{}} < User::"alice" {{}}{none}"#
+                r#"Agent::"app" {{}} < Agent::"sub-agent" {{"org":"acme","tenant":"acme"}} < Agent::"agent" {{}} < User::"alice" {{}}{none}"#
             ),
         );
         check(
@@ -300,6 +313,10 @@ mod tests {
         check(
             r#"{"sub":"a","act":{"iss":"https://evil.example","sub":"b"}}"#,
             "untrusted: tokens of `https://evil.example` do not count; those of `https://idp.example`, `https://partner.example` do",
+        );
+        check(
+            r#"{"iss":"https://partner.example","sub":"eve","act":{"iss":"https://idp.example","sub":"triage"}}"#,
+            "untrusted: `https://partner.example` cannot name actors of `https://idp.example`",
         );
         check(
             r#"{"sub":"https://partner.example#bot"}"#,

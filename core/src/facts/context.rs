@@ -187,7 +187,9 @@ fn credential(origins: &Origins<'_>, out: &mut Out) {
     ];
     for (name, value) in judged {
         out.flag(&format!("credential.{name}"), value);
-        out.state(&format!("credential_{name}"), Some(value));
+        // A token without an id can be neither revoked nor recognised.
+        let known = id.is_some() || !matches!(name, "revoked" | "seen_elsewhere");
+        out.state(&format!("credential_{name}"), known.then_some(value));
     }
     out.state("credential_bound", Some(*bound != Binding::None));
     // One that does not say when it was issued lives at least from now on.

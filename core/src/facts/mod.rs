@@ -100,8 +100,7 @@ fn own_entities(origins: &Origins<'_>) -> Vec<Entity> {
     let Admitted { server, tool, action, .. } = origins.admitted;
     let server_id = EntityRef::new("Server", server.id.clone());
     let text = |text: &str| Value::string(text);
-    let name = tool.id.split_once('/').map_or("", |(_, name)| name);
-    let drifted = origins.ledger.drifted(&server.id, name, tool.pin);
+    let drifted = origins.ledger.drifted(&tool.id, tool.pin);
     let tool = Entity::new(tool.entity())
         .within([server_id.clone(), level(origins.catalog.levels.name(action.level.0))])
         .with("owner", text(&tool.owner))

@@ -14,8 +14,8 @@ impl Gate {
     /// Who asks, from the claims of a token that the host has verified: signature, issuer's keys, proof of possession.
     /// `[identity]` in the manifest says whose tokens count and what their claims name.
     ///
-    /// `sub` is the initiator; `act` is the caller and `act` within it who acted before him (RFC 8693); without an `act`,
-    /// `azp` or `client_id` is the caller. `aud` (RFC 8707), `exp`, `iat`, `nbf`, `jti`, `scope` and `cnf` (RFC 9449, RFC
+    /// `sub` is the initiator; `act` is the caller and `act` within it who acted before him (RFC 8693); `azp` or
+    /// `client_id` is the caller where no `act` names it. `aud` (RFC 8707), `exp`, `iat`, `nbf`, `jti`, `scope` and `cnf` (RFC 9449, RFC
     /// 8705) become the credential; every other claim is a claim of the initiator.
     ///
     /// # Errors
@@ -56,16 +56,15 @@ impl Gate {
     /// ledger took, for the host's journal.
     pub fn authorize(&self, call: &ToolCall, ledger: &mut Ledger, now: Timestamp) -> DecisionRecord {
         let judgement = self.judge(call, ledger, now);
-        self.commit(call, judgement, ledger, now, now)
+        self.commit(call, judgement, ledger, now)
     }
 
-    /// Puts a judgement made at `now` into the ledger, whose time is `at` by now.
+    /// Puts a judgement made at `at` into the ledger.
     pub(crate) fn commit(
         &self,
         call: &ToolCall,
         judgement: Judgement<'_>,
         ledger: &mut Ledger,
-        now: Timestamp,
         at: Timestamp,
     ) -> DecisionRecord {
         let Judgement { mut decision, admitted, facts, .. } = judgement;
@@ -82,7 +81,7 @@ impl Gate {
             event = None;
         }
         let id = event.is_some().then_some(id);
-        DecisionRecord::new(&self.bundle, call, decision, admitted, recorded, now).with(id, event)
+        DecisionRecord::new(&self.bundle, call, decision, admitted, recorded, at).with(id, event)
     }
 
     /// What the ledger is told of a decision; nothing, where there is nothing to keep.
@@ -154,6 +153,10 @@ impl Gate {
     /// The event names a server, a tool, a template, a level, an approver class or a kind of actor that the bundle does
     /// not know, or is wider than the bundle allows; or as [`Ledger::apply`].
     pub fn apply(&self, ledger: &mut Ledger, event: Event, now: Timestamp) -> Result<Vec<Trace>, EventError> {
+        let event = match event {
+            Event::CallCompleted { call, outcome } => Event::CallCompleted { call, outcome: outcome.bounded() },
+            other => other,
+        };
         self.bundle.takes(&event, ledger, now)?;
         let inbound = match &event {
             Event::CallCompleted { call, .. } => ledger.credential_of(*call),
@@ -167,8 +170,15 @@ impl Gate {
     /// Whether a reserved call may still run, right before its tool starts: everything is evaluated again, as if the call
     /// had not been reserved. An allow marks the tool as started; then the call can only be completed.
     ///
-    /// For hosts that queue calls: what was revoked, halted or ended in between counts.
-    pub fn confirm(&self, call: &ToolCall, id: u64, ledger: &mut Ledger, now: Timestamp) -> Decision {
+    /// For hosts that queue calls: what was revoked, halted or ended in between counts. The record carries the reserved
+    /// call's id and, for an allow, the event that the ledger took.
+    pub fn confirm(&self, call: &ToolCall, id: u64, ledger: &mut Ledger, now: Timestamp) -> DecisionRecord {
+        let decision = self.confirmed(call, id, ledger, now);
+        let event = decision.is_allow().then_some(Event::CallStarted(id));
+        DecisionRecord::confirmation(&self.bundle, call, decision, now).with(Some(id), event)
+    }
+
+    fn confirmed(&self, call: &ToolCall, id: u64, ledger: &mut Ledger, now: Timestamp) -> Decision {
         let not_reserved = |detail: String| Decision::refused(Fault::new(Reason::NotReserved, detail), None);
         let Some(open) = ledger.open_call(id, now).cloned() else {
             return not_reserved(format!("no call {id} is reserved at {now}"));
@@ -182,7 +192,11 @@ impl Gate {
         if !decision.is_allow() {
             return decision;
         }
-        if decision.basis().call != Some(open.reservation.call) {
+        // The call digest does not hold the credential: a token may be renewed between two calls, not within one.
+        let token = call.credential.as_ref().and_then(|credential| credential.id.as_ref());
+        let reserved = open.reservation.credential.as_ref().map(|credential| &credential.id);
+        let same = token == reserved && call.key() == open.reservation.key.as_deref();
+        if !same || decision.basis().call != Some(open.reservation.call) {
             return not_reserved(format!("call {id} was reserved for another call, or under another bundle"));
         }
         match ledger.apply(Event::CallStarted(id), now) {

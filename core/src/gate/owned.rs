@@ -37,12 +37,26 @@ impl Gate {
                 return refused(Reason::Forbidden, "the credential was issued for another server");
             }
         }
-        match ledger.mcp_owner(&call.server, id, now) {
-            Some(owner) if *owner == call.initiator().entity() => passed(),
-            _ => {
-                let detail = format!("the protocol's task `{id}` is not known to be {:?}'s", call.initiator());
-                refused(Reason::NotTaskOwner, &detail)
-            }
+        if call.task.as_deref().is_some_and(|task| !ledger.task_active(task, now)) {
+            return refused(Reason::Forbidden, "the task is over, or was never opened");
         }
+        let session = call.session.as_deref().and_then(|id| ledger.session(id, now));
+        if session.is_some_and(|one| one.owner != call.initiator().entity() || !one.accepts(call.key())) {
+            return refused(Reason::Forbidden, "the session belongs to another principal, or to another key");
+        }
+        match ledger.mcp_task(&call.server, id, now) {
+            Some(task) if task.owner != call.initiator().entity() => self.not_owner(call, id),
+            // What the task brings was counted in the session that started it.
+            Some(task) if task.session != call.session => {
+                refused(Reason::NotTaskOwner, &format!("the protocol's task `{id}` was started in another session"))
+            }
+            Some(_) => passed(),
+            None => self.not_owner(call, id),
+        }
+    }
+
+    fn not_owner(&self, call: &ToolCall, id: &str) -> Decision {
+        let detail = format!("the protocol's task `{id}` is not known to be {:?}'s", call.initiator());
+        Decision::refused(Fault::new(Reason::NotTaskOwner, detail), None)
     }
 }

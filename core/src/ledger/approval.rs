@@ -35,7 +35,7 @@ impl Ledger {
             } else {
                 !chain.contains(&approval.approver)
             };
-            approval.class == class && may
+            approval.class == class && may && &*approval.approver.kind != "Agent"
         })
     }
 
@@ -79,10 +79,18 @@ impl Ledger {
         let Some(initiator) = self.waiting_by.get(call).cloned() else { return };
         self.waiting_by.remove_mut(call);
         let Some(waiting) = self.waiting.get_mut(&initiator).map(Arc::make_mut) else { return };
-        waiting.remove(call);
+        if let Some(request) = waiting.remove(call) {
+            self.due.remove_mut(&(request.until, Due::Waiting(*call)));
+        }
         if waiting.is_empty() {
             self.waiting.remove_mut(&initiator);
         }
+    }
+
+    /// Somebody refused: nobody waits any more, and what others have approved is void.
+    pub(super) fn approval_refused(&mut self, call: &Digest) {
+        self.settle(call);
+        self.take_approvals(call);
     }
 
     pub(super) fn approval_granted(&mut self, approval: Approval, now: Timestamp) -> Result<(), EventError> {
@@ -97,7 +105,9 @@ impl Ledger {
         let known = known.filter(|known| now < known.expires).count();
         limits::room("approvals of a call", known, limits::APPROVALS)?;
         limits::room("approved calls", self.approvals.size(), limits::APPROVED)?;
-        self.settle(&approval.call);
+        if &*approval.approver.kind == "Agent" {
+            return Err(EventError::NotApprover(format!("{} is an agent, and approves nothing", approval.approver)));
+        }
         self.put_approval(approval);
         Ok(())
     }
@@ -116,6 +126,9 @@ impl Ledger {
         if !taken.is_empty() {
             self.rules = self.tick;
             self.approvals.remove_mut(call);
+            for approval in &taken {
+                self.due.remove_mut(&(approval.expires, Due::Approval(*call)));
+            }
         }
         taken
     }
@@ -124,7 +137,12 @@ impl Ledger {
     pub(super) fn give_back(&mut self, approvals: Vec<Approval>) {
         if !approvals.is_empty() {
             self.rules = self.tick;
-            approvals.into_iter().for_each(|approval| self.put_approval(approval));
+            for approval in approvals {
+                let held = self.approvals.get(&approval.call).map_or(0, |approvals| approvals.len());
+                if held < limits::APPROVALS {
+                    self.put_approval(approval);
+                }
+            }
         }
     }
 }

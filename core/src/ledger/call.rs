@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     Ledger,
     event::{Approval, EventError},
-    forget::{Due, OVERDUE},
+    forget::{Due, OVERDUE, SESSION},
     limits,
     session::Session,
 };
@@ -174,8 +174,10 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn call_reserved(&mut self, call: Reservation, now: Timestamp) -> Result<(), EventError> {
+    pub(super) fn call_reserved(&mut self, mut call: Reservation, now: Timestamp) -> Result<(), EventError> {
         limits::reservation(&call)?;
+        // A session outlives the calls that are reserved in it.
+        call.until = call.until.min(now.plus(SESSION / 2));
         limits::room("reserved calls", self.calls.size(), limits::CALLS)?;
         let begins = call.session.as_deref().is_some_and(|id| self.session(id, now).is_none());
         limits::room("sessions", self.sessions.size(), limits::SESSIONS - usize::from(!begins))?;
@@ -206,11 +208,17 @@ impl Ledger {
 
     /// Puts a reserved call back, as a snapshot has it.
     pub(crate) fn put_call(&mut self, call: OpenCall) {
-        let session = self.session_mut(call.reservation.session.as_deref()).filter(|_| !call.overdue);
-        if let Some(session) = session {
-            session.brings(&call.reservation);
+        if !call.overdue {
+            let now = self.now.unwrap_or(call.at);
+            self.change_session_of(&call, now, |session| session.brings(&call.reservation));
         }
         self.hold(call);
+    }
+
+    fn release(&mut self, call: &OpenCall) {
+        let (id, until) = (call.reservation.id, call.reservation.until);
+        self.due.remove_mut(&(if call.overdue { until.plus(OVERDUE) } else { until }, Due::Call(id)));
+        self.calls.remove_mut(&id);
     }
 
     pub(super) fn call_started(&mut self, id: u64, now: Timestamp) -> Result<(), EventError> {
@@ -221,21 +229,19 @@ impl Ledger {
         Ok(())
     }
 
-    /// An outcome may come late, up to an hour behind the reservation's end: what the tool brought counts even then.
+    /// An outcome may come late, up to a day behind the reservation's end: what the tool brought counts even then. It is
+    /// never refused for what it says: a session whose labels cannot be kept is over instead.
     pub(super) fn call_completed(&mut self, id: u64, outcome: &Outcome, now: Timestamp) -> Result<(), EventError> {
-        limits::outcome(outcome)?;
         let known = self.calls.get(&id).filter(|call| now < call.reservation.until.plus(OVERDUE)).cloned();
         let call = known.ok_or(EventError::UnknownCall(id))?;
-        self.calls.remove_mut(&id);
-        let tick = self.tick;
-        if let Some(session) = self.session_mut(call.reservation.session.as_deref()) {
-            session.changed = tick;
+        self.release(&call);
+        self.change_session_of(&call, now, |session| {
             session.used = session.used.max(now);
             if !call.overdue {
                 session.keeps(&call.reservation);
             }
             session.learns(outcome);
-        }
+        });
         Ok(())
     }
 
@@ -244,13 +250,12 @@ impl Ledger {
         if call.started {
             return Err(EventError::CallStarted(id));
         }
-        self.calls.remove_mut(&id);
-        let (tick, reserved) = (self.tick, &call.reservation);
-        if let Some(session) = self.session_mut(reserved.session.as_deref()) {
-            session.changed = tick;
+        self.release(&call);
+        let reserved = &call.reservation;
+        self.change_session_of(&call, now, |session| {
             session.usage.remove(call.at);
             session.drops(reserved);
-        }
+        });
         self.track_tool(&reserved.tool, now, |tracked| tracked.usage.remove(call.at));
         for hop in reserved.chain.iter().collect::<BTreeSet<_>>() {
             self.track_principal(hop, now, |tracked| tracked.usage.remove(call.at));
@@ -264,13 +269,9 @@ impl Ledger {
         limits::ids([Some(&call.session), Some(&call.key)].into_iter().flatten().flatten())?;
         self.advance(call.id)?;
         let Some(id) = call.session.as_deref() else { return Ok(()) };
-        let strange = |session: &Session| session.owner != call.initiator || !session.accepts(call.key.as_deref());
-        let counts = match self.session(id, now) {
-            Some(session) => !strange(session),
-            // A session that does not begin for want of room is one that the next call does not find either.
-            None => self.sessions.size() < limits::SESSIONS,
-        };
-        if counts {
+        // A denied call begins no session: it would take the handle from whoever it belongs to.
+        let own = |session: &Session| session.owner == call.initiator && session.accepts(call.key.as_deref());
+        if self.session(id, now).is_some_and(own) {
             self.use_session(id, &call.initiator, call.key.as_deref(), now, |session| {
                 session.denials = session.denials.saturating_add(1);
             });
@@ -288,11 +289,7 @@ impl Ledger {
         if call.overdue {
             return;
         }
-        let tick = self.tick;
-        if let Some(session) = self.session_mut(call.reservation.session.as_deref()) {
-            session.changed = tick;
-            session.keeps(&call.reservation);
-        }
+        self.change_session_of(&call, now, |session| session.keeps(&call.reservation));
         if now < late
             && let Some(kept) = self.calls.get_mut(&id)
         {

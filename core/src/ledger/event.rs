@@ -57,13 +57,14 @@ pub enum Event {
     Halted(Scope),
     /// The end of a halt.
     Resumed(Scope),
-    /// A live tools/list: the digest of each definition. A tool whose digest is not its pin has drifted, until another
-    /// list, or a bundle that pins it anew, says otherwise.
+    /// A live tools/list was held against the pins. What differs has drifted until it is pinned anew, or reinstated: a
+    /// server that shows the old definition again clears nothing.
     ToolsListed {
         /// The server's id.
         server: String,
-        /// The digests, by tool name. `PolicyBundle::tools_listed` makes them of the server's own text.
-        tools: BTreeMap<String, Digest>,
+        /// The tools that differ or are gone, by name, with the pin that they differ from.
+        /// `PolicyBundle::tools_listed` makes them of the server's own text.
+        drifted: BTreeMap<String, Digest>,
     },
     /// A server started a task of the protocol (MCP `tasks/*`) for somebody.
     McpTaskCreated {
@@ -73,6 +74,8 @@ pub enum Event {
         id: String,
         /// The initiator of the call that started it.
         owner: EntityRef,
+        /// The session of that call. The task can be asked about in that session only.
+        session: Option<String>,
     },
     /// A call was allowed, and counts from now on.
     CallReserved(Reservation),
@@ -244,6 +247,12 @@ pub enum EventError {
     /// The event's time is before the ledger's.
     #[error("the event is earlier than the last one: time does not go back")]
     ClockBehind,
+    /// The time is beyond the years that can be written down.
+    #[error("the time {0} is not between the years 0 and 9999")]
+    ClockWrong(Timestamp),
+    /// A task of the protocol belongs to somebody else, or to another session.
+    #[error("the protocol's task `{0}` was created for somebody else, or in another session")]
+    McpTaskTaken(String),
     /// An identifier or a set is over the limit.
     #[error("{0}")]
     TooLong(String),

@@ -12,7 +12,7 @@ pub(crate) const SESSION: i64 = 24 * HOUR;
 /// A task, behind its end; its id cannot be opened again until then.
 pub(crate) const KEPT: i64 = 24 * HOUR;
 /// A reserved call without an outcome, behind the end of its reservation.
-pub(crate) const OVERDUE: i64 = HOUR;
+pub(crate) const OVERDUE: i64 = 24 * HOUR;
 /// The counters of a principal, behind his last call.
 pub(crate) const PRINCIPAL: i64 = 7 * 24 * HOUR;
 /// Where a credential was seen, behind its last use, if it does not say when it ends.
@@ -71,7 +71,7 @@ impl Ledger {
             }
             Due::Task(id) => {
                 let task = self.tasks.get(id)?;
-                let end = task.end().plus(KEPT);
+                let end = task.end();
                 if end > now {
                     return Some(end);
                 }
@@ -93,7 +93,7 @@ impl Ledger {
             }
             Due::McpTask(server, id) => {
                 let key = (server.clone(), id.clone());
-                let end = self.mcp_tasks.get(&key)?.1.plus(MCP_TASK);
+                let end = self.mcp_tasks.get(&key)?.since.plus(MCP_TASK);
                 if end > now {
                     return Some(end);
                 }
@@ -105,6 +105,7 @@ impl Ledger {
                 if approvals.is_empty() {
                     self.approvals.remove_mut(call);
                 }
+                self.rules = self.tick;
             }
             Due::Waiting(call) => {
                 let initiator = self.waiting_by.get(call)?;

@@ -27,8 +27,6 @@ pub(super) const PARTS: usize = 8;
 pub(super) const LABELS: usize = 256;
 /// Members of one set in an event.
 pub(super) const SET: usize = 4096;
-/// Tools in a live list.
-pub(super) const LISTED: usize = 16_384;
 /// Bytes of one identifier.
 const ID: usize = 512;
 
@@ -80,11 +78,29 @@ pub(super) fn reservation(call: &Reservation) -> Result<(), EventError> {
     set("actors", call.chain.len(), LABELS)
 }
 
-pub(super) fn outcome(outcome: &Outcome) -> Result<(), EventError> {
-    ids(outcome.labels.iter().chain(&outcome.sensitivity))?;
-    ids(outcome.credentials.iter().map(|used| &used.id))?;
-    ids(outcome.downstream.iter().map(|one| &one.system))?;
-    set("labels", outcome.labels.len(), SET)?;
-    set("credentials", outcome.credentials.len(), LABELS)?;
-    set("downstream systems", outcome.downstream.len(), LABELS)
+/// The beginning of a text that is too long to keep.
+pub(super) fn cut(text: &str) -> String {
+    text.chars().take(ID / 4).collect()
+}
+
+impl Outcome {
+    /// The outcome with what only records show cut to size. Labels are left as they are: none may be lost.
+    pub(crate) fn bounded(mut self) -> Self {
+        let short = |text: &mut String| {
+            if text.len() > ID {
+                *text = cut(text);
+            }
+        };
+        self.credentials.truncate(LABELS);
+        self.downstream.truncate(LABELS);
+        for used in &mut self.credentials {
+            short(&mut used.id);
+            used.issuer.iter_mut().chain(&mut used.audience).for_each(short);
+        }
+        for reached in &mut self.downstream {
+            short(&mut reached.system);
+            reached.operation.iter_mut().for_each(short);
+        }
+        self
+    }
 }

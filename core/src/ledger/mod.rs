@@ -13,10 +13,7 @@ mod stamp;
 mod task;
 mod usage;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use rpds::{HashTrieMapSync, RedBlackTreeSetSync};
 
@@ -49,11 +46,11 @@ pub struct Ledger {
     pub(crate) waiting: HashTrieMapSync<EntityRef, Arc<Waiting>>,
     waiting_by: HashTrieMapSync<Digest, EntityRef>,
     pub(crate) revoked: HashTrieMapSync<Revocation, Option<Timestamp>>,
-    pub(crate) halted: BTreeSet<Scope>,
-    /// The digests of live definitions, by server and tool.
-    pub(crate) listed: BTreeMap<String, Arc<BTreeMap<String, Digest>>>,
-    /// Whose the protocol's tasks are, by server and id, and since when.
-    pub(crate) mcp_tasks: HashTrieMapSync<(Arc<str>, Arc<str>), (EntityRef, Timestamp)>,
+    pub(crate) halted: HashTrieMapSync<Scope, ()>,
+    /// The tools that were listed otherwise than pinned, as `server/tool`, with the pin that they drifted from.
+    pub(crate) drifted: HashTrieMapSync<String, Digest>,
+    /// Whose the protocol's tasks are, by server and id.
+    pub(crate) mcp_tasks: HashTrieMapSync<(Arc<str>, Arc<str>), McpTask>,
     pub(crate) tools: HashTrieMapSync<Arc<str>, Arc<Tracked>>,
     pub(crate) principals: HashTrieMapSync<EntityRef, Arc<Tracked>>,
     pub(crate) credentials: HashTrieMapSync<Arc<str>, Arc<Seen>>,
@@ -62,6 +59,16 @@ pub struct Ledger {
     tick: u64,
     /// The tick of the last event that no session, task, tool or principal carries.
     rules: u64,
+}
+
+/// A task of the protocol.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct McpTask {
+    /// The initiator of the call that started it.
+    pub(crate) owner: EntityRef,
+    /// The session of that call: what the task brings belongs there.
+    pub(crate) session: Option<String>,
+    pub(crate) since: Timestamp,
 }
 
 /// Usage, and when it last changed.
@@ -101,6 +108,9 @@ impl Ledger {
         if self.now.is_some_and(|last| now < last) {
             return Err(EventError::ClockBehind);
         }
+        if !now.is_writable() {
+            return Err(EventError::ClockWrong(now));
+        }
         self.tick += 1;
         match event {
             Event::SessionOpened { id, owner, key } => self.session_opened(&id, &owner, key.as_deref(), now)?,
@@ -111,19 +121,36 @@ impl Ledger {
             Event::GrantIssued(grant) => self.grant_issued(grant, now)?,
             Event::ApprovalRequested(request) => self.approval_requested(request, now)?,
             Event::ApprovalGranted(approval) => self.approval_granted(approval, now)?,
-            Event::ApprovalRefused { call, .. } => self.settle(&call),
+            Event::ApprovalRefused { call, .. } => self.approval_refused(&call),
             Event::Revoked { what, until } => self.revoked(what, until, now)?,
-            Event::Reinstated(what) => drop(self.revoked.remove_mut(&what)),
-            Event::Halted(scope) => drop(self.halted.insert(scope)),
-            Event::Resumed(scope) => drop(self.halted.remove(&scope)),
-            Event::ToolsListed { server, tools } => {
-                limits::ids([server.as_str()])?;
-                limits::set("tools", tools.len(), limits::LISTED)?;
-                self.listed.insert(server, Arc::new(tools));
+            Event::Reinstated(what) => {
+                self.revoked.remove_mut(&what);
+                if let Revocation::Tool(id) = &what {
+                    self.drifted.remove_mut(id);
+                }
             }
-            Event::McpTaskCreated { server, id, owner } => {
-                limits::ids([server.as_str(), &id, &owner.id])?;
-                self.put_mcp_task((server.into(), id.into()), owner, now);
+            Event::Halted(scope) => {
+                if let Scope::Tenant(id) | Scope::Server(id) = &scope {
+                    limits::ids([id])?;
+                }
+                self.halted.insert_mut(scope, ());
+            }
+            Event::Resumed(scope) => drop(self.halted.remove_mut(&scope)),
+            Event::ToolsListed { server, drifted } => {
+                limits::ids(drifted.keys().chain([&server]))?;
+                for (tool, pin) in drifted {
+                    self.drifted.insert_mut(format!("{server}/{tool}"), pin);
+                }
+            }
+            Event::McpTaskCreated { server, id, owner, session } => {
+                limits::ids([server.as_str(), &id, &owner.id].into_iter().chain(session.as_deref()))?;
+                let taken = self
+                    .mcp_task(&server, &id, now)
+                    .is_some_and(|known| known.owner != owner || known.session != session);
+                if taken {
+                    return Err(EventError::McpTaskTaken(id));
+                }
+                self.put_mcp_task((server.into(), id.into()), McpTask { owner, session, since: now });
             }
             Event::CallReserved(call) => return self.of_a_call(now, |ledger| ledger.call_reserved(call, now)),
             Event::CallStarted(id) => return self.of_a_call(now, |ledger| ledger.call_started(id, now)),
@@ -178,9 +205,9 @@ impl Ledger {
         self.revoked.insert_mut(what, until);
     }
 
-    pub(crate) fn put_mcp_task(&mut self, key: (Arc<str>, Arc<str>), owner: EntityRef, since: Timestamp) {
-        self.due.insert_mut((since.plus(forget::MCP_TASK), Due::McpTask(key.0.clone(), key.1.clone())));
-        self.mcp_tasks.insert_mut(key, (owner, since));
+    pub(crate) fn put_mcp_task(&mut self, key: (Arc<str>, Arc<str>), task: McpTask) {
+        self.due.insert_mut((task.since.plus(forget::MCP_TASK), Due::McpTask(key.0.clone(), key.1.clone())));
+        self.mcp_tasks.insert_mut(key, task);
     }
 
     /// Whether this is revoked.
@@ -214,24 +241,23 @@ impl Ledger {
     }
 
     /// Whether calls to this server, or with actors of these tenants, are halted.
-    pub(crate) fn halts<'t>(&self, server: &str, tenants: impl Iterator<Item = &'t str> + Clone) -> bool {
-        self.halted.iter().any(|scope| match scope {
-            Scope::All => true,
-            Scope::Server(halted) => halted == server,
-            Scope::Tenant(halted) => tenants.clone().any(|tenant| tenant == halted),
-        })
+    pub(crate) fn halts<'t>(&self, server: &str, tenants: impl Iterator<Item = &'t str>) -> bool {
+        let halted = |scope| self.halted.contains_key(&scope);
+        halted(Scope::All)
+            || halted(Scope::Server(server.to_owned()))
+            || tenants.into_iter().any(|tenant| halted(Scope::Tenant(tenant.to_owned())))
     }
 
-    /// Whether the last live list of its server shows a tool otherwise than it is pinned, or not at all.
-    pub(crate) fn drifted(&self, server: &str, tool: &str, pin: Option<Digest>) -> bool {
-        let listed = self.listed.get(server);
-        pin.zip(listed).is_some_and(|(pin, listed)| listed.get(tool) != Some(&pin))
+    /// Whether a live list of its server showed a tool otherwise than it is pinned, or not at all. Another pin is a new
+    /// review, and ends it.
+    pub(crate) fn drifted(&self, tool: &str, pin: Option<Digest>) -> bool {
+        pin.is_some_and(|pin| self.drifted.get(tool) == Some(&pin))
     }
 
-    /// Who started a task of the protocol.
-    pub(crate) fn mcp_owner(&self, server: &str, id: &str, now: Timestamp) -> Option<&EntityRef> {
-        let (owner, since) = self.mcp_tasks.get(&(server.into(), id.into()))?;
-        (now < since.plus(forget::MCP_TASK)).then_some(owner)
+    /// A task of the protocol.
+    pub(crate) fn mcp_task(&self, server: &str, id: &str, now: Timestamp) -> Option<&McpTask> {
+        let task = self.mcp_tasks.get(&(server.into(), id.into()));
+        task.filter(|task| now < task.since.plus(forget::MCP_TASK))
     }
 
     pub(crate) fn tool_counts(&self, tool: &str, now: Timestamp) -> Counts {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Ledger, Revocation,
-    call::{Outcome, Reservation},
+    call::{OpenCall, Outcome, Reservation},
     event::{EventError, LabelsLowered},
     forget::{Due, SESSION},
     limits,
@@ -19,8 +19,12 @@ pub(crate) struct Session {
     pub(crate) owner: EntityRef,
     /// The thumbprint of the key it is bound to, if it is bound to one.
     pub(crate) key: Option<Arc<str>>,
+    /// When it began. What came before was another session of the same handle.
+    pub(crate) since: Timestamp,
     /// When it was last used.
     pub(crate) used: Timestamp,
+    /// Its reserved calls, oldest first.
+    pub(crate) open: Vec<u64>,
     pub(crate) over: bool,
     /// Whether somebody has lowered its labels.
     pub(crate) lowered: bool,
@@ -115,7 +119,9 @@ impl Session {
         Self {
             owner: owner.clone(),
             key: key.map(Into::into),
+            since: now,
             used: now,
+            open: Vec::new(),
             over: false,
             lowered: false,
             labels: Tally::default(),
@@ -135,6 +141,7 @@ impl Session {
 
     /// A call is reserved: what it brings counts.
     pub(super) fn brings(&mut self, call: &Reservation) {
+        self.open.push(call.id);
         call.labels.iter().for_each(|label| self.labels.hold(label));
         self.levels.hold(&call.seen);
         self.tools.hold(&call.tool);
@@ -152,6 +159,7 @@ impl Session {
 
     /// A reserved call no longer holds what it brought.
     pub(super) fn drops(&mut self, call: &Reservation) {
+        self.open.retain(|id| *id != call.id);
         call.labels.iter().for_each(|label| self.labels.release(label));
         self.levels.release(&call.seen);
         self.tools.release(&call.tool);
@@ -160,9 +168,10 @@ impl Session {
 
     /// What the host saw in the output. A session that has more labels than it can hold is over: none may be lost.
     pub(super) fn learns(&mut self, outcome: &Outcome) {
-        outcome.labels.iter().for_each(|label| self.labels.keep(label));
-        outcome.sensitivity.iter().for_each(|level| self.levels.keep(level));
-        self.over |= self.labels.len() > limits::LABELS;
+        let (good, bad): (Vec<_>, Vec<_>) = outcome.labels.iter().partition(|label| limits::ids([label]).is_ok());
+        good.iter().take(limits::LABELS + 1).for_each(|label| self.labels.keep(label));
+        outcome.sensitivity.iter().for_each(|level| self.levels.keep(&limits::cut(level)));
+        self.over |= !bad.is_empty() || self.labels.len() > limits::LABELS;
     }
 
     /// Whether it is forgotten.
@@ -172,13 +181,29 @@ impl Session {
 }
 
 impl Ledger {
+    /// The calls of a session whose time is over, and that nobody has looked at since.
+    pub(crate) fn ended<'l>(&'l self, session: &'l Session, now: Timestamp) -> impl Iterator<Item = &'l OpenCall> {
+        let calls = session.open.iter().filter_map(|id| self.calls.get(id)).map(|call| &**call);
+        calls.filter(move |call| call.reservation.until <= now)
+    }
+
     /// The session of this handle, unless it is forgotten.
     pub(crate) fn session(&self, id: &str, now: Timestamp) -> Option<&Session> {
         self.sessions.get(id).map(|session| &**session).filter(|session| !session.gone(now))
     }
 
-    pub(super) fn session_mut(&mut self, id: Option<&str>) -> Option<&mut Session> {
-        self.sessions.get_mut(id?).map(Arc::make_mut)
+    fn session_mut(&mut self, id: &str) -> Option<&mut Session> {
+        self.sessions.get_mut(id).map(Arc::make_mut)
+    }
+
+    /// Changes the session that a call was reserved in, unless that is forgotten, and another one has its handle by now.
+    pub(super) fn change_session_of(&mut self, call: &OpenCall, now: Timestamp, change: impl FnOnce(&mut Session)) {
+        let Some(id) = call.reservation.session.as_deref() else { return };
+        let tick = self.tick;
+        if let Some(session) = self.session_mut(id).filter(|session| session.since <= call.at && !session.gone(now)) {
+            session.changed = tick;
+            change(session);
+        }
     }
 
     /// Changes the session of this handle, which begins now if nobody knows it.
@@ -191,14 +216,10 @@ impl Ledger {
         change: impl FnOnce(&mut Session),
     ) {
         if self.session(id, now).is_none() {
-            if self.sessions.contains_key(id) {
-                // What is still due of the old session must not reach the new one of the same handle.
-                *self = self.settled(now);
-            }
             self.put_session(id.into(), Session::new(owner, key, now));
         }
         let tick = self.tick;
-        if let Some(session) = self.session_mut(Some(id)) {
+        if let Some(session) = self.session_mut(id) {
             session.changed = tick;
             session.used = now;
             change(session);
@@ -233,7 +254,7 @@ impl Ledger {
     pub(super) fn session_ended(&mut self, id: &str, now: Timestamp) -> Result<(), EventError> {
         self.session(id, now).ok_or_else(|| EventError::UnknownSession(id.to_owned()))?;
         let tick = self.tick;
-        if let Some(session) = self.session_mut(Some(id)) {
+        if let Some(session) = self.session_mut(id) {
             session.changed = tick;
             session.used = now;
             session.over = true;
@@ -253,16 +274,17 @@ impl Ledger {
         if why.trim().is_empty() {
             return Err(EventError::NotLowered("labels are lowered without saying why".to_owned()));
         }
-        // A call whose time is over holds nothing any more.
-        let settled = self.settled(now);
-        let session = settled.session(id, now).ok_or_else(|| EventError::UnknownSession(id.clone()))?;
-        let known: BTreeSet<_> = session.labels.kept().collect();
+        let session = self.session(id, now).ok_or_else(|| EventError::UnknownSession(id.clone()))?;
+        let due: Vec<_> = self.ended(session, now).map(|call| call.reservation.clone()).collect();
+        let brought = due.iter().flat_map(|call| &call.labels).map(String::as_str);
+        let known: BTreeSet<_> = session.labels.kept().chain(brought).collect();
         if let Some(label) = labels.iter().find(|label| !known.contains(label.as_str())) {
             return Err(EventError::NotLowered(format!("the session `{id}` does not carry the label `{label}`")));
         }
-        *self = settled;
+        // A call whose time is over holds nothing any more.
+        due.iter().for_each(|call| self.call_due(call.id, now));
         let tick = self.tick;
-        if let Some(session) = self.session_mut(Some(id)) {
+        if let Some(session) = self.session_mut(id) {
             session.changed = tick;
             session.used = now;
             session.lowered = true;

@@ -29,14 +29,14 @@ impl Task {
         Self { opened: Arc::new(opened), over: None, calls: 0, grants: BTreeSet::new(), changed: 0 }
     }
 
-    /// When it ends, or ended.
+    /// When it is forgotten: not before its parts can be, which end with it at the latest.
     pub(crate) fn end(&self) -> Timestamp {
-        self.over.map_or(self.opened.expires, |over| over.min(self.opened.expires))
+        self.opened.expires.plus(KEPT)
     }
 
     /// Whether it is forgotten.
     pub(crate) fn gone(&self, now: Timestamp) -> bool {
-        self.end().plus(KEPT) <= now
+        self.end() <= now
     }
 }
 
@@ -73,10 +73,12 @@ impl Ledger {
     /// The grants that count in calls of a task.
     pub(crate) fn grants(&self, task: &str, now: Timestamp) -> impl Iterator<Item = &Grant> {
         let active = self.task_active(task, now);
-        let ids = self.task(task, now).filter(|_| active).into_iter().flat_map(|task| &task.grants);
-        let grants = ids.filter_map(|id| self.grants.get(id.as_str()));
+        let known = self.task(task, now).filter(|_| active);
+        let ids = known.into_iter().flat_map(|task| task.grants.iter().map(move |id| (&task.opened.id, id)));
+        let grants = ids.filter_map(|(task, id)| Some((task, self.grants.get(id.as_str())?)));
         grants
-            .map(|grant| &**grant)
+            .filter(|(task, grant)| grant.task == **task)
+            .map(|(_, grant)| &**grant)
             .filter(move |grant| now < grant.expires && !self.is_revoked(&Revocation::Grant(grant.id.clone()), now))
     }
 
@@ -120,7 +122,7 @@ impl Ledger {
 
     pub(crate) fn put_task(&mut self, task: Task) {
         let id: Arc<str> = task.opened.id.as_str().into();
-        self.due.insert_mut((task.end().plus(KEPT), Due::Task(id.clone())));
+        self.due.insert_mut((task.end(), Due::Task(id.clone())));
         self.tasks.insert_mut(id, Arc::new(task));
     }
 
@@ -129,8 +131,6 @@ impl Ledger {
         if task.over.is_some() || task.opened.expires <= now {
             return Err(EventError::TaskOver(id.to_owned()));
         }
-        let ended: Arc<str> = id.into();
-        self.due.insert_mut((now.plus(KEPT), Due::Task(ended)));
         self.change_task(id, |task| task.over = Some(now));
         Ok(())
     }
@@ -186,6 +186,9 @@ impl Ledger {
 fn narrower(part: &TaskOpened, whole: &TaskOpened) -> Result<(), String> {
     if part.initiator != whole.initiator {
         return Err(format!("it is done for {}, not for {}", part.initiator, whole.initiator));
+    }
+    if part.purpose != whole.purpose {
+        return Err(format!("its purpose is `{}`, that of the whole is `{}`", part.purpose, whole.purpose));
     }
     if part.expires > whole.expires {
         return Err(format!("it expires at {}, the whole at {}", part.expires, whole.expires));

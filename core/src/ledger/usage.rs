@@ -75,7 +75,11 @@ impl<const WIDTH: i64, const SPAN: i64> Window<WIDTH, SPAN> {
     }
 
     fn count(&self, now: Timestamp) -> u64 {
-        self.0.iter().rev().take_while(|bucket| Self::good(bucket, now)).map(|bucket| bucket.count).sum()
+        self.0
+            .iter()
+            .rev()
+            .take_while(|bucket| Self::good(bucket, now))
+            .fold(0, |all, bucket| all.saturating_add(bucket.count))
     }
 }
 

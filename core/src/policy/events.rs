@@ -65,10 +65,9 @@ impl PolicyBundle {
                 self.server(server)?;
                 actor(owner)
             }
-            Event::CallCompleted { outcome, .. } => {
-                outcome.sensitivity.as_deref().map_or(Ok(()), |one| self.level(one))
-            }
-            // What ends something is never refused for what the bundle no longer has; what comes of a call was decided.
+            Event::Resumed(Scope::Server(id)) => self.server(id),
+            // What ends something is never refused for what the bundle no longer has; what comes of a call was decided, and
+            // a level that nobody knows counts as the highest.
             Event::SessionEnded(_)
             | Event::TaskCompleted(_)
             | Event::TaskCancelled(_)
@@ -78,6 +77,7 @@ impl PolicyBundle {
             | Event::Halted(_)
             | Event::Resumed(_)
             | Event::CallReserved(_)
+            | Event::CallCompleted { .. }
             | Event::CallStarted(_)
             | Event::CallAborted(_)
             | Event::CallDenied(_) => Ok(()),
@@ -107,13 +107,13 @@ impl PolicyBundle {
         if let Some(group) = self.outside(LOWERS, &lowered.by) {
             return Err(EventError::NotLowered(format!("{} is not in {group}, and lowers no labels", lowered.by)));
         }
-        let ledger = ledger.settled(now);
         let (Some(level), Some(session)) = (&lowered.seen, ledger.session(&lowered.session, now)) else {
             return Ok(());
         };
         let levels = &self.catalog.levels;
         let index = |name: &str| levels.index(name).unwrap_or(levels.highest());
-        let seen = session.levels.kept().map(index).max().unwrap_or(0);
+        let brought = ledger.ended(session, now).map(|call| call.reservation.seen.as_str());
+        let seen = session.levels.kept().chain(brought).map(index).max().unwrap_or(0);
         if index(level) <= seen {
             return Ok(());
         }

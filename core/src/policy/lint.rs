@@ -247,19 +247,20 @@ impl Walk<'_> {
                     self.guarded("hasTag", "a claim", None);
                 }
             }
-            Expr::BinaryOp { op: BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny, left, .. }
-                if positive && !self.one.policy.forbids && !self.session_required =>
-            {
-                self.session_set(left);
-            }
-            Expr::BinaryOp { op: BinaryOp::Eq | BinaryOp::NotEq, left, right } => {
+            Expr::BinaryOp { op: op @ (BinaryOp::Eq | BinaryOp::NotEq), left, right } => {
                 self.closed_set(left, right);
                 self.closed_set(right, left);
+                self.without_session(*op, left, right, positive);
             }
             Expr::BinaryOp { op: BinaryOp::In, right, .. } | Expr::Is { in_expr: Some(right), .. } if positive => {
                 self.levels(right);
             }
             _ => {}
+        }
+        if let Expr::BinaryOp { op, left, right } = expr
+            && !matches!(op, BinaryOp::Eq | BinaryOp::NotEq)
+        {
+            self.without_session(*op, left, right, positive);
         }
         for child in children(expr) {
             self.condition(child, positive);
@@ -298,20 +299,34 @@ impl Walk<'_> {
         }
     }
 
-    /// Without a session, a session's sets hold everything: right for a forbid, wrong for a permit.
-    fn session_set(&mut self, set: &Expr) {
-        let Some((Root::Context, names)) = path(set) else { return };
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        if let ["session", name @ ("labels" | "tools" | "servers")] = names.as_slice() {
-            let span =
-                self.one.statement.find(&self.one.source, name, false).unwrap_or(self.one.statement.head.clone());
-            let message = format!(
-                "the permit `{}` is met by leaving out the session: `context.session.{name}` then holds everything",
-                self.one.policy.id
-            );
-            let help = "write `[require]` and `session = true` in the manifest, or `context.session.present && ...`";
-            self.found.push(Diagnostic::warning("permit_without_session", message).at(self.one.at(span)).help(help));
+    /// Leaving out the session must neither meet a permit nor switch off a forbid.
+    fn without_session(&mut self, op: BinaryOp, left: &Expr, right: &Expr, positive: bool) {
+        let forbids = self.one.policy.forbids;
+        let Some((name, holds)) = super::session::when_absent(op, left, right).filter(|_| !self.session_required)
+        else {
+            return;
+        };
+        if (holds == positive) == forbids
+            || (!forbids && self.one.statement.find(&self.one.source, "present", false).is_some())
+        {
+            return;
         }
+        let last = name.rsplit('.').next().unwrap_or(&name);
+        let span = self.one.statement.find(&self.one.source, last, false).unwrap_or(self.one.statement.head.clone());
+        let (code, what) = match forbids {
+            true => ("forbid_without_session", "forbid"),
+            false => ("permit_without_session", "permit"),
+        };
+        let done = if forbids { "switched off" } else { "met" };
+        let id = &self.one.policy.id;
+        let message = format!(
+            "the {what} `{id}` is {done} by leaving out the session: `context.{name}` then is the worst there can be"
+        );
+        let help = match forbids {
+            true => "write `[require]` and `session = true` in the manifest",
+            false => "write `[require]` and `session = true` in the manifest, or `context.session.present && ...`",
+        };
+        self.found.push(Diagnostic::warning(code, message).at(self.one.at(span)).help(help));
     }
 
     /// `AtLeast` narrows a forbid and widens a permit; `AtMost` the other way round.

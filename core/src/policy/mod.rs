@@ -17,6 +17,7 @@ mod load;
 mod read_paths;
 mod schema;
 mod scope;
+mod session;
 mod text;
 mod validate;
 
@@ -187,8 +188,7 @@ impl PolicyBundle {
     /// The definitions of a live tools/list result.
     fn live(&self, server: &str, live: &str) -> Result<BTreeMap<String, Json>, Error> {
         if !self.catalog.servers.contains_key(server) {
-            let unknown = Diagnostic::error("unknown_server", format!("the bundle has no server `{server}`"));
-            return Err(unknown.suggest(server, self.servers()).into());
+            return Err(self.unknown_server(server));
         }
         let (live, found) = definitions(&format!("live {server}").into(), live);
         if found.iter().any(|one| one.severity == crate::Severity::Error) {
@@ -197,14 +197,25 @@ impl PolicyBundle {
         Ok(live)
     }
 
-    /// The event that a server lists these tools, made of the text of its live tools/list result.
+    /// The event that a server lists these tools, made of the text of its live tools/list result. By a list that cannot
+    /// be read, every tool of the server has drifted: a server does not escape by what it writes.
     ///
     /// # Errors
-    /// As [`PolicyBundle::drift`].
+    /// There is no such server.
     pub fn tools_listed(&self, server: &str, live: &str) -> Result<Event, Error> {
-        let tools = self.live(server, live)?;
-        let tools = tools.iter().map(|(name, definition)| (name.clone(), catalog::pin_of(definition))).collect();
-        Ok(Event::ToolsListed { server: server.to_owned(), tools })
+        let Some(known) = self.catalog.servers.get(server) else { return Err(self.unknown_server(server)) };
+        let live = self.live(server, live).unwrap_or_default();
+        let digests: BTreeMap<_, _> =
+            live.iter().map(|(name, definition)| (name.as_str(), catalog::pin_of(definition))).collect();
+        let pinned = known.tools.iter().filter_map(|(name, tool)| Some((name, tool.pin?)));
+        let drifted = pinned.filter(|(name, pin)| digests.get(name.as_str()) != Some(pin));
+        let drifted = drifted.map(|(name, pin)| (name.clone(), pin)).collect();
+        Ok(Event::ToolsListed { server: server.to_owned(), drifted })
+    }
+
+    fn unknown_server(&self, server: &str) -> Error {
+        let unknown = Diagnostic::error("unknown_server", format!("the bundle has no server `{server}`"));
+        unknown.suggest(server, self.servers()).into()
     }
 
     pub(crate) fn engine(&self) -> &dyn Evaluate {

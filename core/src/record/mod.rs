@@ -1,7 +1,7 @@
 //! The trace of a decision: one record, its redaction, and chains of records.
 
 mod chain;
-mod redact;
+pub(crate) mod redact;
 mod trace;
 
 use std::sync::Arc;
@@ -28,6 +28,8 @@ use crate::{
 /// its one line.
 #[derive(Clone, Debug)]
 pub struct DecisionRecord {
+    /// `decision`, or `confirmation` of a call that was reserved before.
+    pub(crate) kind: &'static str,
     /// The id under which the ledger knows the call, if it took anything of it: later records name it.
     pub id: Option<u64>,
     /// What the ledger took, for the host's journal.
@@ -141,6 +143,11 @@ impl DecisionRecord {
         Self { asked: Some(asked), facts, ..Self::without_call(bundle, decision, at) }
     }
 
+    /// The record of a confirmation. What was asked and known stands in the record of the reservation.
+    pub(crate) fn confirmation(bundle: &PolicyBundle, call: &ToolCall, decision: Decision, at: Timestamp) -> Self {
+        Self { kind: "confirmation", ..Self::new(bundle, call, decision, None, None, at) }
+    }
+
     /// The record with what the ledger took.
     pub(crate) fn with(self, id: Option<u64>, event: Option<Event>) -> Self {
         Self { id, event, ..self }
@@ -148,7 +155,7 @@ impl DecisionRecord {
 
     pub(crate) fn without_call(bundle: &PolicyBundle, decision: Decision, at: Timestamp) -> Self {
         let (bundle, decision) = (Bundle::of(bundle), quiet(decision));
-        Self { id: None, event: None, at, decision, bundle, asked: None, facts: None }
+        Self { kind: "decision", id: None, event: None, at, decision, bundle, asked: None, facts: None }
     }
 }
 

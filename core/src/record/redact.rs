@@ -78,7 +78,7 @@ fn strings(value: &mut Json) {
 }
 
 /// Strings that hold what looks like a secret.
-pub(super) fn shapes(value: &mut Json) {
+pub(crate) fn shapes(value: &mut Json) {
     match value {
         Json::String(text) if holds_secret(text) => *text = REDACTED.to_owned(),
         Json::Object(members) => members.values_mut().for_each(shapes),
@@ -96,7 +96,17 @@ pub(super) fn text(text: &mut String) {
 
 fn holds_secret(text: &str) -> bool {
     text.contains("-----BEGIN ")
+        || has_password(text)
         || text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '/'))).any(is_secret)
+}
+
+/// A URL with a user's password in it.
+fn has_password(text: &str) -> bool {
+    text.split_whitespace().any(|word| {
+        let authority = word.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+        let user = authority.and_then(|authority| authority.rsplit_once('@'));
+        user.is_some_and(|(user, _)| user.contains(':'))
+    })
 }
 
 fn is_secret(word: &str) -> bool {
@@ -127,6 +137,8 @@ mod tests {
         check(r#"{"body":"use ghp_0123456789abcdefghij, please"}"#, &[], r#"{"body":"[redacted]"}"#);
         check(r#"{"body":"eyJhbGciOi.eyJzdWIiOi.c2ln"}"#, &[], r#"{"body":"[redacted]"}"#);
         check(r#"{"body":"-----BEGIN PRIVATE KEY-----"}"#, &[], r#"{"body":"[redacted]"}"#);
+        check(r#"{"system":"postgres://app:hunter2@db/x"}"#, &[], r#"{"system":"[redacted]"}"#);
+        check(r#"{"system":"https://a.example/@me:x"}"#, &[], r#"{"system":"https://a.example/@me:x"}"#);
         check(r#"{"body":"a task about sk-ills"}"#, &[], r#"{"body":"a task about sk-ills"}"#);
     }
 }

@@ -8,7 +8,7 @@ use super::{Shown, answer::AnswerTwin, event::write, line, members::Members};
 use crate::{
     digest::Digest,
     json::Json,
-    record::{Asked, Chain, DecisionRecord, Told, Trace},
+    record::{Asked, Chain, DecisionRecord, Told, Trace, redact},
 };
 
 #[derive(Serialize)]
@@ -108,6 +108,8 @@ impl Trace {
             }
             Told::Downstream { call, reached } => ("downstream", Some(*call), write::reached(reached).end()),
         };
+        let mut told = told;
+        redact::shapes(&mut told);
         let told: BTreeMap<_, _> =
             told.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), Shown(value))).collect();
         chain.link(|previous| {
@@ -136,7 +138,7 @@ impl DecisionRecord {
         let bundle = &self.bundle;
         RecordTwin {
             version: 1,
-            kind: "decision",
+            kind: self.kind,
             id: self.id,
             at: self.at.to_string(),
             answer: AnswerTwin::of(&self.decision),

@@ -21,6 +21,8 @@ use crate::{Gate, Ledger};
 /// ```
 pub struct Replay<'g> {
     gate: &'g Gate,
+    /// Whether the lines were held against the bundle before.
+    own: bool,
     /// Lines taken so far.
     read: usize,
     /// A snapshot whose end has not come.
@@ -31,7 +33,13 @@ pub struct Replay<'g> {
 impl<'g> Replay<'g> {
     /// A ledger in which nothing has happened so far.
     pub fn new(gate: &'g Gate) -> Self {
-        Self { gate, read: 0, snapshot: None, ledger: Ledger::new() }
+        Self { gate, own: false, read: 0, snapshot: None, ledger: Ledger::new() }
+    }
+
+    /// As [`Replay::new`], for lines that were held against the bundle when they were written. A bundle that no longer
+    /// knows what they name, a tool that was renamed, say, must not cost the host its revocations.
+    pub fn of_own_journal(gate: &'g Gate) -> Self {
+        Self { own: true, ..Self::new(gate) }
     }
 
     /// Takes the next line, without its end. An empty line of a journal is passed over.
@@ -59,7 +67,11 @@ impl<'g> Replay<'g> {
 
     fn event(&mut self, line: &str) -> Result<(), String> {
         let (event, at) = read_event(self.gate, line)?;
-        self.gate.apply(&mut self.ledger, event, at).map(drop).map_err(|error| error.to_string())
+        let applied = match self.own {
+            true => self.ledger.apply(event, at),
+            false => self.gate.apply(&mut self.ledger, event, at).map(drop),
+        };
+        applied.map_err(|error| error.to_string())
     }
 
     /// Whether the next line belongs to a snapshot.

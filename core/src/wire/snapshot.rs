@@ -1,6 +1,10 @@
 //! A ledger as JSON Lines: a head, a line for each thing it holds, and an end that says how many there were.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher as _},
+    sync::Arc,
+};
 
 use super::{
     JournalError, Shown,
@@ -11,8 +15,8 @@ use super::{
 };
 use crate::{
     Ledger, Timestamp,
-    json::{Caps, Json, Number, Numbers, Object, read as json},
-    ledger::{Bucket, OpenCall, Seen, Session, Task, Tracked, Usage},
+    json::{Caps, Json, Number, Numbers, read as json},
+    ledger::{Bucket, McpTask, OpenCall, Seen, Session, Task, Tracked, Usage},
 };
 
 const VERSION: u64 = 1;
@@ -39,15 +43,14 @@ impl Ledger {
         lines.extend(
             revoked.map(|(what, until)| named("revoked", write::revocation(what).maybe_time("until", *until).end())),
         );
-        lines.extend(ledger.halted.iter().map(|scope| named("halted", write::scope(scope))));
-        lines.extend(ledger.listed.iter().map(|(server, tools)| {
-            let digests: Object =
-                tools.iter().map(|(name, digest)| (name.clone(), digest.to_string().as_str().into())).collect();
-            named("listed", Members::default().text("server", server).put("digests", Json::Object(digests)).end())
-        }));
-        lines.extend(sorted(&ledger.mcp_tasks).map(|((server, id), (owner, since))| {
-            let members = Members::default().text("server", server).text("id", id).entity("owner", owner);
-            named("mcp_task", members.time("since", *since).end())
+        lines.extend(sorted(&ledger.halted).map(|(scope, ())| named("halted", write::scope(scope))));
+        let drifted = sorted(&ledger.drifted);
+        lines.extend(
+            drifted.map(|(tool, pin)| named("drifted", Members::default().text("tool", tool).digest("pin", pin).end())),
+        );
+        lines.extend(sorted(&ledger.mcp_tasks).map(|((server, id), task)| {
+            let members = Members::default().text("server", server).text("id", id).entity("owner", &task.owner);
+            named("mcp_task", members.maybe("session", task.session.as_deref()).time("since", task.since).end())
         }));
         lines.extend(sorted(&ledger.tools).map(|(id, one)| named("tool", tracked(one, now).text("id", id).end())));
         let principals = sorted(&ledger.principals);
@@ -90,6 +93,8 @@ pub(super) struct Snapshot {
     /// Lines, the head included.
     read: usize,
     ended: bool,
+    /// The lines, digested: what a ledger would write must be what was read.
+    lines: Vec<u64>,
 }
 
 impl Snapshot {
@@ -112,6 +117,7 @@ impl Snapshot {
             _ => self.ended = thing(&mut self.ledger, &value, before).map_err(fault)?,
         }
         self.read = before + 1;
+        self.lines.push(digest(line));
         Ok(())
     }
 
@@ -123,14 +129,26 @@ impl Snapshot {
     /// The ledger of a whole snapshot.
     pub(super) fn end(self) -> Result<Ledger, JournalError> {
         if self.ended {
-            return Ok(self.ledger);
+            let written = self.ledger.snapshot();
+            let differs = written.lines().map(digest).zip(&self.lines).position(|(wrote, read)| wrote != *read);
+            let differs = differs.or((written.lines().count() != self.lines.len()).then_some(0));
+            let message =
+                || "the line is not as a ledger writes it: something stands twice, out of order or out of time";
+            return differs
+                .map_or(Ok(self.ledger), |line| Err(JournalError { line: line + 1, message: message().to_owned() }));
         }
         Err(JournalError { line: self.read + 1, message: "the snapshot has no end: it was cut off".to_owned() })
     }
 }
 
+fn digest(line: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    line.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The entries of a map, by key.
-fn sorted<K: Ord + Eq + std::hash::Hash, V>(map: &rpds::HashTrieMapSync<K, V>) -> impl Iterator<Item = (&K, &V)> {
+fn sorted<K: Ord + Hash, V>(map: &rpds::HashTrieMapSync<K, V>) -> impl Iterator<Item = (&K, &V)> {
     map.iter().collect::<BTreeMap<_, _>>().into_iter()
 }
 
@@ -140,7 +158,8 @@ fn named(name: &str, value: Json) -> Json {
 
 fn session(id: &str, one: &Session, now: Timestamp) -> Json {
     let members = Members::default().text("id", id).entity("owner", &one.owner).maybe("key", one.key.as_deref());
-    let members = members.time("used", one.used).flag("over", one.over).flag("lowered", one.lowered);
+    let members =
+        members.time("since", one.since).time("used", one.used).flag("over", one.over).flag("lowered", one.lowered);
     let members = members.list("labels", one.labels.kept()).list("levels", one.levels.kept());
     let members = members.list("tools", one.tools.kept()).list("servers", one.servers.kept());
     members.count("denials", one.denials).put("usage", usage(&one.usage, now)).end()
@@ -193,6 +212,7 @@ fn thing(ledger: &mut Ledger, value: &Json, before: usize) -> Result<bool, Strin
     match name.as_str() {
         "session" => {
             let (id, session) = of()?.read(read_session)?;
+            past(ledger, session.used)?;
             ledger.put_session(id.into(), session);
         }
         "task" => ledger.put_task(of()?.read(read_task)?),
@@ -206,30 +226,39 @@ fn thing(ledger: &mut Ledger, value: &Json, before: usize) -> Result<bool, Strin
             }
             ledger.put_grant(grant);
         }
-        "call" => ledger.put_call(of()?.read(read_call)?),
+        "call" => {
+            let call = of()?.read(read_call)?;
+            past(ledger, call.at)?;
+            if call.reservation.id > ledger.sequence {
+                return Err(format!("call {} is behind the head's `sequence`", call.reservation.id));
+            }
+            ledger.put_call(call);
+        }
         "approval" => ledger.put_approval(of()?.read(read::approval)?),
         "waiting" => ledger.put_waiting(of()?.read(read::request)?),
         "revoked" => {
             let (what, until) = of()?.read(|fields| Ok((read::revocation(fields)?, fields.maybe_instant("until")?)))?;
             ledger.put_revocation(what, until);
         }
-        "halted" => drop(ledger.halted.insert(read::scope(value, "/halted")?)),
-        "listed" => {
-            let (server, tools) = of()?
-                .read(|fields| Ok((fields.required("server")?, fields.digests("digests")?.unwrap_or_default())))?;
-            ledger.listed.insert(server, Arc::new(tools));
+        "halted" => drop(ledger.halted.insert_mut(read::scope(value, "/halted")?, ())),
+        "drifted" => {
+            let (tool, pin) = of()?.read(|fields| Ok((fields.required("tool")?, fields.digest("pin")?)))?;
+            ledger.drifted.insert_mut(tool, pin);
         }
         "mcp_task" => of()?.read(|fields| {
             let key = (fields.required("server")?.into(), fields.required("id")?.into());
-            ledger.put_mcp_task(key, fields.entity("owner")?, fields.instant("since")?);
+            let (owner, session) = (fields.entity("owner")?, fields.string("session")?);
+            ledger.put_mcp_task(key, McpTask { owner, session, since: fields.instant("since")? });
             Ok(())
         })?,
         "tool" => {
             let (id, tracked) = of()?.read(|fields| Ok((fields.required("id")?, read_tracked(fields)?)))?;
+            past(ledger, tracked.used)?;
             ledger.tools.insert_mut(id.into(), Arc::new(tracked));
         }
         "principal" => {
             let (id, tracked) = of()?.read(|fields| Ok((fields.entity("id")?, read_tracked(fields)?)))?;
+            past(ledger, tracked.used)?;
             ledger.put_principal(id, tracked);
         }
         "credential" => of()?.read(|fields| {
@@ -249,8 +278,17 @@ fn thing(ledger: &mut Ledger, value: &Json, before: usize) -> Result<bool, Strin
     Ok(false)
 }
 
+/// A ledger knows nothing of what comes.
+fn past(ledger: &Ledger, time: Timestamp) -> Result<(), String> {
+    match ledger.now {
+        Some(now) if time <= now => Ok(()),
+        _ => Err(format!("the time {time} is ahead of the head's `now`")),
+    }
+}
+
 fn read_session(fields: &mut Fields<'_>) -> Result<(String, Session), String> {
     let mut session = Session::new(&fields.entity("owner")?, fields.string("key")?.as_deref(), fields.instant("used")?);
+    session.since = fields.instant("since")?;
     session.over = fields.maybe_flag("over")?;
     session.lowered = fields.maybe_flag("lowered")?;
     session.denials = fields.count("denials")?;

@@ -162,9 +162,9 @@ fn every_rule_stops_a_call_and_passes_its_neighbour() {
         ),
         case(
             "baseline/definition-drift",
-            &[r#"{"tools_listed":{"server":"github","digests":{}}}"#],
+            &[r#"{"tools_listed":{"server":"github","tools":[]}}"#],
             me(""),
-            ("{\"server\":\"github\",\"digests\"", "{\"server\":\"fs\",\"digests\""),
+            ("{\"server\":\"github\",\"tools\"", "{\"server\":\"fs\",\"tools\""),
         ),
         case("baseline/delegation-initiator", &[], chain(r#""Agent::\"b\"""#), ("Agent", "User")),
         case(
@@ -217,7 +217,7 @@ fn rules_are_switched_off_in_the_open() {
     }
     let drifting = |policies: &toolgate::Sources| {
         let mut scene = Scene::of(desk::gate_of(policies));
-        scene.tell(r#"{"tools_listed":{"server":"github","digests":{}}}"#);
+        scene.tell(r#"{"tools_listed":{"server":"github","tools":[]}}"#);
         scene.ask(&me(""))
     };
     let off = desk::with_manifest(POLICIES, "[baseline]\ndisable = [\"baseline/definition-drift\"]");

@@ -187,7 +187,7 @@ fn methods_other_than_tools_call() {
         &ask("notifications/", "{}"),
         "deny unknown_method []: no MCP method `notifications/` is known up to revision 2026-07-28",
     );
-    let owner = Event::McpTaskCreated { server: "github".into(), id: "x".into(), owner: user("alice") };
+    let owner = Event::McpTaskCreated { server: "github".into(), id: "x".into(), owner: user("alice"), session: None };
     check_at(&desk, &ask("tasks/get", r#"{"taskId":"x"}"#), vec![owner.clone()], "allow []");
     let revoked = Event::revoked(Revocation::Principal(user("alice")));
     check_at(

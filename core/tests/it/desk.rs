@@ -144,7 +144,7 @@ pub(crate) fn authorize(gate: &Gate, call: &str, ledger: &mut Ledger) -> Decisio
 
 pub(crate) fn confirm(gate: &Gate, call: &str, id: u64, ledger: &mut Ledger) -> Decision {
     let call = wire::read_call(call.as_bytes(), gate.limits()).unwrap();
-    gate.confirm(&call, id, ledger, now())
+    gate.confirm(&call, id, ledger, now()).decision
 }
 
 /// `allow [policies]`, `deny reason [policies]: details`, `needs_approval classes [policies]`.

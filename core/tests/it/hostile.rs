@@ -257,8 +257,12 @@ fn tasks_of_the_protocol_are_stopped_too() {
             r#"{{"server":"github","method":"tasks/get","input":{{"taskId":"x"}},"principal":"User::\"alice\""{more}}}"#
         )
     };
-    let owner =
-        Event::McpTaskCreated { server: "github".into(), id: "x".into(), owner: EntityRef::new("User", "alice") };
+    let owner = Event::McpTaskCreated {
+        server: "github".into(),
+        id: "x".into(),
+        owner: EntityRef::new("User", "alice"),
+        session: Some("s".into()),
+    };
     let after = |event: Option<Event>, call: &str| {
         let mut ledger = Ledger::new();
         for event in std::iter::once(owner.clone()).chain(event) {
@@ -301,5 +305,5 @@ fn events_name_what_the_bundle_knows() {
         Event::revoked(Revocation::Principal(EntityRef::new("Usr", "a"))),
         "the bundle has no kind of actor `Usr`; did you mean `User`?",
     );
-    check(Event::ToolsListed { server: "x".into(), tools: [].into() }, "the bundle has no server `x`");
+    check(Event::ToolsListed { server: "x".into(), drifted: [].into() }, "the bundle has no server `x`");
 }

@@ -71,7 +71,7 @@ impl Scene {
 
     pub(crate) fn confirm(&mut self, call: &str, id: u64) -> String {
         let call = self.call(call);
-        brief(&self.gate.confirm(&call, id, &mut self.ledger, self.now))
+        brief(&self.gate.confirm(&call, id, &mut self.ledger, self.now).decision)
     }
 
     /// An approval of the call that was asked for, as an event.

@@ -121,12 +121,16 @@ fn a_sub_agent_that_widens_its_task() {
     let narrow = r#","destinations":[],"max_calls":1"#;
     refused(&mut scene, &format!(r#","tools":["pay/send"]{narrow}"#), "the whole does not cover `pay/send`");
     refused(&mut scene, &format!(r#","tools":["call"]{narrow}"#), "the whole does not cover `fs/create_directory`");
-    refused(&mut scene, r#","destinations":["x"],"max_calls":1"#, "the whole has no destination `x`");
-    refused(&mut scene, r#","max_calls":1"#, "it states no destinations, so that any would do");
-    refused(&mut scene, r#","destinations":[],"max_calls":3"#, "it may make 3 calls, the whole 2");
-    refused(&mut scene, r#","destinations":[]"#, "it states no `max_calls`, the whole may make 2");
+    refused(&mut scene, r#","tools":[],"destinations":["x"],"max_calls":1"#, "the whole has no destination `x`");
+    refused(&mut scene, r#","tools":[],"max_calls":1"#, "it states no destinations, so that any would do");
+    refused(&mut scene, r#","tools":[],"destinations":[],"max_calls":3"#, "it may make 3 calls, the whole 2");
+    refused(&mut scene, r#","tools":[],"destinations":[]"#, "it states no `max_calls`, the whole may make 2");
+    let narrow_of = narrow;
+    let narrow = &format!(r#","tools":[]{narrow}"#);
     let bob = part(narrow).replace("alice", "bob");
     assert!(scene.told(&bob).unwrap_err().ends_with(r#"it is done for User::"bob", not for User::"alice""#));
+    let pay = part(narrow).replace("triage", "payroll");
+    assert!(scene.told(&pay).unwrap_err().ends_with("its purpose is `payroll`, that of the whole is `triage`"));
     let late = part(narrow).replace("T11", "T12");
     assert!(
         scene
@@ -135,7 +139,7 @@ fn a_sub_agent_that_widens_its_task() {
             .ends_with("it expires at 2026-01-05T12:00:00Z, the whole at 2026-01-05T11:00:00Z")
     );
 
-    scene.tell(&part(&format!(r#","tools":["github/get_me"]{narrow}"#)));
+    scene.tell(&part(&format!(r#","tools":["github/get_me"]{narrow_of}"#)));
     let by = |task: &str| me(&format!(r#""task":"{task}""#));
     scene.run(&by("part"));
     assert_eq!(scene.ask(&by("part")), denied("baseline/task-exhausted"));
@@ -425,6 +429,15 @@ fn a_poisoned_tool_description() {
     let toolgate::Drift::Changed(tool, _) = &drift[0] else { panic!("{drift:?}") };
     let touched = scene.ask(&me("").replace("get_me", tool));
     assert!(touched.starts_with("deny"), "{touched}");
-    scene.tell(&listed(list).replace('\n', " "));
+    // Nothing else has drifted. Showing the old list again clears nothing; a person can, or another pin.
     assert_eq!(scene.ask(&me("")), "allow [staff-may]");
+    let gone = |live: &str| listed(&live.replace("\"get_me\"", "\"get_you\"")).replace('\n', " ");
+    scene.tell(&gone(list));
+    scene.tell(&listed(list).replace('\n', " "));
+    assert_eq!(scene.ask(&me("")), denied("baseline/definition-drift"));
+    scene.tell(r#"{"reinstated":{"tool":"github/get_me"}}"#);
+    assert_eq!(scene.ask(&me("")), "allow [staff-may]");
+    // A list that cannot be read is as bad as one that lists nothing.
+    scene.tell(r#"{"tools_listed":{"server":"github","tools":[{"name":"get_me"},{"name":"get_me"}]}}"#);
+    assert_eq!(scene.ask(&me("")), denied("baseline/definition-drift"));
 }

@@ -186,6 +186,11 @@ fn identity(mut section: Section<'_, '_>, source: &mut Source<'_>) -> Claims {
     let client = kind("client", &[user, agent, workload, ("none", None)], PrincipalKind::Agent);
     let issuers = section.strings(source, "issuers", false).unwrap_or_default();
     let tenant = section.string(source, "tenant").map(|claim| claim.value);
+    for issuer in issuers.iter().filter(|issuer| issuer.value.contains('#')) {
+        let message =
+            format!("the issuer `{}` has a `#`, which stands between issuer and subject in ids", issuer.value);
+        source.found.push(Diagnostic::error("manifest_value", message).at(issuer.place.clone()));
+    }
     section.finish(source);
     Claims {
         issuers: issuers.into_iter().map(|issuer| issuer.value).collect(),

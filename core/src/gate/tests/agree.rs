@@ -243,7 +243,12 @@ impl Pair {
                         .as_ref()
                         .is_some_and(|whole| !task.destinations.as_ref().is_some_and(|part| part.is_subset(whole)));
                     let calls = whole.max_calls.is_some_and(|most| task.max_calls.is_none_or(|part| part > most));
-                    tools || places || calls || whole.initiator != task.initiator || task.expires > whole.expires
+                    tools
+                        || places
+                        || calls
+                        || whole.initiator != task.initiator
+                        || whole.purpose != task.purpose
+                        || task.expires > whole.expires
                 };
                 let parent = task.parent.as_deref();
                 story.task(&task.id, now).is_none()
@@ -456,7 +461,8 @@ impl Pair {
         let call = wire::read_call(text.as_bytes(), self.gate.limits()).unwrap();
         let open = self.story.calls().iter().any(|call| call.reserved.id == id && call.open(self.now) && !call.started);
         let at = self.at();
-        let decision = self.gate.confirm(&call, id, &mut self.ledger, at);
+        let record = self.gate.confirm(&call, id, &mut self.ledger, at);
+        let decision = record.decision;
         if !open {
             assert_eq!(decision.reasons(), [Reason::NotReserved]);
             return;
@@ -468,9 +474,8 @@ impl Pair {
         before.0.iter().for_each(|(at, event)| ledger.apply(event.clone(), Timestamp::from_millis(*at)).unwrap());
         let expected = self.agree(&before, &call, &ledger);
         assert_eq!((decision.name().to_owned(), decision.basis().policies.clone()), expected, "{call:?}");
-        if decision.is_allow() {
-            self.keep(Event::CallStarted(id));
-        }
+        assert_eq!(record.event, decision.is_allow().then_some(Event::CallStarted(id)));
+        record.event.into_iter().for_each(|event| self.keep(event));
     }
 
     fn step(&mut self, step: Step) {
@@ -500,7 +505,7 @@ impl Pair {
                     .story
                     .calls()
                     .iter()
-                    .any(|call| call.reserved.id == id && self.now < call.reserved.until.plus(3_600_000).millis());
+                    .any(|call| call.reserved.id == id && self.now < call.reserved.until.plus(86_400_000).millis());
                 let ended = self.story.0.iter().any(|(_, event)| matches!(event, Event::CallCompleted { call, .. } | Event::CallAborted(call) if *call == id));
                 let outcome = Outcome { labels, sensitivity, ..Outcome::new(Status::Done) };
                 let event = Event::CallCompleted { call: id, outcome };

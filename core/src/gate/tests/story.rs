@@ -117,8 +117,10 @@ impl Story {
                     session.get_or_insert_with(|| begin(call.chain.last().unwrap(), &call.key)).used = *at;
                 }
                 Event::CallDenied(call) if mine(&call.session) => {
-                    let session = session.get_or_insert_with(|| begin(&call.initiator, &call.key));
-                    if session.owner == call.initiator && (session.key.is_none() || session.key == call.key) {
+                    let own = |session: &&mut Session| {
+                        session.owner == call.initiator && (session.key.is_none() || session.key == call.key)
+                    };
+                    if let Some(session) = session.as_mut().filter(own) {
                         session.denials += 1;
                         session.used = *at;
                     }
@@ -244,9 +246,7 @@ impl Story {
     /// A task, when it was ended, and its place in the story.
     pub(super) fn task(&self, id: &str, now: i64) -> Option<(&TaskOpened, Option<i64>, usize)> {
         let mut task: Option<(&TaskOpened, Option<i64>, usize)> = None;
-        let gone = |(task, over, _): &(&TaskOpened, Option<i64>, usize), at: i64| {
-            over.unwrap_or(i64::MAX).min(task.expires.millis()) + DAY <= at
-        };
+        let gone = |(task, ..): &(&TaskOpened, Option<i64>, usize), at: i64| task.expires.millis() + DAY <= at;
         for (place, (at, event)) in self.0.iter().enumerate() {
             match event {
                 Event::TaskOpened(opened) if opened.id == id => task = Some((opened, None, place)),
@@ -360,6 +360,7 @@ impl Story {
                     used.insert(call.id, std::mem::take(&mut good).into_iter().collect());
                 }
                 Event::CallAborted(id) => good.extend(used.remove(id).into_iter().flatten()),
+                Event::ApprovalRefused { call, .. } if call == digest => good.clear(),
                 _ => {}
             }
         }
@@ -379,7 +380,6 @@ impl Story {
                     waiting.retain(|other| other.initiator != request.initiator || other.ask != request.ask);
                     waiting.push(request);
                 }
-                Event::ApprovalGranted(approval) => waiting.retain(|other| other.call != approval.call),
                 Event::ApprovalRefused { call, .. } => waiting.retain(|other| other.call != *call),
                 Event::CallReserved(reserved) => waiting.retain(|other| other.call != reserved.call),
                 _ => {}

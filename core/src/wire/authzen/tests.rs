@@ -147,7 +147,7 @@ fn methods_as_the_default_mappings_write_them() {
     );
     let mut ledger = Ledger::new();
     let owner = Principal::new(PrincipalKind::User, "alice").entity();
-    let created = Event::McpTaskCreated { server: "notes".to_owned(), id: "7".to_owned(), owner };
+    let created = Event::McpTaskCreated { server: "notes".to_owned(), id: "7".to_owned(), owner, session: None };
     ledger.apply(created, NOW).unwrap();
     assert_eq!(bare(&asked(&ask("tasks/get", "task", "7"), &Host::default(), &ledger)), ALLOW);
 }

@@ -59,16 +59,15 @@ pub(super) fn event(gate: &Gate, value: &Json) -> Result<Event, String> {
         "approval_refused" => of()?.read(|fields| {
             Ok(Event::ApprovalRefused { call: fields.digest("call")?, approver: fields.entity("approver")? })
         })?,
-        "revoked" => {
-            of()?.read(|fields| Ok(Event::Revoked { until: fields.time("until")?, what: revocation(fields)? }))?
-        }
+        "revoked" => of()?
+            .read(|fields| Ok(Event::Revoked { until: fields.maybe_instant("until")?, what: revocation(fields)? }))?,
         "reinstated" => Event::Reinstated(of()?.read(revocation)?),
         "halted" => Event::Halted(scope(value, &at)?),
         "resumed" => Event::Resumed(scope(value, &at)?),
         "tools_listed" => of()?.read(|fields| listed(gate, fields))?,
         "mcp_task_created" => of()?.read(|fields| {
             let (server, id) = (fields.required("server")?, fields.required("id")?);
-            Ok(Event::McpTaskCreated { server, id, owner: fields.entity("owner")? })
+            Ok(Event::McpTaskCreated { server, id, owner: fields.entity("owner")?, session: fields.string("session")? })
         })?,
         "call_reserved" => Event::CallReserved(of()?.read(reservation)?),
         "call_started" => Event::CallStarted(id()?),
@@ -101,7 +100,7 @@ pub(in crate::wire) fn task(fields: &mut Fields<'_>) -> Result<TaskOpened, Strin
         parent: fields.string("parent")?,
         purpose: fields.required("purpose")?,
         initiator: fields.entity("initiator")?,
-        tools: fields.set("tools")?.unwrap_or_default(),
+        tools: fields.set("tools")?.ok_or_else(|| fields.missing("tools"))?,
         destinations: fields.set("destinations")?,
         objects: fields.value("objects").map(|value| entities(value, &objects)).transpose()?,
         max_calls: fields.maybe_count("max_calls")?,
@@ -171,11 +170,11 @@ pub(in crate::wire) fn scope(value: &Json, at: &str) -> Result<Scope, String> {
     }
 }
 
-/// `tools` is a live tools/list result, whole or its list of tools; `digests` is what a journal keeps of one.
+/// `tools` is a live tools/list result, whole or its list of tools; `drifted` is what a journal keeps of one.
 fn listed(gate: &Gate, fields: &mut Fields<'_>) -> Result<Event, String> {
     let server = fields.required("server")?;
-    match (fields.value("tools"), fields.digests("digests")?) {
-        (None, Some(tools)) => Ok(Event::ToolsListed { server, tools }),
+    match (fields.value("tools"), fields.digests("drifted")?) {
+        (None, Some(drifted)) => Ok(Event::ToolsListed { server, drifted }),
         (Some(live), None) => {
             let whole = match live {
                 Json::Array(_) => Json::Object(BTreeMap::from([("tools".to_owned(), live.clone())])),
@@ -183,7 +182,7 @@ fn listed(gate: &Gate, fields: &mut Fields<'_>) -> Result<Event, String> {
             };
             gate.bundle().tools_listed(&server, &whole.to_string()).map_err(|error| error.to_string())
         }
-        _ => Err(format!("{} has not exactly one of `tools` and `digests`", fields.place())),
+        _ => Err(format!("{} has not exactly one of `tools` and `drifted`", fields.place())),
     }
 }
 

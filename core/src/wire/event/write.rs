@@ -29,13 +29,14 @@ pub(in crate::wire) fn event(event: &Event) -> Json {
         Event::Reinstated(what) => ("reinstated", revocation(what).end()),
         Event::Halted(one) => ("halted", scope(one)),
         Event::Resumed(one) => ("resumed", scope(one)),
-        Event::ToolsListed { server, tools } => {
-            let digests: Object =
-                tools.iter().map(|(name, digest)| (name.clone(), digest.to_string().as_str().into())).collect();
-            ("tools_listed", Members::default().text("server", server).put("digests", Json::Object(digests)).end())
+        Event::ToolsListed { server, drifted } => {
+            let pins: Object =
+                drifted.iter().map(|(name, pin)| (name.clone(), pin.to_string().as_str().into())).collect();
+            ("tools_listed", Members::default().text("server", server).put("drifted", Json::Object(pins)).end())
         }
-        Event::McpTaskCreated { server, id, owner } => {
-            ("mcp_task_created", Members::default().text("server", server).text("id", id).entity("owner", owner).end())
+        Event::McpTaskCreated { server, id, owner, session } => {
+            let members = Members::default().text("server", server).text("id", id).entity("owner", owner);
+            ("mcp_task_created", members.maybe("session", session.as_deref()).end())
         }
         Event::CallReserved(one) => ("call_reserved", reservation(one)),
         Event::CallStarted(id) => ("call_started", number(*id)),
@@ -69,7 +70,7 @@ pub(in crate::wire) fn task(one: &TaskOpened) -> Json {
     if let Some(most) = max_calls {
         members = members.count("max_calls", *most);
     }
-    members.entity("initiator", initiator).list("tools", tools).time("expires", *expires).end()
+    members.entity("initiator", initiator).put("tools", list(tools)).time("expires", *expires).end()
 }
 
 pub(in crate::wire) fn grant(one: &Grant) -> Json {

@@ -1,0 +1,46 @@
+//! What an expression about the session comes to when a call has none.
+
+use cedar_policy::pst::{BinaryOp, Expr, Literal};
+
+use super::read_paths::path;
+use crate::engine::Root;
+
+/// The fact that an expression compares, and whether it holds without a session: sets hold everything then, counters are
+/// full, and the highest level was seen.
+pub(super) fn when_absent(op: BinaryOp, left: &Expr, right: &Expr) -> Option<(String, bool)> {
+    let (name, swapped) = fact(left).map(|name| (name, false)).or_else(|| fact(right).map(|name| (name, true)))?;
+    let holds = match (op, name.as_str()) {
+        (
+            BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny,
+            "session.labels" | "session.tools" | "session.servers",
+        ) => true,
+        (BinaryOp::In, "session.seen") if !swapped => at_least(right)?,
+        (_, "session.seen" | "session.labels" | "session.tools" | "session.servers") => return None,
+        (BinaryOp::Less | BinaryOp::LessEq, _) => swapped,
+        (BinaryOp::Greater | BinaryOp::GreaterEq, _) => !swapped,
+        (BinaryOp::Eq, _) => false,
+        (BinaryOp::NotEq, _) => true,
+        _ => return None,
+    };
+    Some((name, holds))
+}
+
+/// A fact that is the worst there can be without a session.
+fn fact(expr: &Expr) -> Option<String> {
+    let (Root::Context, names) = path(expr)? else { return None };
+    let name = names.join(".");
+    let sets = ["session.labels", "session.tools", "session.servers", "session.seen", "session.denials"];
+    let counters = ["usage.session.", "usage.distinct_"];
+    (sets.contains(&name.as_str()) || counters.iter().any(|prefix| name.starts_with(prefix))).then_some(name)
+}
+
+fn at_least(bound: &Expr) -> Option<bool> {
+    match bound {
+        Expr::Literal(Literal::EntityUID(id)) => match id.ty.to_string().as_str() {
+            "AtLeast" => Some(true),
+            "AtMost" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
