@@ -15,6 +15,7 @@ mod desk;
 mod decisions;
 mod documents;
 mod examples;
+mod holes;
 mod hostile;
 mod loading;
 mod oracle;

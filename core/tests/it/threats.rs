@@ -427,12 +427,12 @@ fn a_poisoned_tool_description() {
     let drift = scene.gate.bundle().drift("github", &poisoned).unwrap();
     assert_eq!(drift.len(), 1);
     let toolgate::Drift::Changed(tool, _) = &drift[0] else { panic!("{drift:?}") };
-    let touched = scene.ask(&me("").replace("get_me", tool));
-    assert!(touched.starts_with("deny"), "{touched}");
-    // Nothing else has drifted. Showing the old list again clears nothing; a person can, or another pin.
-    assert_eq!(scene.ask(&me("")), "allow [staff-may]");
-    let gone = |live: &str| listed(&live.replace("\"get_me\"", "\"get_you\"")).replace('\n', " ");
-    scene.tell(&gone(list));
+    assert_eq!(tool, "get_me");
+    assert_eq!(scene.ask(&me("")), denied("baseline/definition-drift"));
+    // Nothing else has drifted.
+    let other = call("github/create_issue", r#"{"owner":"a","repo":"b","title":"x"}"#, "");
+    assert_eq!(scene.ask(&other), "allow [staff-may]");
+    // Showing the old list again clears nothing; a person can, or another pin.
     scene.tell(&listed(list).replace('\n', " "));
     assert_eq!(scene.ask(&me("")), denied("baseline/definition-drift"));
     scene.tell(r#"{"reinstated":{"tool":"github/get_me"}}"#);

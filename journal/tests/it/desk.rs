@@ -122,7 +122,7 @@ impl<'g> Desk<'g> {
             13 => Event::Reinstated(Revocation::Session(id)),
             14 => Event::Halted(Scope::Tenant(id)),
             15 => Event::Resumed(Scope::Tenant(id)),
-            16 => Event::McpTaskCreated { server: "notes".to_owned(), id, owner: person.entity() },
+            16 => Event::McpTaskCreated { server: "notes".to_owned(), id, owner: person.entity(), session: None },
             17 => Event::LabelsLowered(LabelsLowered {
                 session: id,
                 labels: ["private".to_owned()].into(),
