@@ -240,7 +240,9 @@ fn thing(ledger: &mut Ledger, value: &Json, before: usize) -> Result<bool, Strin
             let (what, until) = of()?.read(|fields| Ok((read::revocation(fields)?, fields.maybe_instant("until")?)))?;
             ledger.put_revocation(what, until);
         }
-        "halted" => drop(ledger.halted.insert_mut(read::scope(value, "/halted")?, ())),
+        "halted" => {
+            ledger.halted.insert_mut(read::scope(value, "/halted")?, ());
+        }
         "drifted" => {
             let (tool, pin) = of()?.read(|fields| Ok((fields.required("tool")?, fields.digest("pin")?)))?;
             ledger.drifted.insert_mut(tool, pin);
