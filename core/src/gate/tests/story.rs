@@ -208,7 +208,7 @@ impl Story {
             Event::LabelsLowered(lowered) if lowered.session == id => lowered.seen.clone(),
             _ => None,
         });
-        found.extend(lowered.last());
+        found.extend(lowered.fold(None, |_, last| Some(last)));
         found
     }
 
