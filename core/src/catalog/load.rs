@@ -1,7 +1,7 @@
 //! Builds the catalog: the manifest's words joined with the pinned definitions.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
 };
 
@@ -49,6 +49,7 @@ pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
         principals: manifest.principals,
         require: manifest.require,
         disabled: manifest.disabled,
+        named_labels: BTreeSet::new(),
         servers,
     };
     (catalog, found)
@@ -63,6 +64,7 @@ impl Catalog {
             principals: manifest::Principals::default(),
             require: manifest::Require::default(),
             disabled: Vec::new(),
+            named_labels: BTreeSet::new(),
             servers: BTreeMap::new(),
         }
     }

@@ -46,6 +46,8 @@ pub(crate) struct Catalog {
     pub(crate) principals: Principals,
     pub(crate) require: Require,
     pub(crate) disabled: Vec<Placed<String>>,
+    /// Labels that policies look for, though no tool of the manifest brings them: a host may.
+    pub(crate) named_labels: BTreeSet<String>,
     pub(crate) servers: BTreeMap<String, Server>,
 }
 
@@ -186,9 +188,10 @@ impl Catalog {
         right.map(|right| EntityRef::new(id.kind.clone(), right).to_string())
     }
 
-    /// Every label that some tool's result brings into a session.
-    pub(crate) fn output_labels(&self) -> impl Iterator<Item = &str> {
-        self.tools().flat_map(|(_, tool)| tool.output.labels.iter().map(String::as_str))
+    /// Every label that the manifest or a policy knows.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
+        let brought = self.tools().flat_map(|(_, tool)| &tool.output.labels);
+        brought.chain(&self.named_labels).map(String::as_str)
     }
 
     /// Compares a live tools/list result with the pins of `server`. `None` if there is no such server.

@@ -152,7 +152,7 @@ fn session(origins: &Origins<'_>, out: &mut Out) {
         Some(session) => (strings(&session.labels), strings(&session.tools), strings(&session.servers)),
         None if given => (nothing(), nothing(), nothing()),
         None => (
-            Value::strings(catalog.output_labels()),
+            Value::strings(catalog.labels()),
             Value::strings(catalog.tools().map(|(_, tool)| &*tool.id)),
             Value::strings(catalog.servers.keys().map(String::as_str)),
         ),

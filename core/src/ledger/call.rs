@@ -156,6 +156,14 @@ impl Ledger {
         self.sequence.saturating_add(1)
     }
 
+    /// The reserved calls that nobody has completed or given up, oldest first: those that still run, and those whose
+    /// outcome is missing.
+    pub fn without_outcome(&self) -> Vec<&Reservation> {
+        let mut calls: Vec<_> = self.calls.values().map(|call| &call.reservation).collect();
+        calls.sort_by_key(|call| call.id);
+        calls
+    }
+
     /// A reserved call whose time is not over.
     pub(crate) fn open_call(&self, id: u64, now: Timestamp) -> Option<&OpenCall> {
         self.calls.get(&id).map(|call| &**call).filter(|call| !call.overdue && now < call.reservation.until)

@@ -15,6 +15,7 @@ use super::{
     engines::Compiled,
     entities, grants, lint, read_paths, schema,
     scope::Actions,
+    session,
     text::{self, Language, Statement},
     validate,
 };
@@ -76,7 +77,7 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     if !found.is_empty() {
         return Err(Error::new(found));
     }
-    let (catalog, problems) = catalog::load(sources);
+    let (mut catalog, problems) = catalog::load(sources);
     if sources.entry(MANIFEST).is_none() {
         return Err(Error::new(problems));
     }
@@ -114,6 +115,7 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     // What to review is told of a bundle that loads; beside errors it would only hide them.
     found.extend(catalog.review());
     error::sort(&mut found);
+    catalog.named_labels = parsed.iter().flat_map(|one| session::labels(&one.tree)).collect();
     let engine = compile(&catalog, &parsed)?;
     let compiled = Compiled::new(parsed.iter().map(|one| (&one.policy, &one.tree)), &engine.ancestry);
     Ok(PolicyBundle {

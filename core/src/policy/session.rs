@@ -1,8 +1,8 @@
 //! What an expression about the session comes to when a call has none.
 
-use cedar_policy::pst::{BinaryOp, Expr, Literal};
+use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template};
 
-use super::read_paths::path;
+use super::read_paths::{children, path};
 use crate::engine::Root;
 
 /// The fact that an expression compares, and whether it holds without a session: sets hold everything then, counters are
@@ -23,6 +23,30 @@ pub(super) fn when_absent(op: BinaryOp, left: &Expr, right: &Expr) -> Option<(St
         _ => return None,
     };
     Some((name, holds))
+}
+
+/// The labels that a policy looks for in a session: a call without one has them all.
+pub(super) fn labels(policy: &Template) -> Vec<String> {
+    let mut found = Vec::new();
+    let clauses = policy.clauses().iter();
+    let mut next: Vec<&Expr> = clauses.map(|(Clause::When(expr) | Clause::Unless(expr))| &**expr).collect();
+    while let Some(expr) = next.pop() {
+        if let Expr::BinaryOp { op: BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny, left, right } =
+            expr
+            && fact(left).as_deref() == Some("session.labels")
+        {
+            let items = match &**right {
+                Expr::Set(items) => items.iter().map(|item| &**item).collect(),
+                one => vec![one],
+            };
+            found.extend(items.into_iter().filter_map(|item| match item {
+                Expr::Literal(Literal::String(label)) => Some(label.to_string()),
+                _ => None,
+            }));
+        }
+        next.extend(children(expr));
+    }
+    found
 }
 
 /// A fact that is the worst there can be without a session.

@@ -103,6 +103,19 @@ fn agents_do_not_approve() {
     assert_eq!(scene.ask(&pay), "needs_approval ops [ask-ops]");
 }
 
+/// Labels that only the host brings count as seen where there is no session, if a policy looks for them.
+#[test]
+fn labels_that_only_policies_name() {
+    let wall = "@id(\"pii\") forbid (principal, action == Action::\"pay/send\", resource)
+        when { context.session.labels.containsAny([\"pii\", \"health\"]) };";
+    let mut scene = Scene::at_the_desk(&[POLICIES, wall].concat());
+    let send = |more: &str| call("pay/send", r#"{"to":"a@b.example"}"#, more);
+    assert_eq!(scene.ask(&send(r#""session":"s1""#)), "allow [staff-may]");
+    assert_eq!(scene.ask(&send("")), "deny forbidden [pii]");
+    let unfinished: Vec<_> = scene.ledger.without_outcome().iter().map(|call| call.id).collect();
+    assert_eq!(unfinished, [1]);
+}
+
 #[test]
 fn confirmation_is_for_the_same_token() {
     let mut scene = Scene::at_the_desk(POLICIES);

@@ -161,6 +161,25 @@ fn policies_that_deserve_a_second_look() {
             r#"@id("p") permit (principal, action, resource) when { context.session.labels.contains("private") };"#,
         ),
         (
+            "a permit that full counters meet",
+            r#"@id("p") permit (principal, action, resource) when { context.usage.session.total > 5 && 3 <= context.session.denials };"#,
+        ),
+        (
+            "a permit that the highest level meets",
+            r#"@id("p") permit (principal, action, resource) when { context.session.seen in AtLeast::"confidential" };"#,
+        ),
+        (
+            "forbids that a missing session switches off",
+            r#"@id("p") forbid (principal, action, resource) unless { context.session.tools.contains("github/get_me") };
+               @id("q") forbid (principal, action, resource) when { !(context.usage.distinct_servers > 0) };"#,
+        ),
+        (
+            "budgets and walls the right way round",
+            r#"@id("p") permit (principal, action, resource) when { context.usage.session.minute < 3 };
+               @id("q") forbid (principal, action, resource) when { context.session.labels.contains("private") };
+               @id("r") permit (principal, action, resource) when { context.session.present && context.session.labels.contains("private") };"#,
+        ),
+        (
             "a forbid that is a template",
             r#"@id("p") forbid (principal == ?principal, action, resource) when { context.halted };"#,
         ),
