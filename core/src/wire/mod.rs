@@ -5,6 +5,7 @@ pub mod authzen;
 mod call;
 mod event;
 mod fields;
+mod listing;
 mod members;
 mod record;
 mod replay;
@@ -13,6 +14,7 @@ mod snapshot;
 pub use answer::answer;
 pub use call::read_call;
 pub use event::{JournalError, read_event, read_journal, write_event};
+pub use listing::listing;
 pub use replay::Replay;
 
 use serde::{
