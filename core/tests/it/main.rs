@@ -16,6 +16,7 @@ mod decisions;
 mod documents;
 mod examples;
 mod hostile;
+mod listing;
 mod loading;
 mod oracle;
 mod records;
