@@ -176,8 +176,14 @@ fn filter(
 }
 
 fn text(request: &ListRequest, listing: &[Listed], out: &mut impl Write) -> Result<(), Fault> {
-    // A method of the protocol that nothing permits says nothing new.
-    let shown: Vec<_> = listing.iter().filter(|one| !(one.method && one.standing == Standing::Hidden)).collect();
+    // A method of the protocol that nothing permits says nothing new, nor do the operations of a tool that is hidden.
+    let gone = |one: &Listed| one.standing == Standing::Hidden;
+    let whole = |one: &Listed| {
+        let same = |tool: &&Listed| tool.operation.is_none() && tool.server == one.server && tool.tool == one.tool;
+        listing.iter().find(same).is_some_and(gone)
+    };
+    let silent = |one: &&Listed| (one.method && gone(one)) || (one.operation.is_some() && whole(one));
+    let shown: Vec<_> = listing.iter().filter(|one| !silent(one)).collect();
     for one in &shown {
         let name = match &one.operation {
             Some(operation) => format!("  #{}", plain(operation)),

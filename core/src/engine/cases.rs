@@ -15,6 +15,9 @@ use crate::value::Value;
 /// Cases that are looked at.
 const CASES: usize = 1024;
 
+/// Numbers that are looked at one by one.
+const FEW: i64 = 16;
+
 /// Cases times parts of conditions.
 const WORK: usize = 2_000_000;
 
@@ -163,6 +166,10 @@ impl<'f> Place<'f> {
             (Some(choices), _) => choices.iter().map(|value| Assigned::Value(value.into())).collect(),
             (None, Kind::Bool) => [true, false].map(|value| Assigned::Value(Val::Bool(value))).into(),
             (None, Kind::Long) if !self.loose => self.longs(),
+            (None, Kind::Long) if self.is_small() => {
+                let (least, greatest) = self.hole.bounds;
+                (least..=greatest).map(|value| Assigned::Value(Val::Long(value))).collect()
+            }
             (None, Kind::Record | Kind::Set | Kind::Any) => vec![Assigned::Present],
             (None, kind) => {
                 let told: BTreeSet<_> = self.constants.iter().copied().collect();
@@ -179,6 +186,12 @@ impl<'f> Place<'f> {
             [Assigned::Present | Assigned::Other] => Vec::new(),
             _ => domain,
         }
+    }
+
+    /// Whether all numbers that it can be are few.
+    fn is_small(&self) -> bool {
+        let (least, greatest) = self.hole.bounds;
+        greatest.checked_sub(least).is_some_and(|span| span < FEW)
     }
 
     /// A number between any two that it is compared with, and these: all others behave like one of them.

@@ -6,6 +6,7 @@ use super::{
     holes::Kind,
     machine::Machine,
     ops::{Binary, Unary},
+    outcome::Outcome,
     program::{Op, Var},
     source::Source,
     tree::{Node, Tree},
@@ -33,39 +34,7 @@ pub(super) enum What<'f> {
     Other(u32, Kind),
 }
 
-/// What a condition can come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) holds: bool,
-    pub(crate) fails: bool,
-    pub(crate) errs: bool,
-}
-
 impl Outcome {
-    pub(crate) const TRUE: Self = Self { holds: true, fails: false, errs: false };
-    pub(crate) const FALSE: Self = Self { holds: false, fails: true, errs: false };
-    pub(crate) const ANY: Self = Self { holds: true, fails: true, errs: true };
-    pub(crate) const OPEN: Self = Self { holds: true, fails: true, errs: false };
-
-    /// `&&`: the right side is reached where the left one holds.
-    pub(crate) fn and(self, right: Self) -> Self {
-        Self {
-            holds: self.holds && right.holds,
-            fails: self.fails || (self.holds && right.fails),
-            errs: self.errs || (self.holds && right.errs),
-        }
-    }
-
-    /// `||`: the right side is reached where the left one does not hold.
-    pub(crate) fn or(self, right: Self) -> Self {
-        self.not().and(right.not()).not()
-    }
-
-    /// `!`
-    pub(crate) fn not(self) -> Self {
-        Self { holds: self.fails, fails: self.holds, errs: self.errs }
-    }
-
     fn may<'f>(self) -> May<'f> {
         let what = match (self.holds, self.fails) {
             (true, true) => What::Open(Kind::Bool),

@@ -44,8 +44,14 @@ impl Text {
 /// Longer texts are cut: nobody reads them, and conditions can share parts.
 const LONGEST: usize = 4000;
 
-/// What remains of the conjuncts of a tree, each as an operand of `&&`.
-pub(super) fn conjuncts<'f>(program: &Program, made: &Made<'f>, tree: &Tree<'f>, all: &[May<'f>]) -> Vec<String> {
+/// What remains of the conjuncts of a tree, behind what remains of the scope.
+pub(super) fn rest<'f>(
+    program: &Program,
+    made: &Made<'f>,
+    tree: &Tree<'f>,
+    all: &[May<'f>],
+    scope: &[String],
+) -> String {
     let mut texts: Vec<Text> = Vec::with_capacity(tree.nodes.len());
     for (node, may) in tree.nodes.iter().zip(all) {
         let text = match may.value() {
@@ -66,7 +72,14 @@ pub(super) fn conjuncts<'f>(program: &Program, made: &Made<'f>, tree: &Tree<'f>,
         let value = all.get(**place).copied().and_then(May::value);
         !matches!(value, Some(Val::Bool(true)))
     });
-    open.filter_map(|place| texts.get(*place)).map(|text| text.at_least(Bind::And)).collect()
+    let open: Vec<_> = open.filter_map(|place| texts.get(*place)).collect();
+    match (scope, open.as_slice()) {
+        ([], [only]) => only.text.clone(),
+        _ => {
+            let conjuncts = open.iter().map(|text| text.at_least(Bind::And));
+            scope.iter().cloned().chain(conjuncts).collect::<Vec<_>>().join(" && ")
+        }
+    }
 }
 
 fn shown<'f>(value: Val<'f>, made: &Made<'f>) -> String {

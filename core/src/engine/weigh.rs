@@ -4,7 +4,8 @@ use super::{
     Link, PolicyIndex,
     cases::Places,
     holes::Holes,
-    possible::{Mapped, Outcome, Weigher},
+    outcome::Outcome,
+    possible::{Mapped, Weigher},
     program::{ActionScope, Program, Rule, Scope, ScopeEntity, Var},
     residual,
     source::Source,
@@ -65,10 +66,10 @@ impl Program {
                     }
                     let mut weigher = Weigher { machine, places: &places, case: &single, resource };
                     let all = weigher.each(&candidate.tree);
-                    let mut rest = candidate.scope_rest.clone();
-                    rest.extend(residual::conjuncts(self, &weigher.machine.scratch.made, &candidate.tree, &all));
+                    let made = &weigher.machine.scratch.made;
+                    let rest = residual::rest(self, made, &candidate.tree, &all, &candidate.scope_rest);
                     let Rule { policy, forbids, .. } = candidate.rule;
-                    out.push(Weighed { policy: *policy, forbids: *forbids, outcomes, rest: rest.join(" && ") });
+                    out.push(Weighed { policy: *policy, forbids: *forbids, outcomes, rest });
                 }
             });
             weighed.push(out);

@@ -29,8 +29,14 @@ pub(super) fn of(
         hole.optional = false;
     }
     holes.put(&["input"], input);
-    // The number of approvals that wait leaves out those of the very same call.
-    holes.put(&["usage", "pending_approvals"], Hole { bounds: (0, i64::MAX), ..Hole::new(Kind::Long) });
+    // The number of approvals that wait leaves out those of the very same call: here, those of none.
+    let waiting = facts.hops.first().and_then(|(_, context)| match context.get("usage")? {
+        Value::Record(usage) => usage.get("pending_approvals"),
+        _ => None,
+    });
+    if let Some(Value::Long(most @ 1..)) = waiting {
+        holes.put(&["usage", "pending_approvals"], Hole { bounds: (0, *most), ..Hole::new(Kind::Long) });
+    }
     let lineage = || call.task.iter().flat_map(|task| ledger.lineage(task, now));
     if !action.destinations.is_empty() {
         holes.put(&["destinations"], Hole::new(Kind::Set));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use toolgate::{
-    Engine, Gate, Json, Ledger, ListRequest, Listed, Object, Origin, PolicyBundle, Principal, PrincipalKind, Sources,
+    Gate, Json, Ledger, ListRequest, Listed, Origin, PolicyBundle, Principal, PrincipalKind, Sources,
     Standing, Timestamp, ToolCall, filter_tools, wire,
 };
 
@@ -21,7 +21,7 @@ impl Dice {
     }
 }
 
-const TOOLS: usize = 20;
+const TOOLS: usize = 24;
 
 const SCHEMA: &str = r#"{"type": "object", "properties": {
     "color": {"type": "string", "enum": ["red", "green", "blue"]},
@@ -30,6 +30,12 @@ const SCHEMA: &str = r#"{"type": "object", "properties": {
     "note": {"type": "string", "enum": ["", "x"]},
     "repo": {"type": "string", "enum": ["a", "b", "c"]}
 }, "required": ["color", "n", "flag", "repo"], "additionalProperties": false}"#;
+
+/// The same arguments, of which the schema says no more than the type.
+const OPEN: &str = r#"{"type": "object", "properties": {
+    "color": {"type": "string"}, "n": {"type": "integer"}, "flag": {"type": "boolean"}, "note": {"type": "string"},
+    "repo": {"type": "string"}
+}, "required": ["color", "n", "flag", "repo"]}"#;
 
 const ENTITIES: &str = r#"[
     {"uid": {"type": "Organization", "id": "acme"}, "attrs": {}, "parents": []},
@@ -43,8 +49,12 @@ fn mapped(tool: usize) -> bool {
     tool % 2 == 1
 }
 
+fn open(tool: usize) -> bool {
+    tool % 4 > 1
+}
+
 fn atom(dice: &mut Dice, mapped: bool) -> String {
-    let resource = mapped.then_some(4).unwrap_or(1);
+    let resource = if mapped { 4 } else { 1 };
     let color = dice.one_of(&["red", "green", "blue"]);
     let k = dice.below(5);
     match dice.below(14 + resource) {
@@ -114,7 +124,7 @@ fn gate(policies: &str) -> Gate {
         if mapped(tool) {
             manifest += "resource = { type = \"Repository\", id = \"{/repo}\" }\n";
         }
-        tools.push(format!("{{\"name\": \"t{tool}\", \"inputSchema\": {SCHEMA}}}"));
+        tools.push(format!("{{\"name\": \"t{tool}\", \"inputSchema\": {}}}", if open(tool) { OPEN } else { SCHEMA }));
     }
     let mut sources = Sources::default();
     sources.insert("toolgate.toml", manifest);
@@ -176,6 +186,7 @@ fn truth(gate: &Gate, request: &ListRequest, tool: &str, space: &[Json]) -> (Sta
 fn agrees_with_every_call_there_is() {
     let space = space();
     let mut exact: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    let mut depends = 0;
     for seed in 0..8 {
         let mut dice = Dice(seed);
         let text = policies(&mut dice);
@@ -198,20 +209,154 @@ fn agrees_with_every_call_there_is() {
                 Standing::Approval => assert_eq!(allow, 0, "{told}"),
                 Standing::Depends => assert!(!one.conditions.is_empty() || !one.arguments.is_empty(), "{told}"),
             }
+            // Of an open schema, these are not all the calls.
+            if one.tool.strip_prefix('t').and_then(|number| number.parse().ok()).is_some_and(open) {
+                depends += usize::from(one.standing == Standing::Depends);
+                continue;
+            }
             let [right, all] = exact.entry(truth.name()).or_default();
             *right += usize::from(truth == one.standing);
             *all += 1;
-            if truth != one.standing {
-                println!("{told}\n");
-            }
         }
     }
-    println!("{exact:?}");
+    println!("{exact:?}; of {} with an open schema, {depends} depend", 8 * TOOLS / 2);
     let (right, all) = exact.values().fold((0, 0), |sum, [right, all]| (sum.0 + right, sum.1 + all));
-    assert!(right * 100 >= all * 90, "{right} of {all} exact: {exact:?}");
+    assert!(depends < 8 * TOOLS / 2 * 4 / 5, "{depends}");
+    assert!(right * 100 >= all * 95, "{right} of {all} exact: {exact:?}");
     // Of what truly is so, and not only of what depends.
     for standing in ["allowed", "hidden", "approval"] {
         let [right, all] = exact[standing];
-        assert!(right * 10 >= all * 8, "{standing}: {right} of {all}");
+        assert!(right * 10 >= all * 9, "{standing}: {right} of {all}");
     }
+}
+
+/// The listing of `t0` (its resource is the tool) or `t1` (mapped), for the user ann.
+fn listed(tool: usize, policies: &str) -> Listed {
+    let policies = policies.replace("SCOPE", &format!("principal, action == Action::\"s/t{tool}\", resource"));
+    let mut request = ListRequest::new(Principal::new(PrincipalKind::User, "ann"));
+    request.origin = Origin::User;
+    let listing = gate(&policies).list(&request, &Ledger::new(), now());
+    listing.into_iter().find(|one| one.tool == format!("t{tool}")).unwrap()
+}
+
+/// A condition of a permit, and what is left of it.
+#[test]
+fn what_remains() {
+    let cases = [
+        ("true", "allowed"),
+        ("context.session.present", "hidden"),
+        ("principal == User::\"ann\"", "allowed"),
+        ("principal == User::\"bob\" && context.input.flag", "hidden"),
+        ("context.input.flag && principal == User::\"bob\"", "hidden"),
+        ("principal == User::\"ann\" || context.input.flag", "allowed"),
+        ("principal == User::\"bob\" || context.input.flag", "depends: context.input.flag"),
+        ("context.input.flag || !context.input.flag", "allowed"),
+        ("context.input.n == 1 && context.input.n > 2", "hidden"),
+        ("context.input.n < 4", "allowed"),
+        ("context.input.n + 1 > 3", "depends: context.input.n + 1 > 3"),
+        ("context.input.color == \"pink\"", "hidden"),
+        ("[\"red\", \"green\", \"blue\"].contains(context.input.color)", "allowed"),
+        ("context.input.color like \"*e*\"", "allowed"),
+        ("!(context.input.color like \"r*\")", "depends: !(context.input.color like \"r*\")"),
+        (
+            "context.input has note && context.input.note == \"x\"",
+            "depends: context.input has note && context.input.note == \"x\"",
+        ),
+        (
+            "(context.input.flag || context.session.present) && (context.input.n + 1) * 2 == 4",
+            "depends: context.input.flag && (context.input.n + 1) * 2 == 4",
+        ),
+        (
+            "if context.origin == \"user\" then context.input.flag else context.input.n == 1",
+            "depends: context.input.flag",
+        ),
+        (
+            "context.input.flag || context.input.n == 1 && context.input.color != \"red\"",
+            "depends: context.input.flag || context.input.n == 1 && context.input.color != \"red\"",
+        ),
+        ("resource.owner == \"team\" && context.input.flag", "depends: context.input.flag"),
+    ];
+    for (condition, expected) in cases {
+        let one = listed(0, &format!("@id(\"p\") permit (SCOPE) when {{ {condition} }};"));
+        assert_eq!(shown(&one), expected, "{condition}");
+    }
+    let mapped = [
+        ("resource.archived", "depends: resource.archived"),
+        ("resource in Server::\"s\"", "allowed"),
+        ("resource is Repository", "allowed"),
+        ("resource is Repository in Organization::\"acme\"", "depends: resource is Repository in Organization::\"acme\""),
+        ("resource == Repository::\"a\"", "depends: resource == Repository::\"a\""),
+        ("context.objects.contains(\"x\")", "depends: context.objects.contains(\"x\")"),
+    ];
+    for (condition, expected) in mapped {
+        let one = listed(1, &format!("@id(\"p\") permit (SCOPE) when {{ {condition} }};"));
+        assert_eq!(shown(&one), expected, "{condition}");
+    }
+}
+
+fn shown(one: &Listed) -> String {
+    let conditions: Vec<_> = one
+        .conditions
+        .iter()
+        .map(|text| text.strip_prefix("permit p when { ").and_then(|text| text.strip_suffix(" }")).unwrap_or(text))
+        .collect();
+    match conditions.is_empty() {
+        true => one.standing.name().to_owned(),
+        false => format!("{}: {}", one.standing.name(), conditions.join("; ")),
+    }
+}
+
+#[test]
+fn forbids_and_approvals() {
+    let permit = "@id(\"p\") permit (SCOPE);\n";
+    let cases = [
+        ("@id(\"f\") forbid (SCOPE);", "hidden"),
+        ("@id(\"f\") forbid (SCOPE) when { context.input.flag };", "depends: forbid f when { context.input.flag }"),
+        ("@id(\"f\") forbid (SCOPE) unless { context.input.n >= 0 };", "allowed"),
+        ("@id(\"f\") @approval(\"ops\") forbid (SCOPE);", "approval"),
+        (
+            "@id(\"f\") @approval(\"ops\") forbid (SCOPE) when { context.input.flag };",
+            "depends: forbid f when { context.input.flag }",
+        ),
+        // The one that is lifted never stands alone.
+        (
+            "@id(\"f\") @approval(\"ops\") forbid (SCOPE) when { context.input.flag };
+             @id(\"g\") @approval(\"law\") forbid (SCOPE) unless { context.input.flag };",
+            "approval: forbid f when { context.input.flag }; forbid g when { !context.input.flag }",
+        ),
+        (
+            "@id(\"f\") @approval(\"ops\") forbid (SCOPE) when { context.input.flag };
+             @id(\"g\") forbid (SCOPE) unless { context.input.flag };",
+            "approval: forbid f when { context.input.flag }; forbid g when { !context.input.flag }",
+        ),
+        // It overflows, and so denies, whatever the arguments.
+        ("@id(\"f\") forbid (SCOPE) when { context.input.n + 9223372036854775807 + 1 > 0 };", "hidden"),
+    ];
+    for (forbids, expected) in cases {
+        let one = listed(0, &format!("{permit}{forbids}"));
+        assert_eq!(shown(&one), expected, "{forbids}");
+        let asks = forbids.contains("ops") && one.standing != Standing::Hidden;
+        assert_eq!(one.approvals.contains(&"ops".to_owned()), asks, "{forbids}");
+        assert_eq!(one.why.is_some(), one.standing == Standing::Hidden);
+    }
+}
+
+/// Everything but the hidden tools stays as it was, byte for byte.
+#[test]
+fn a_filtered_list() {
+    let mut one = listed(0, "@id(\"p\") permit (SCOPE);");
+    one.tool = "b".to_owned();
+    let live = "{ \"x\" : {\"tools\": [1, 2]}, \"\\u0074ools\":[ {\"name\":\"a\",\"t\":[{}, \"]\"]},\n {\"n\": 1.50, \"name\" : \"b\"} , {\"name\":\"c\"}], \"nextCursor\":\"9\"}";
+    let filtered = filter_tools(live, "s", std::slice::from_ref(&one)).unwrap();
+    let expected = "{ \"x\" : {\"tools\": [1, 2]}, \"\\u0074ools\":[\n {\"n\": 1.50, \"name\" : \"b\"} ], \"nextCursor\":\"9\"}";
+    assert_eq!(filtered.text, expected);
+    assert_eq!(filtered.left_out, ["a", "c"]);
+    let all = r#"{"tools": [ ]}"#;
+    assert_eq!(filter_tools(all, "s", &[]).unwrap().text, all);
+    assert_eq!(filter_tools(r#"{"tools":[{"name":"b"}]}"#, "other", &[one]).unwrap().text, r#"{"tools":[]}"#);
+    for wrong in ["", "{}", r#"{"tools": {}}"#, r#"{"tools": [], "tools": []}"#, r#"[{"tools": []}]"#] {
+        assert!(filter_tools(wrong, "s", &[]).is_err(), "{wrong}");
+    }
+    let listing = wire::listing(&[]);
+    assert_eq!(listing, r#"{"version":1,"cache_scope":"private","tools":[]}"#);
 }
