@@ -66,7 +66,8 @@ impl Server {
         };
         let resources = action.resources.iter().filter(mapped);
         let resources = resources.map(|map| format!("the arguments must name a {}", map.kind));
-        let kinds = tool.kinds.iter().map(|(pointer, kind)| format!("`{pointer}` must be of the kind `{}`", kind.name()));
+        let kinds =
+            tool.kinds.iter().map(|(pointer, kind)| format!("`{pointer}` must be of the kind `{}`", kind.name()));
         let unsure = action.destinations.iter().filter(|pointer| !sure(pointer) && !tool.kinds.contains_key(pointer));
         let destinations = unsure.map(|pointer| format!("`{pointer}` must be a destination"));
         resources.chain(kinds).chain(destinations).collect()

@@ -119,7 +119,8 @@ impl<'f> Places<'f> {
         for at in chain.into_iter().rev() {
             let Some(hole) = holes.at(program, at) else { continue };
             way.insert(0, at);
-            let fresh = || Place { hole, way: way.clone(), told: Vec::new(), uses: 0, constants: Vec::new(), loose: false };
+            let fresh =
+                || Place { hole, way: way.clone(), told: Vec::new(), uses: 0, constants: Vec::new(), loose: false };
             self.0.entry(at).or_insert_with(fresh).uses += 1;
         }
         if let Some(place) = self.0.get_mut(&slot) {

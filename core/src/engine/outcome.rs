@@ -57,7 +57,10 @@ mod tests {
     }
 
     fn truths(outcome: Outcome) -> impl Iterator<Item = Truth> + Clone {
-        ALL.into_iter().zip([outcome.holds, outcome.fails, outcome.errs]).filter(|(_, may)| *may).map(|(truth, _)| truth)
+        ALL.into_iter()
+            .zip([outcome.holds, outcome.fails, outcome.errs])
+            .filter(|(_, may)| *may)
+            .map(|(truth, _)| truth)
     }
 
     fn every() -> impl Iterator<Item = Outcome> + Clone {

@@ -204,9 +204,7 @@ impl<'f, S: Source<'f>> Weigher<'_, '_, 'f, S> {
                 Some(may) => return self.with_constant(*op, may, *constant),
                 None => self.machine.order(*slot, *constant, *op).map(Val::Bool),
             },
-            Op::VarIs { var, entity } => {
-                Ok(Val::Bool(self.machine.known(*var).is_some_and(|known| known.is(*entity))))
-            }
+            Op::VarIs { var, entity } => Ok(Val::Bool(self.machine.known(*var).is_some_and(|known| known.is(*entity)))),
             Op::VarIn { var, entity } => {
                 let within = self.machine.known(*var).is_some_and(|known| known.is_in(*entity));
                 if !within && self.grows(self.machine.source.id(*var)) {
@@ -247,7 +245,8 @@ impl<'f, S: Source<'f>> Weigher<'_, '_, 'f, S> {
         let out = match may.what {
             What::Nothing => return May::NOTHING,
             What::Known(value) => {
-                let computed = super::ops::binary(op, value, constant.value().unwrap_or(value), &self.machine.scratch.made);
+                let computed =
+                    super::ops::binary(op, value, constant.value().unwrap_or(value), &self.machine.scratch.made);
                 computed.map_or(May::NOTHING, May::known)
             }
             _ => self.binary(op, may, constant),

@@ -130,7 +130,8 @@ fn node(
             _ => {
                 let within = at(within);
                 let is = is(program, &at(entity), *kind);
-                let rest = within.text.strip_prefix(&at(entity).at_least(Bind::Sum)).filter(|rest| rest.starts_with(" in "));
+                let rest =
+                    within.text.strip_prefix(&at(entity).at_least(Bind::Sum)).filter(|rest| rest.starts_with(" in "));
                 match rest {
                     Some(rest) => Text::new(Bind::Relation, format!("{is}{rest}")),
                     None => Text::new(Bind::And, format!("{is} && {}", within.at_least(Bind::And))),
@@ -159,7 +160,8 @@ fn step(program: &Program, op: &Op, operands: &[Text]) -> Text {
         (Op::Var(var), _) => Text::new(Bind::Member, var.name()),
         (Op::Slot(slot), _) => Text::new(Bind::Member, path(program, *slot, u32::MAX)),
         (Op::HasSlot { slot, from }, _) => {
-            let mut names: Vec<_> = program.climb(*slot).filter(|slot| slot.depth > *from).map(|slot| &slot.name).collect();
+            let mut names: Vec<_> =
+                program.climb(*slot).filter(|slot| slot.depth > *from).map(|slot| &slot.name).collect();
             names.reverse();
             relation(format!("{} has {}", path(program, *slot, *from), asked(names.into_iter())))
         }
@@ -189,9 +191,7 @@ fn step(program: &Program, op: &Op, operands: &[Text]) -> Text {
             relation(format!("{} like \"{pattern}\"", text.at_least(Bind::Sum)))
         }
         (Op::Is(kind), [entity]) => relation(is(program, entity, *kind)),
-        (Op::In, [left, right]) => {
-            relation(format!("{} in {}", left.at_least(Bind::Sum), right.at_least(Bind::Sum)))
-        }
+        (Op::In, [left, right]) => relation(format!("{} in {}", left.at_least(Bind::Sum), right.at_least(Bind::Sum))),
         (Op::Unary(op), [value]) => unary(*op, value),
         (Op::Binary(op), [left, right]) => binary(*op, left, right),
         (Op::Set(_), items) => {
@@ -200,7 +200,8 @@ fn step(program: &Program, op: &Op, operands: &[Text]) -> Text {
         }
         (Op::Record(names), values) => {
             let members = list(names).iter().zip(values);
-            let members: Vec<_> = members.map(|(name, value)| format!("\"{}\": {}", name.escape_debug(), value.text)).collect();
+            let members: Vec<_> =
+                members.map(|(name, value)| format!("\"{}\": {}", name.escape_debug(), value.text)).collect();
             Text::new(Bind::Member, format!("{{{}}}", members.join(", ")))
         }
         // What always fails has no text of its own any more.

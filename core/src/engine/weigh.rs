@@ -89,7 +89,8 @@ impl Program {
         self.with(question.source, |machine| {
             for (rule, link) in all {
                 let (places, case) = (Places::default(), Default::default());
-                let mut weigher = Weigher { machine, places: &places, case: &case, resource: question.resource.as_ref() };
+                let mut weigher =
+                    Weigher { machine, places: &places, case: &case, resource: question.resource.as_ref() };
                 let Some((scope, scope_rest)) = weigher.rule_scope(rule, link) else { continue };
                 // No builder writes what has no tree; whatever it is, it may be anything.
                 let tree = self.tree(rule.code.clone());
@@ -135,12 +136,7 @@ impl<'f, S: Source<'f>> Weigher<'_, '_, 'f, S> {
     }
 
     /// As for the principal, with a resource of which only the type is known.
-    fn resource_scope(
-        &self,
-        scope: &Scope,
-        filled: Option<&'f EntityRef>,
-        rest: &mut Vec<String>,
-    ) -> Option<Outcome> {
+    fn resource_scope(&self, scope: &Scope, filled: Option<&'f EntityRef>, rest: &mut Vec<String>) -> Option<Outcome> {
         let (program, mapped) = (self.machine.program, self.resource?);
         if let Some(kind) = scope.kind
             && program.kind_names.get(kind as usize).is_none_or(|name| **name != *mapped.kind)

@@ -181,10 +181,8 @@ impl Gate {
         ledger: &Ledger,
         now: Timestamp,
     ) -> Listed {
-        let hidden = |why: String| Listed {
-            why: Some(why),
-            ..Listed::new(server, tool, Some(action), Standing::Hidden)
-        };
+        let hidden =
+            |why: String| Listed { why: Some(why), ..Listed::new(server, tool, Some(action), Standing::Hidden) };
         let mapped = !action.resources.is_empty();
         let admitted = Admitted {
             server,
@@ -252,10 +250,8 @@ impl Gate {
         let reads = self.bundle.engine().reads(&action.id);
         let read = |name: &&String| reads.touches(Root::Context, &["input".to_owned(), (*name).clone()]);
         let fields = tool.shape.fields().keys().filter(read);
-        let unsure = fields.filter(|name| {
-            tool.chooser() != Some(name) && !server.certain(tool, name, None).exact
-        });
-        unsure.map(|name| format!("`/{name}` must be a value that policies can see as it is")).collect()
+        let unsure = fields.filter(|name| tool.chooser() != Some(name) && !server.certain(tool, name, None).exact);
+        unsure.map(|name| format!("`/{name}` must be exact in its Cedar type")).collect()
     }
 }
 
@@ -389,10 +385,5 @@ fn together(server: &Server, tool: &Tool, argument: &str, each: &[Listed]) -> Li
     };
     let why = (standing == Standing::Hidden).then(|| "none of its operations could be allowed".to_owned());
     let approvals: BTreeSet<_> = each.iter().flat_map(|one| one.approvals.iter().cloned()).collect();
-    Listed {
-        arguments,
-        approvals: approvals.into_iter().collect(),
-        why,
-        ..Listed::new(server, tool, None, standing)
-    }
+    Listed { arguments, approvals: approvals.into_iter().collect(), why, ..Listed::new(server, tool, None, standing) }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use toolgate::{
-    Gate, Json, Ledger, ListRequest, Listed, Origin, PolicyBundle, Principal, PrincipalKind, Sources,
-    Standing, Timestamp, ToolCall, filter_tools, wire,
+    Gate, Json, Ledger, ListRequest, Listed, Origin, PolicyBundle, Principal, PrincipalKind, Sources, Standing,
+    Timestamp, ToolCall, filter_tools, wire,
 };
 
 /// A random number generator that is the same everywhere.
@@ -201,7 +201,8 @@ fn agrees_with_every_call_there_is() {
         let listing = gate.list(&request, &Ledger::new(), now());
         for one in listing.iter().filter(|one| !one.method) {
             let (truth, [allow, approval, deny]) = truth(&gate, &request, &one.tool, &space);
-            let own: Vec<_> = text.split(";\n").filter(|policy| policy.contains(&format!("s/{}\"", one.tool))).collect();
+            let own: Vec<_> =
+                text.split(";\n").filter(|policy| policy.contains(&format!("s/{}\"", one.tool))).collect();
             let told = format!("{one:#?}\n{truth:?} {allow} {approval} {deny}\n{}", own.join(";\n"));
             match one.standing {
                 Standing::Allowed => assert_eq!((approval, deny), (0, 0), "{told}"),
@@ -284,7 +285,10 @@ fn what_remains() {
         ("resource.archived", "depends: resource.archived"),
         ("resource in Server::\"s\"", "allowed"),
         ("resource is Repository", "allowed"),
-        ("resource is Repository in Organization::\"acme\"", "depends: resource is Repository in Organization::\"acme\""),
+        (
+            "resource is Repository in Organization::\"acme\"",
+            "depends: resource is Repository in Organization::\"acme\"",
+        ),
         ("resource == Repository::\"a\"", "depends: resource == Repository::\"a\""),
         ("context.objects.contains(\"x\")", "depends: context.objects.contains(\"x\")"),
     ];
@@ -348,7 +352,8 @@ fn a_filtered_list() {
     one.tool = "b".to_owned();
     let live = "{ \"x\" : {\"tools\": [1, 2]}, \"\\u0074ools\":[ {\"name\":\"a\",\"t\":[{}, \"]\"]},\n {\"n\": 1.50, \"name\" : \"b\"} , {\"name\":\"c\"}], \"nextCursor\":\"9\"}";
     let filtered = filter_tools(live, "s", std::slice::from_ref(&one)).unwrap();
-    let expected = "{ \"x\" : {\"tools\": [1, 2]}, \"\\u0074ools\":[\n {\"n\": 1.50, \"name\" : \"b\"} ], \"nextCursor\":\"9\"}";
+    let expected =
+        "{ \"x\" : {\"tools\": [1, 2]}, \"\\u0074ools\":[\n {\"n\": 1.50, \"name\" : \"b\"} ], \"nextCursor\":\"9\"}";
     assert_eq!(filtered.text, expected);
     assert_eq!(filtered.left_out, ["a", "c"]);
     let all = r#"{"tools": [ ]}"#;
