@@ -116,9 +116,7 @@ fn request(args: &Args, gate: &Gate) -> Result<ListRequest, Fault> {
         (None, None) => return Err("say who would call, with `--principal` or `--call`".to_owned().into()),
         (Some(path), principal) => {
             let read = wire::read_list_request(&file(path)?, gate.limits());
-            let mut request = read.map_err(|refused| {
-                at(path, refused.denials().first().map(|denial| denial.detail.clone()).unwrap_or_default())
-            })?;
+            let mut request = read.map_err(|denial| at(path, denial.detail))?;
             request.principal = principal.unwrap_or(request.principal);
             request
         }

@@ -132,7 +132,7 @@ fn exact(schema: &Json, depth: usize) -> bool {
     if let Some(choices) = listed(schema) {
         let same = |of: fn(&Json) -> bool| choices.iter().all(of);
         return same(|one| matches!(one, Json::Bool(_)))
-            || same(|one| matches!(one, Json::String(_))) && !schema.get("format").is_some()
+            || same(|one| matches!(one, Json::String(_))) && schema.get("format").is_none()
             || same(|one| matches!(one, Json::Number(Number::Int(_))));
     }
     let whole = |key: &str| matches!(schema.get(key), Some(Json::Number(Number::Int(_))));

@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use crate::{
-    Binding, Credential, Decision, Limits, ListRequest, Origin, Principal, PrincipalKind, Reason, ToolCall,
+    Binding, Credential, Decision, Denial, Limits, ListRequest, Origin, Principal, PrincipalKind, Reason, ToolCall,
     catalog::Fault,
     id::EntityRef,
     json::{Caps, Json, Object, read},
@@ -21,13 +21,18 @@ use crate::{
 /// assert!(wire::read_call(b"{", &Limits::default()).is_err());
 /// ```
 pub fn read_call(text: &[u8], limits: &Limits) -> Result<ToolCall, Decision> {
-    call(&json(text, limits)?).map_err(|why| refused(Reason::MalformedCall, why))
+    let read = json(text, limits).and_then(|json| call(&json).map_err(malformed));
+    read.map_err(|denial| refused(denial.reason, denial.detail))
 }
 
-fn json(text: &[u8], limits: &Limits) -> Result<Json, Decision> {
+fn malformed(detail: String) -> Denial {
+    Denial { reason: Reason::MalformedCall, detail }
+}
+
+fn json(text: &[u8], limits: &Limits) -> Result<Json, Denial> {
     read(text, &Caps::call(limits)).map_err(|error| {
         let reason = if error.fault.is_limit() { Reason::LimitExceeded } else { Reason::MalformedCall };
-        refused(reason, error.to_string())
+        Denial { reason, detail: error.to_string() }
     })
 }
 
@@ -84,15 +89,15 @@ fn chain(fields: &mut Fields<'_>) -> Result<(Principal, Vec<Principal>), String>
 /// Reads whose tools are to be listed: a call without `tool`, `method` and `input`, whose `server` may be left out.
 ///
 /// # Errors
-/// A deny, as of [`read_call`].
+/// Why not, as for [`read_call`].
 ///
 /// ```
 /// use toolgate::{Limits, wire};
 /// let request = wire::read_list_request(br#"{"principal": "User::\"alice\""}"#, &Limits::default()).unwrap();
 /// assert_eq!(request.principal.id, "alice");
 /// ```
-pub fn read_list_request(text: &[u8], limits: &Limits) -> Result<ListRequest, Decision> {
-    list_request(&json(text, limits)?).map_err(|why| refused(Reason::MalformedCall, why))
+pub fn read_list_request(text: &[u8], limits: &Limits) -> Result<ListRequest, Denial> {
+    list_request(&json(text, limits)?).map_err(malformed)
 }
 
 fn list_request(json: &Json) -> Result<ListRequest, String> {

@@ -365,3 +365,33 @@ fn a_filtered_list() {
     let listing = wire::listing(&[]);
     assert_eq!(listing, r#"{"version":1,"cache_scope":"private","tools":[]}"#);
 }
+
+/// What a task covers depends on the arguments only where the task says what it covers.
+#[test]
+fn what_a_task_covers() {
+    let policies = "@id(\"p\") permit (principal, action == Action::\"s/t1\", resource)
+        when { context has task && context.task.covers_objects && context.task.covers_destinations };";
+    let gate = gate(policies);
+    let standing = |objects: &str, task: &str| {
+        let opened = format!(
+            r#"{{"at":"{}","event":{{"task_opened":{{"id":"k","initiator":"User::\"ann\"","purpose":"x","tools":["call"],{objects}"expires":"2027-01-01T00:00:00Z"}}}}}}"#,
+            now()
+        );
+        let ledger = wire::read_journal(&gate, &opened).unwrap_or_else(|error| panic!("{opened}: {error}"));
+        let mut request = ListRequest::new(Principal::new(PrincipalKind::User, "ann"));
+        request.task = Some(task.to_owned());
+        let listing = gate.list(&request, &ledger, now());
+        listing.into_iter().find(|one| one.tool == "t1").unwrap()
+    };
+    assert_eq!(standing("", "k").standing, Standing::Allowed);
+    let some = standing(r#""objects":["Repository::\"a\""],"#, "k");
+    let expected = [
+        "permit p when { context.task.covers_objects }",
+        "forbid baseline/task-outside-objects when { context.status.task_covers_objects == \"no\" }",
+    ];
+    assert_eq!(
+        (some.standing, some.conditions.iter().map(String::as_str).collect()),
+        (Standing::Depends, expected.to_vec())
+    );
+    assert_eq!(standing("", "other").standing, Standing::Hidden);
+}
