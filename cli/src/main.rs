@@ -24,6 +24,7 @@ struct Cli {
 enum Verb {
     Check(verb::check::Args),
     Decide(verb::decide::Args),
+    List(verb::list::Args),
     Init(verb::init::Args),
     Pin(verb::pin::Args),
     Fmt(verb::fmt::Args),
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Check(args) => verb::check::run(&args, out),
         Verb::Decide(args) => verb::decide::run(&args, out),
+        Verb::List(args) => verb::list::run(&args, out),
         Verb::Init(args) => verb::init::run(&args, out),
         Verb::Pin(args) => verb::pin::run(&args, out),
         Verb::Fmt(args) => verb::fmt::run(&args, out),

@@ -113,7 +113,7 @@ impl HostArgs {
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "write RFC 3339, as in `2026-01-05T10:00:00Z`".to_owned())
 }
 
@@ -218,14 +218,14 @@ fn too_long(gate: &Gate) -> String {
 }
 
 /// The system's clock: the only place that reads one.
-fn clock() -> Result<Timestamp, Fault> {
+pub(super) fn clock() -> Result<Timestamp, Fault> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
     let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
     let told = || Fault::Told("the system's clock is out of range; give the time with `--now`".to_owned());
     millis.map(Timestamp::from_millis).ok_or_else(told)
 }
 
-fn ledger(gate: &Gate, path: Option<&Path>) -> Result<Ledger, Fault> {
+pub(super) fn ledger(gate: &Gate, path: Option<&Path>) -> Result<Ledger, Fault> {
     let Some(path) = path else { return Ok(Ledger::new()) };
     let standard = path == Path::new("-");
     let read = match standard {

@@ -5,4 +5,5 @@ pub(crate) mod decide;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
+pub(crate) mod list;
 pub(crate) mod pin;

@@ -14,5 +14,6 @@ mod decide;
 mod fmt;
 mod hostile;
 mod init;
+mod list;
 mod pin;
 mod usage;

@@ -1,6 +1,7 @@
 //! What tools are: the manifest, the pinned definitions, and what a call to one of them touches.
 
 mod admit;
+mod certain;
 mod effect;
 mod kind;
 mod level;

@@ -58,7 +58,7 @@ impl Program {
         out.errors.is_empty().then_some(!out.granted.is_empty())
     }
 
-    fn with<'f, S: Source<'f>>(&'f self, source: &S, work: impl FnOnce(&mut Machine<'_, 'f, S>)) {
+    pub(super) fn with<'f, S: Source<'f>>(&'f self, source: &S, work: impl FnOnce(&mut Machine<'_, 'f, S>)) {
         let mut scratch: Scratch<'f> = MEMORY.take().unwrap_or_default();
         let mut machine = Machine { program: self, source, scratch: &mut scratch };
         machine.start();
@@ -167,7 +167,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         if !in_scope { Ok(false) } else { self.run(rule.code.clone()) }
     }
 
-    fn scope(&mut self, scope: &Scope, var: Var, slot: Option<&'f EntityRef>) -> Computed<bool> {
+    pub(super) fn scope(&mut self, scope: &Scope, var: Var, slot: Option<&'f EntityRef>) -> Computed<bool> {
         let [principal, _, resource] = &self.scratch.plain.known;
         let known = if var == Var::Principal { principal } else { resource };
         if scope.kind.is_some_and(|kind| known.kind != Some(kind)) {

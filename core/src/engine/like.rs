@@ -1,5 +1,7 @@
 //! Patterns of `like`, prepared: what stands between the wildcards is looked for from left to right.
 
+use std::fmt;
+
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
@@ -45,6 +47,17 @@ impl Pattern {
             }
         }
         true
+    }
+}
+
+/// Cedar's notation, without the quotes.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |text: &str| text.escape_debug().to_string().replace('*', "\\*");
+        f.write_str(&plain(&self.head))?;
+        let Some(Tail { middle, end }) = &self.tail else { return Ok(()) };
+        middle.iter().try_for_each(|part| write!(f, "*{}", plain(part)))?;
+        write!(f, "*{}", plain(end))
     }
 }
 

@@ -14,8 +14,8 @@ use crate::{id::EntityRef, value::Value};
 /// Memory that evaluations use again.
 #[derive(Default)]
 pub(crate) struct Scratch<'f> {
-    stack: Vec<Val<'f>>,
-    made: Made<'f>,
+    pub(super) stack: Vec<Val<'f>>,
+    pub(super) made: Made<'f>,
     /// What stands at the paths that this question has read.
     readings: Vec<Reading<'f>>,
     pub(super) walk: Vec<&'f EntityRef>,
@@ -153,7 +153,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
     }
 
     /// Whether what stands at a path equals a constant.
-    fn equals(&mut self, slot: u32, constant: u32) -> Computed<bool> {
+    pub(super) fn equals(&mut self, slot: u32, constant: u32) -> Computed<bool> {
         let constant = self.program.constants.get(constant as usize).ok_or_else(damaged)?;
         let found = self.place(slot);
         Ok(match (self.scratch.readings.get(found), constant) {
@@ -169,7 +169,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
     }
 
     /// How what stands at a path compares with a constant.
-    fn order(&mut self, slot: u32, constant: u32, op: Binary) -> Computed<bool> {
+    pub(super) fn order(&mut self, slot: u32, constant: u32, op: Binary) -> Computed<bool> {
         let constant = self.program.constants.get(constant as usize).ok_or_else(damaged)?;
         let found = self.place(slot);
         match (self.scratch.readings.get(found), constant, op) {
@@ -186,7 +186,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
     }
 
     /// What an operator puts on the stack.
-    fn step(&mut self, op: &'f Op) -> Computed<Val<'f>> {
+    pub(super) fn step(&mut self, op: &'f Op) -> Computed<Val<'f>> {
         let program = self.program;
         Ok(match op {
             Op::Constant(at) => program.constants.get(*at as usize).ok_or_else(damaged)?.into(),
@@ -260,7 +260,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         })
     }
 
-    fn push(&mut self, value: Val<'f>) {
+    pub(super) fn push(&mut self, value: Val<'f>) {
         self.scratch.stack.push(value);
     }
 
@@ -273,7 +273,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         Ok((entity(holder)?, ops::string(name)?))
     }
 
-    fn known(&self, var: Var) -> Option<&Known> {
+    pub(super) fn known(&self, var: Var) -> Option<&Known> {
         let [principal, action, resource] = &self.scratch.plain.known;
         match var {
             Var::Principal => Some(principal),
@@ -287,7 +287,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         self.program.kind_names.get(kind as usize).is_some_and(|name| **name == *entity.kind)
     }
 
-    fn is_in(&mut self, left: Val<'f>, right: Val<'f>) -> Computed<bool> {
+    pub(super) fn is_in(&mut self, left: Val<'f>, right: Val<'f>) -> Computed<bool> {
         let left = entity(left)?;
         match right {
             Val::Entity(right) => Ok(left == right || self.source.is_in(left, right, &mut self.scratch.walk)),
@@ -429,7 +429,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         }
     }
 
-    fn has(&mut self, slot: u32, from: u32) -> Computed<bool> {
+    pub(super) fn has(&mut self, slot: u32, from: u32) -> Computed<bool> {
         match self.reading(slot) {
             Reading::Value(_) => Ok(true),
             Reading::Absent { depth } | Reading::Nobody { depth } if depth > from => Ok(false),

@@ -2,28 +2,40 @@
 //! here, so that what stands behind the trait can be replaced without touching a caller.
 
 mod build;
+mod cases;
 mod evaluate;
 mod hash;
+mod holes;
 mod index;
 mod like;
 mod literal;
 mod machine;
 mod ops;
+mod outcome;
+mod possible;
 mod program;
 mod reads;
+mod residual;
 mod source;
 #[cfg(feature = "conformance")]
 mod store;
+mod tree;
 mod val;
+mod weigh;
 
 pub(crate) use build::{Builder, Faulty, Jump, Scopes};
+pub(crate) use holes::{Hole, Holes, Kind};
 pub(crate) use like::Pattern;
 pub(crate) use ops::{Binary, Unary};
+pub(crate) use outcome::Outcome;
+pub(crate) use possible::Mapped;
 pub(crate) use program::{ActionScope, Guard, Is, Need, Program, Scope, ScopeEntity, Var};
 pub(crate) use reads::{Reads, Root};
 pub(crate) use source::Asked;
 #[cfg(feature = "conformance")]
 pub(crate) use store::{Prepared, Request, Slots};
+
+pub(crate) use weigh::{Incomplete, Weighed};
 
 use crate::{entity::Reach, id::EntityRef, value::Record};
 

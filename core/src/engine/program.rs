@@ -225,7 +225,7 @@ impl Program {
     }
 
     /// The slots of a path, from the last name to the first.
-    fn climb(&self, slot: u32) -> impl Iterator<Item = &Slot> {
+    pub(super) fn climb(&self, slot: u32) -> impl Iterator<Item = &Slot> {
         let at = |place: u32| self.slots.get(place as usize);
         std::iter::successors(at(slot), move |slot| at(slot.above?))
     }

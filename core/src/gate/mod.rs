@@ -7,9 +7,15 @@
 //! Every step that cannot go on ends in a `Deny` with its reason; nothing here returns an error.
 
 mod course;
+mod filter;
+mod holes;
+mod list;
 mod owned;
 #[cfg(test)]
 mod tests;
+
+pub use filter::{Filtered, filter_tools};
+pub use list::{ListRequest, Listed, Standing};
 
 use crate::{
     Decision, DecisionRecord, Digest, Ledger, Limits, PolicyBundle, Reason, Timestamp, ToolCall,

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{Ancestry, Policy, PolicyBundle, compile, compile::Uncompiled};
 use crate::{
-    engine::{Asked, Builder, Engine, Evaluate, Evaluation, Link, PolicyIndex, Program, Question, Reads},
+    engine::{
+        Asked, Builder, Engine, Evaluate, Evaluation, Holes, Incomplete, Link, Mapped, PolicyIndex, Program, Question,
+        Reads, Weighed,
+    },
     entity::Reach,
     error::Diagnostic,
     id::EntityRef,
@@ -44,6 +47,30 @@ impl Compiled {
             self.program.evaluate(&Asked { question, entities, groups }, links)
         };
         questions.iter().map(one).collect()
+    }
+}
+
+impl PolicyBundle {
+    /// What policies and links could come to for questions of which not everything is known. Each question comes with
+    /// its resource, where only the type of that is known.
+    pub(crate) fn weigh<'f>(
+        &'f self,
+        entities: &'f Reach,
+        questions: &'f [(Question<'f>, Option<Mapped<'f>>)],
+        holes: &'f Holes,
+        links: &[Link<'f>],
+    ) -> Vec<Vec<Weighed>> {
+        let groups = |action: &str| self.compiled.groups.get(action).map(Vec::as_slice).unwrap_or_default();
+        let asked: Vec<_> = questions
+            .iter()
+            .map(|(question, _)| Asked { question, entities, groups: groups(&question.action.id) })
+            .collect();
+        let questions: Vec<_> = asked
+            .iter()
+            .zip(questions)
+            .map(|(source, (_, resource))| Incomplete { source, resource: *resource })
+            .collect();
+        self.compiled.program.weigh(&questions, holes, links)
     }
 }
 

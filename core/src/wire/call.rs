@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use crate::{
-    Binding, Credential, Decision, Limits, Origin, Principal, PrincipalKind, Reason, ToolCall,
+    Binding, Credential, Decision, Denial, Limits, ListRequest, Origin, Principal, PrincipalKind, Reason, ToolCall,
     catalog::Fault,
     id::EntityRef,
     json::{Caps, Json, Object, read},
@@ -21,11 +21,19 @@ use crate::{
 /// assert!(wire::read_call(b"{", &Limits::default()).is_err());
 /// ```
 pub fn read_call(text: &[u8], limits: &Limits) -> Result<ToolCall, Decision> {
-    let json = read(text, &Caps::call(limits)).map_err(|error| {
+    let read = json(text, limits).and_then(|json| call(&json).map_err(malformed));
+    read.map_err(|denial| refused(denial.reason, denial.detail))
+}
+
+fn malformed(detail: String) -> Denial {
+    Denial { reason: Reason::MalformedCall, detail }
+}
+
+fn json(text: &[u8], limits: &Limits) -> Result<Json, Denial> {
+    read(text, &Caps::call(limits)).map_err(|error| {
         let reason = if error.fault.is_limit() { Reason::LimitExceeded } else { Reason::MalformedCall };
-        refused(reason, error.to_string())
-    })?;
-    call(&json).map_err(|why| refused(Reason::MalformedCall, why))
+        Denial { reason, detail: error.to_string() }
+    })
 }
 
 fn refused(reason: Reason, detail: String) -> Decision {
@@ -44,16 +52,7 @@ fn call(json: &Json) -> Result<ToolCall, String> {
     if !matches!(input, Json::Object(_)) {
         return Err("`/input` is not an object".to_owned());
     }
-    let principal = fields.value("principal").ok_or_else(|| fields.missing("principal"))?;
-    let principal = self::principal(principal, "/principal")?;
-    let on_behalf_of = match fields.value("on_behalf_of") {
-        None => Vec::new(),
-        Some(Json::Array(items)) => {
-            let actors = items.iter().enumerate().map(|(i, item)| self::principal(item, &format!("/on_behalf_of/{i}")));
-            actors.collect::<Result<_, _>>()?
-        }
-        Some(_) => return Err("`/on_behalf_of` is not a list of actors".to_owned()),
-    };
+    let (principal, on_behalf_of) = chain(&mut fields)?;
     let credential = fields.value("credential").map(credential).transpose()?;
     let call = ToolCall {
         server,
@@ -70,6 +69,53 @@ fn call(json: &Json) -> Result<ToolCall, String> {
     };
     fields.finish()?;
     Ok(call)
+}
+
+/// The actors of the delegation chain.
+fn chain(fields: &mut Fields<'_>) -> Result<(Principal, Vec<Principal>), String> {
+    let principal = fields.value("principal").ok_or_else(|| fields.missing("principal"))?;
+    let principal = self::principal(principal, "/principal")?;
+    let on_behalf_of = match fields.value("on_behalf_of") {
+        None => Vec::new(),
+        Some(Json::Array(items)) => {
+            let actors = items.iter().enumerate().map(|(i, item)| self::principal(item, &format!("/on_behalf_of/{i}")));
+            actors.collect::<Result<_, _>>()?
+        }
+        Some(_) => return Err("`/on_behalf_of` is not a list of actors".to_owned()),
+    };
+    Ok((principal, on_behalf_of))
+}
+
+/// Reads whose tools are to be listed: a call without `tool`, `method` and `input`, whose `server` may be left out.
+///
+/// # Errors
+/// Why not, as for [`read_call`].
+///
+/// ```
+/// use toolgate::{Limits, wire};
+/// let request = wire::read_list_request(br#"{"principal": "User::\"alice\""}"#, &Limits::default()).unwrap();
+/// assert_eq!(request.principal.id, "alice");
+/// ```
+pub fn read_list_request(text: &[u8], limits: &Limits) -> Result<ListRequest, Denial> {
+    list_request(&json(text, limits)?).map_err(malformed)
+}
+
+fn list_request(json: &Json) -> Result<ListRequest, String> {
+    let mut fields = Fields::of(json, "")?;
+    let (principal, on_behalf_of) = chain(&mut fields)?;
+    let credential = fields.value("credential").map(credential).transpose()?;
+    let request = ListRequest {
+        principal,
+        on_behalf_of,
+        credential,
+        task: fields.string("task")?,
+        session: fields.string("session")?,
+        origin: fields.choice("origin", &Origin::ALL, Origin::name)?.unwrap_or_default(),
+        transport: fields.string("transport")?,
+        server: fields.string("server")?,
+    };
+    fields.finish()?;
+    Ok(request)
 }
 
 /// `{"type": "User", "id": "alice", "claims": {..}}`, or Cedar's `User::"alice"`.

@@ -5,14 +5,16 @@ pub mod authzen;
 mod call;
 mod event;
 mod fields;
+mod listing;
 mod members;
 mod record;
 mod replay;
 mod snapshot;
 
 pub use answer::answer;
-pub use call::read_call;
+pub use call::{read_call, read_list_request};
 pub use event::{JournalError, read_event, read_journal, write_event};
+pub use listing::listing;
 pub use replay::Replay;
 
 use serde::{

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toolgate::{Engine, Gate, Ledger, PolicyBundle, Sources, Timestamp, wire};
+use toolgate::{Decision, Engine, Gate, Ledger, ListRequest, PolicyBundle, Reason, Sources, Standing, Timestamp, wire};
 
 use crate::desk::shown;
 
@@ -235,4 +235,60 @@ fn a_session_learns_from_its_own_calls() {
     assert_ne!(by_agent, example.text("journal.jsonl"));
     let refused = wire::read_journal(&example.gate, &by_agent).unwrap_err();
     assert!(refused.message.contains("is an agent"), "{refused}");
+}
+
+/// What the listing says of a tool, by the facts of each call, holds for that call. And it says something: the listings of
+/// each example's first call are kept.
+#[test]
+fn listings_hold_for_the_calls() {
+    let mut told = String::new();
+    for name in names(&examples()).into_iter().filter(|name| examples().join(name).is_dir()) {
+        let example = Example::load(&name);
+        for Command { calls, journal, now, .. } in example.commands() {
+            let ledger = journal.map_or_else(Ledger::new, |journal| example.replay(&example.text(&journal)));
+            for (number, line) in (1..).zip(example.text(&calls).lines()) {
+                let Ok(call) = wire::read_call(line.as_bytes(), example.gate.limits()) else { continue };
+                let request = ListRequest {
+                    principal: call.principal.clone(),
+                    on_behalf_of: call.on_behalf_of.clone(),
+                    credential: call.credential.clone(),
+                    task: call.task.clone(),
+                    session: call.session.clone(),
+                    origin: call.origin,
+                    transport: call.transport.clone(),
+                    server: None,
+                };
+                let listing = example.gate.list(&request, &ledger, now);
+                let decision = example.gate.decide(&call, &ledger, now);
+                let name = if call.method == "tools/call" { &call.tool } else { &call.method };
+                for one in listing.iter().filter(|one| one.server == call.server && one.tool == *name) {
+                    let of_verb = |verb: &String| line.contains(&format!("\"{verb}\""));
+                    if !one.operation.as_ref().is_none_or(of_verb) {
+                        continue;
+                    }
+                    let fits = match (&decision, one.standing) {
+                        (Decision::Allow { .. }, standing) => {
+                            matches!(standing, Standing::Allowed | Standing::Depends)
+                        }
+                        (Decision::NeedsApproval { .. }, standing) => {
+                            matches!(standing, Standing::Approval | Standing::Depends)
+                        }
+                        (Decision::Deny { .. }, Standing::Allowed) => {
+                            decision.reasons().iter().all(|reason| *reason == Reason::InvalidArguments)
+                        }
+                        (Decision::Deny { .. }, _) => true,
+                    };
+                    assert!(fits, "{name}/{calls}:{number} {}\n{one:#?}", shown(&decision));
+                }
+                if number == 1 {
+                    told.push_str(&format!("\n{}/{calls}\n", example.name));
+                    for one in listing.iter().filter(|one| one.standing != Standing::Hidden) {
+                        let more = [&one.conditions, &one.arguments, &one.approvals].map(|list| list.join("; "));
+                        told.push_str(&format!("{} {} [{}]\n", one.standing.name(), one.action(), more.join("] [")));
+                    }
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(told);
 }

@@ -17,6 +17,7 @@ mod documents;
 mod examples;
 mod holes;
 mod hostile;
+mod listing;
 mod loading;
 mod oracle;
 mod records;
