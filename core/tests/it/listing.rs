@@ -22,6 +22,7 @@ impl Dice {
 }
 
 const TOOLS: usize = 24;
+const SEEDS: u64 = 6;
 
 const SCHEMA: &str = r#"{"type": "object", "properties": {
     "color": {"type": "string", "enum": ["red", "green", "blue"]},
@@ -187,7 +188,7 @@ fn agrees_with_every_call_there_is() {
     let space = space();
     let mut exact: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     let mut depends = 0;
-    for seed in 0..8 {
+    for seed in 0..SEEDS {
         let mut dice = Dice(seed);
         let text = policies(&mut dice);
         let gate = gate(&text);
@@ -220,9 +221,10 @@ fn agrees_with_every_call_there_is() {
             *all += 1;
         }
     }
-    println!("{exact:?}; of {} with an open schema, {depends} depend", 8 * TOOLS / 2);
+    let opened = usize::try_from(SEEDS).unwrap() * TOOLS / 2;
+    println!("{exact:?}; of {opened} with an open schema, {depends} depend");
     let (right, all) = exact.values().fold((0, 0), |sum, [right, all]| (sum.0 + right, sum.1 + all));
-    assert!(depends < 8 * TOOLS / 2 * 4 / 5, "{depends}");
+    assert!(depends * 5 < opened * 4, "{depends}");
     assert!(right * 100 >= all * 95, "{right} of {all} exact: {exact:?}");
     // Of what truly is so, and not only of what depends.
     for standing in ["allowed", "hidden", "approval"] {
