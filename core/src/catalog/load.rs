@@ -9,30 +9,47 @@ use super::{
     Action, Catalog, Server, Tool, Verbs,
     effect::{Effect, Hints, KnownFrom},
     level::Levels,
-    manifest::{self, Placed, Says, ServerEntry, ToolEntry},
+    manifest::{self, Manifest, Placed, Says, ServerEntry, ToolEntry},
     method,
     shape::Shape,
-    tools_list,
 };
 use crate::{
-    error::{Diagnostic, Place, Severity, closest},
+    error::{Diagnostic, Place, Severity},
     json::{Json, Pointer},
-    sources::Sources,
+};
+#[cfg(feature = "author")]
+use {
+    super::{manifest::Entries, tools_list},
+    crate::{error::closest, sources::Sources},
 };
 
+/// Pinned definitions, by the name of the tool.
+pub(crate) type Pins = BTreeMap<String, Json>;
+
 /// Reads the manifest and every server's pins. The catalog holds what could be understood.
+#[cfg(feature = "author")]
 pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
     let Some((file, text)) = sources.entry(manifest::FILE) else {
         let missing = Diagnostic::error("manifest_missing", "the bundle has no `toolgate.toml`")
             .help("`toolgate init DIR --tools NAME=FILE` writes one from a tools/list result");
         return (Catalog::empty(), vec![missing]);
     };
-    let (mut manifest, mut found) = manifest::read(file, text);
-    let mut entries = std::mem::take(&mut manifest.tools);
+    let (manifest, mut found) = manifest::read(file, text);
+    let pins = manifest.entries.servers.iter().map(|(id, entry)| (id.clone(), pins(entry, sources, &mut found)));
+    let pins = pins.collect();
+    let (catalog, wrong) = build(manifest, pins);
+    found.extend(wrong);
+    (catalog, found)
+}
+
+/// Joins the manifest with the pinned definitions of each server.
+pub(crate) fn build(manifest: Manifest, mut pins: BTreeMap<String, Pins>) -> (Catalog, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let mut entries = manifest.entries.tools.clone();
     let mut servers = BTreeMap::new();
-    for (id, entry) in &manifest.servers {
+    for (id, entry) in &manifest.entries.servers {
         let mut load = Load { levels: &manifest.levels, found: &mut found, entries: &mut entries };
-        servers.insert(id.clone(), load.server(id, entry, sources));
+        servers.insert(id.clone(), load.server(id, entry, pins.remove(id).unwrap_or_default()));
     }
     // A tools/list that could not be read has been told of; that its tools are missing follows.
     let unread = |id: &str| {
@@ -49,11 +66,32 @@ pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
         principals: manifest.principals,
         require: manifest.require,
         disabled: manifest.disabled,
+        entries: manifest.entries,
         servers,
     };
     (catalog, found)
 }
 
+/// The definitions of a server's tools list.
+#[cfg(feature = "author")]
+fn pins(entry: &ServerEntry, sources: &Sources, found: &mut Vec<Diagnostic>) -> Pins {
+    if let Some((file, text)) = sources.entry(&entry.tools.value) {
+        let (definitions, wrong) = tools_list::definitions(file, text);
+        found.extend(wrong);
+        return definitions;
+    }
+    let message = format!("the bundle has no file `{}`", entry.tools.value);
+    let near = closest(&entry.tools.value, sources.names());
+    let help = near.map(|near| format!("did you mean `{near}`?"));
+    let missing = Diagnostic::error("tools_missing", message).at(entry.tools.place.clone());
+    found
+        .push(missing.help(
+            help.unwrap_or_else(|| "put the server's tools/list result there, as the server gave it".to_owned()),
+        ));
+    Pins::new()
+}
+
+#[cfg(feature = "author")]
 impl Catalog {
     fn empty() -> Self {
         Self {
@@ -63,6 +101,7 @@ impl Catalog {
             principals: manifest::Principals::default(),
             require: manifest::Require::default(),
             disabled: Vec::new(),
+            entries: Entries::default(),
             servers: BTreeMap::new(),
         }
     }
@@ -109,25 +148,7 @@ fn owned(mut entry: ToolEntry, server: &Server) -> ToolEntry {
 }
 
 impl Load<'_> {
-    fn server(&mut self, id: &str, entry: &ServerEntry, sources: &Sources) -> Server {
-        let definitions =
-            match sources.entry(&entry.tools.value) {
-                Some((file, text)) => {
-                    let (definitions, found) = tools_list::definitions(file, text);
-                    self.found.extend(found);
-                    definitions
-                }
-                None => {
-                    let message = format!("the bundle has no file `{}`", entry.tools.value);
-                    let near = closest(&entry.tools.value, sources.names());
-                    let help = near.map(|near| format!("did you mean `{near}`?"));
-                    let missing = Diagnostic::error("tools_missing", message).at(entry.tools.place.clone());
-                    self.found.push(missing.help(help.unwrap_or_else(|| {
-                        "put the server's tools/list result there, as the server gave it".to_owned()
-                    })));
-                    BTreeMap::new()
-                }
-            };
+    fn server(&mut self, id: &str, entry: &ServerEntry, definitions: Pins) -> Server {
         let mut server = Server {
             id: id.into(),
             file: entry.tools.value.clone(),

@@ -18,6 +18,7 @@ mod examples;
 mod hostile;
 mod loading;
 mod oracle;
+mod packed;
 mod records;
 mod scene;
 mod shared;
