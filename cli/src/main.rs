@@ -26,6 +26,7 @@ enum Verb {
     Decide(verb::decide::Args),
     Init(verb::init::Args),
     Pin(verb::pin::Args),
+    Pack(verb::pack::Args),
     Fmt(verb::fmt::Args),
 }
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Verb::Decide(args) => verb::decide::run(&args, out),
         Verb::Init(args) => verb::init::run(&args, out),
         Verb::Pin(args) => verb::pin::run(&args, out),
+        Verb::Pack(args) => verb::pack::run(&args, out),
         Verb::Fmt(args) => verb::fmt::run(&args, out),
     };
     match result {

@@ -5,4 +5,5 @@ pub(crate) mod decide;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
+pub(crate) mod pack;
 pub(crate) mod pin;

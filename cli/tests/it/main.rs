@@ -14,5 +14,6 @@ mod decide;
 mod fmt;
 mod hostile;
 mod init;
+mod pack;
 mod pin;
 mod usage;

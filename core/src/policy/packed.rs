@@ -59,10 +59,7 @@ impl PolicyBundle {
         self.slots.pack(&mut payload);
         pack_reads(&self.compiled.reads, &mut payload);
         self.compiled.program.pack(&mut payload);
-        let head = head(payload.len());
-        let digest = Digest::of_bytes(Domain::Packed, [head.as_slice(), &payload]);
-        // No signature.
-        [head.as_slice(), digest.bytes(), &payload, &[0]].concat()
+        sealed(&payload)
     }
 
     /// Reads a packed bundle. It decides, and records, as the bundle that was packed.
@@ -146,6 +143,13 @@ fn store(entities: Vec<Entity>) -> Result<Store, Broken> {
     if store.iter().count() == count { Ok(store) } else { Err(Broken("an entity stands there twice")) }
 }
 
+/// A payload in its file, without a signature.
+fn sealed(payload: &[u8]) -> Vec<u8> {
+    let head = head(payload.len());
+    let digest = Digest::of_bytes(Domain::Packed, [head.as_slice(), payload]);
+    [head.as_slice(), digest.bytes(), payload, &[0]].concat()
+}
+
 fn head(length: usize) -> Vec<u8> {
     [MAGIC.as_slice(), &FORMAT.to_le_bytes(), &(length as u64).to_le_bytes()].concat()
 }
@@ -182,6 +186,21 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened<'_>, Error> {
         if found != digest { Err(Broken("its digest is another")) } else { Ok(Opened { payload, signed, signatures }) }
     })();
     opened.map_err(|broken| damaged(broken).into())
+}
+
+/// A packed bundle with bytes of its payload changed and its digest made to fit again: what stands behind the digest must hold
+/// without it. Each change is three bytes: a position, modulo the length, and what stands there instead.
+#[cfg(feature = "conformance")]
+pub(super) fn resealed(packed: &[u8], changes: &[u8]) -> Vec<u8> {
+    let mut payload = open(packed).map(|opened| opened.payload.to_vec()).unwrap_or_default();
+    for change in changes.as_chunks::<3>().0 {
+        let [low, high, byte] = *change;
+        let at = usize::from(u16::from_le_bytes([low, high])) % payload.len().max(1);
+        if let Some(place) = payload.get_mut(at) {
+            *place = byte;
+        }
+    }
+    sealed(&payload)
 }
 
 pub(super) fn refused(why: &str) -> Diagnostic {
