@@ -178,15 +178,16 @@ impl Load<'_> {
         let placed = self.entries.remove(&*id);
         let place = placed.as_ref().map_or_else(|| server_entry.tools.place.clone(), |entry| entry.place.clone());
         let entry = owned(placed.map(|placed| placed.value).unwrap_or_default(), server);
-        let schema = definition.get("inputSchema").cloned().unwrap_or_else(|| {
+        let nothing = Json::default();
+        let schema = definition.get("inputSchema").unwrap_or_else(|| {
             let message = format!("`{id}` has no `inputSchema`, so it can only be called without arguments");
             self.found.push(Diagnostic::warning("tool_schema", message).at(place.clone()));
-            Json::default()
+            &nothing
         });
         let hints = Hints::read(definition);
         let trust = server_entry.trust_hints;
         let extra = entry.extra_arguments.unwrap_or(server_entry.extra_arguments);
-        self.build(id, entry, &schema, extra, Some(super::pin::digest(definition)), hints, trust)
+        self.build(id, entry, schema, extra, Some(super::pin::digest(definition)), hints, trust)
     }
 
     fn method(&mut self, server: &Server, name: &'static str, params: &Json) -> Tool {
