@@ -6,6 +6,7 @@
 //! Principal and action in the scope tell the policies apart. The baseline's forbids come on top.
 
 pub mod engine;
+pub mod load;
 
 use std::{collections::HashSet, error::Error, fmt::Write as _};
 

@@ -1,4 +1,4 @@
-//! Reads a bundle's folder, and the files beside it that a command line names.
+//! Reads a bundle's folder, or a packed bundle, and the files beside it that a command line names.
 
 use std::{
     collections::BTreeSet,
@@ -20,16 +20,33 @@ use crate::{
 const FILES: [&str; 2] = ["toolgate.toml", "entities.json"];
 const FOLDERS: [(&str, &str); 3] = [("tools", "json"), ("policies", "cedar"), ("schema", "cedarschema")];
 
-/// A bundle that loaded, with its files; or how the run ends, everything having been told.
+/// A bundle that loaded, with its files (a packed one has none); or how the run ends, everything having been told.
 pub(crate) type Loaded = Result<(PolicyBundle, Sources), Exit>;
 
 /// Loads a bundle, and tells all that is wrong with one that does not load.
-pub(crate) fn load(folder: &Path, format: Format, out: &mut impl Write) -> Result<Loaded, Fault> {
-    let sources = match sources(folder)? {
-        Ok(sources) => sources,
-        Err(exit) => return Ok(Err(exit)),
+pub(crate) fn load(path: &Path, format: Format, out: &mut impl Write) -> Result<Loaded, Fault> {
+    load_signed(path, None, format, out)
+}
+
+/// As [`load`]; with keys, only a packed bundle that one of them signed.
+pub(crate) fn load_signed(
+    path: &Path,
+    keys: Option<&[[u8; 32]]>,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<Loaded, Fault> {
+    let (loaded, sources) = match (packed(path)?, keys) {
+        (Some(bytes), None) => (PolicyBundle::unpack(&bytes), Sources::default()),
+        (Some(bytes), Some(keys)) => (PolicyBundle::unpack_signed(&bytes, keys), Sources::default()),
+        (None, Some(_)) => {
+            return Err("only a packed bundle can be signed; `toolgate pack` makes one".to_owned().into());
+        }
+        (None, None) => match sources(path)? {
+            Ok(sources) => (PolicyBundle::load(&sources), sources),
+            Err(exit) => return Ok(Err(exit)),
+        },
     };
-    match PolicyBundle::load(&sources) {
+    match loaded {
         Ok(bundle) => Ok(Ok((bundle, sources))),
         Err(error) => {
             match format {
@@ -41,12 +58,31 @@ pub(crate) fn load(folder: &Path, format: Format, out: &mut impl Write) -> Resul
     }
 }
 
+/// The bytes of a file, which a packed bundle must be in; nothing for a folder, or for nothing.
+pub(crate) fn packed(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let bytes = read(path).map_err(|error| at(path, error))?;
+    if !PolicyBundle::is_packed(&bytes) {
+        let shown = path.display();
+        let why = format!("`{shown}` is a file, and no packed bundle; a bundle is a folder with a `toolgate.toml`");
+        return Err(why.into());
+    }
+    Ok(Some(bytes))
+}
+
 /// Reads the files of a bundle's folder. A folder that holds what no bundle may hold is an invalid bundle.
 pub(crate) fn sources(folder: &Path) -> Result<Result<Sources, Exit>, Fault> {
     let shown = folder.display();
     let root = match fs::canonicalize(folder) {
         Ok(root) if root.is_dir() => root,
-        Ok(_) => return Err(format!("`{shown}` is a file; a bundle is a folder with a `toolgate.toml`").into()),
+        Ok(_) => {
+            let why = format!(
+                "`{shown}` is a file; what is written here is the folder of a bundle, with its `toolgate.toml`"
+            );
+            return Err(why.into());
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let why = format!("there is no folder `{shown}`");
             return Err(format!("{why}; `toolgate init {shown} --tools NAME=FILE` starts a bundle there").into());
@@ -186,14 +222,24 @@ pub(crate) fn input(path: &Path) -> Result<String, Fault> {
 
 /// Replaces a file as a whole: whoever reads it meanwhile, or a crash, finds the old or the new one.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Fault> {
+    fs::metadata(path).map_err(|error| at(path, error))?;
+    write(path, text.as_bytes())
+}
+
+/// As [`replace`], of a file that need not be there.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let told = |error: io::Error| Fault::Told(at(path, error));
-    // A link within the bundle stays one.
-    let real = fs::canonicalize(path).map_err(told)?;
+    // A link stays one.
+    let there = path.exists();
+    let real = if there { fs::canonicalize(path).map_err(told)? } else { path.to_owned() };
+    if real.is_dir() {
+        return Err(at(path, "this is a folder").into());
+    }
     let mut name = real.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = real.with_file_name(name);
-    let written = fs::write(&new, text)
-        .and_then(|()| fs::set_permissions(&new, fs::metadata(&real)?.permissions()))
+    let written = fs::write(&new, bytes)
+        .and_then(|()| if there { fs::set_permissions(&new, fs::metadata(&real)?.permissions()) } else { Ok(()) })
         .and_then(|()| fs::rename(&new, &real));
     written.map_err(|error| {
         // What is half written helps nobody; that it cannot be removed would only hide the first error.

@@ -27,6 +27,7 @@ enum Verb {
     List(verb::list::Args),
     Init(verb::init::Args),
     Pin(verb::pin::Args),
+    Pack(verb::pack::Args),
     Fmt(verb::fmt::Args),
 }
 
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Verb::List(args) => verb::list::run(&args, out),
         Verb::Init(args) => verb::init::run(&args, out),
         Verb::Pin(args) => verb::pin::run(&args, out),
+        Verb::Pack(args) => verb::pack::run(&args, out),
         Verb::Fmt(args) => verb::fmt::run(&args, out),
     };
     match result {

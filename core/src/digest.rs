@@ -15,6 +15,7 @@ pub(crate) enum Domain {
     Input,
     Call,
     Record,
+    Packed,
 }
 
 impl Domain {
@@ -26,6 +27,7 @@ impl Domain {
             Self::Input => "toolgate/input/v1",
             Self::Call => "toolgate/call/v1",
             Self::Record => "toolgate/record/v1",
+            Self::Packed => "toolgate/packed/v1",
         }
     }
 }
@@ -40,11 +42,24 @@ impl Digest {
     }
 
     pub(crate) fn of_text(domain: Domain, text: &str) -> Self {
+        Self::of_bytes(domain, [text.as_bytes()])
+    }
+
+    /// The digest of parts that stand behind each other.
+    pub(crate) fn of_bytes<'b>(domain: Domain, parts: impl IntoIterator<Item = &'b [u8]>) -> Self {
         let mut hash = Sha256::new();
         hash.update(domain.tag().as_bytes());
         hash.update([0]);
-        hash.update(text.as_bytes());
+        parts.into_iter().for_each(|part| hash.update(part));
         Self(hash.finalize().into())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// Reads `sha256:` and 64 lower-case hexadecimal digits.

@@ -38,7 +38,16 @@
 //! The host. Principals, claims, credential facts, task, session and origin of a [`ToolCall`] are taken as verified; what a
 //! client or a model wrote about itself does not belong there.
 //!
+//! # Features
+//!
+//! `author`, on by default, loads bundles from text with Cedar's parser and validator. Without it, what loads is what
+//! [`PolicyBundle::pack`] made, and decides the same. `signing` signs packed bundles, and checks who signed.
+//!
 //! The modules stand in the order in which they build on each other.
+#![cfg_attr(
+    not(feature = "author"),
+    allow(dead_code, unused_imports, reason = "what only loading from text uses stays with what it belongs to")
+)]
 
 mod error;
 mod sources;
@@ -52,6 +61,7 @@ mod value;
 mod entity;
 mod reason;
 mod obligation;
+mod codec;
 mod call;
 mod catalog;
 mod ledger;
@@ -81,7 +91,11 @@ pub use limits::{BUNDLE_FILE, Limits};
 pub use obligation::Obligation;
 #[cfg(feature = "conformance")]
 pub use policy::conformance;
-pub use policy::{Condition, Explanation, Policy, PolicyBundle, Truth, too_deep_to_parse};
+#[cfg(feature = "signing")]
+pub use policy::public_key;
+#[cfg(feature = "author")]
+pub use policy::{Condition, Explanation, Truth, too_deep_to_parse};
+pub use policy::{Policy, PolicyBundle};
 pub use reason::Reason;
 pub use record::{Chain, ChainError, DecisionRecord, Trace, verify};
 pub use shared::SharedLedger;

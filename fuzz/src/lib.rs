@@ -16,12 +16,13 @@ const NOW: Timestamp = Timestamp::from_millis(1_767_607_200_000);
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("call_json", call_json),
     ("policy_text", policy_text),
     ("tools_list", tools_list),
     ("manifest", manifest),
     ("engine", engine),
+    ("packed", packed),
 ];
 
 fn sources() -> Sources {
@@ -36,6 +37,13 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| match PolicyBundle::load(&sources
     Ok(bundle) => Gate::new(bundle).with_engine(toolgate::Engine::Both),
     Err(error) => panic!("the bundle of the fuzz targets does not load: {error}"),
 });
+
+static PACKED: LazyLock<Vec<u8>> = LazyLock::new(|| GATE.bundle().pack());
+
+const CALLS: [&str; 2] = [
+    r#"{"server": "desk", "tool": "read", "input": {"path": "/a"}, "principal": {"type": "User", "id": "ann"}}"#,
+    r#"{"server": "desk", "tool": "send", "input": {"folder": "f", "name": "n", "to": ["a"]}, "principal": {"type": "User", "id": "ann"}}"#,
+];
 
 /// No call makes reading or deciding panic; one that is not JSON, or names nothing that the bundle has, is not allowed;
 /// `authorize` and `decide` agree; and the AuthZEN reading of the same bytes is JSON.
@@ -96,6 +104,37 @@ pub fn engine(data: &[u8]) {
     match conformance::compare(&mut conformance::Dice::of(data), 4) {
         Ok(compared) => assert!(compared.disagreements.is_empty(), "{}", compared.disagreements.join("\n")),
         Err(why) => panic!("what was made could not be compared: {why}"),
+    }
+}
+
+/// Any bytes as a packed bundle are either refused with a word, or decide: the same as ever if the bundle is the same. Behind a
+/// first byte that says so, they are changes to one that is sound, with its digest made to fit again, so that what is
+/// behind the digest gets to see them.
+pub fn packed(data: &[u8]) {
+    let own;
+    let bytes = match data.split_first() {
+        Some((0, changes)) => {
+            own = conformance::resealed(&PACKED, changes);
+            &own
+        }
+        _ => data,
+    };
+    match PolicyBundle::unpack(bytes) {
+        Err(error) => assert!(!error.to_string().is_empty(), "a refusal without a word"),
+        Ok(bundle) => {
+            let again = bundle.pack();
+            assert!(PolicyBundle::unpack(&again).is_ok(), "what was unpacked does not pack");
+            let gate = Gate::new(bundle);
+            for call in CALLS {
+                if let Ok(call) = wire::read_call(call.as_bytes(), &Limits::default()) {
+                    let record = gate.authorize(&call, &mut Ledger::new(), NOW);
+                    assert!(
+                        !record.to_json().contains("the compiled program is damaged"),
+                        "the program was not verified"
+                    );
+                }
+            }
+        }
     }
 }
 

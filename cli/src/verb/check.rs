@@ -20,7 +20,7 @@ use crate::{
 #[command(after_help = "Ends with 3 if the bundle does not load, or under --strict if there is a warning.\n\n\
     Example:\n  toolgate check policies/examples/github-triage --strict")]
 pub(crate) struct Args {
-    /// The bundle's folder
+    /// The bundle: its folder, or a packed file
     bundle: PathBuf,
     /// Treat warnings as errors
     #[arg(long)]
@@ -28,9 +28,16 @@ pub(crate) struct Args {
     /// List every warning, not the first few of each kind only
     #[arg(long, short)]
     verbose: bool,
+    /// Take only a packed file that is signed with one of these public keys: 64 hexadecimal digits each
+    #[arg(long, value_name = "KEY", value_parser = public)]
+    signed_by: Vec<[u8; 32]>,
     /// How to answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+fn public(text: &str) -> Result<[u8; 32], String> {
+    super::pack::key(text).ok_or_else(|| "write the 64 hexadecimal digits that `pack --sign` prints".to_owned())
 }
 
 /// What the tools come to.
@@ -41,7 +48,8 @@ struct Summary {
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
-    let (bundle, _) = match bundle::load(&args.bundle, args.format, out)? {
+    let keys = (!args.signed_by.is_empty()).then_some(args.signed_by.as_slice());
+    let (bundle, _) = match bundle::load_signed(&args.bundle, keys, args.format, out)? {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };

@@ -43,7 +43,7 @@ use crate::{
     A call:\n  {\"server\": \"github\", \"tool\": \"get_me\", \"input\": {}, \"principal\": {\"type\": \"User\", \"id\": \"alice\"}}"
 )]
 pub(crate) struct Args {
-    /// The bundle's folder
+    /// The bundle: its folder, or a packed file
     bundle: PathBuf,
     /// The file with the call or calls; `-` is the standard input
     #[arg(long, value_name = "FILE")]

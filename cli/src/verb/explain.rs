@@ -52,6 +52,9 @@ pub(crate) fn write(
         (Decision::Allow { .. }, _) | (_, None) => Vec::new(),
         (_, Some(call)) => gate.explain(call, ledger, now),
     };
+    if gate.bundle().is_unpacked() && !decision.is_allow() {
+        writeln!(out, "  {}", styled(DIM, "the bundle is packed; its folder would show each condition"))?;
+    }
     for id in &decision.basis().policies {
         if let Some(policy) = gate.bundle().policy(id) {
             let forbidden = decision.reasons().contains(&Reason::Forbidden);

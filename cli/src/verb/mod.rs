@@ -6,4 +6,5 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod pack;
 pub(crate) mod pin;

@@ -20,7 +20,7 @@ use crate::{
 #[command(after_help = "Ends with 1 if anything has drifted, unless --update made it the pin.\n\n\
     Example:\n  toolgate pin my-bundle --tools github=live-list.json")]
 pub(crate) struct Args {
-    /// The bundle's folder
+    /// The bundle: its folder, or a packed file
     bundle: PathBuf,
     /// A live tools/list result for a server of the bundle; `-` is the standard input
     #[arg(long, value_name = "NAME=FILE", required = true, num_args = 1..)]
@@ -46,6 +46,10 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
+    if args.update && bundle.is_unpacked() {
+        let why = "a packed bundle cannot be changed; update the pins in its folder, and pack it again";
+        return Err(why.to_owned().into());
+    }
     // Every list is understood before the first pin is written.
     let named = bundle::named(&args.tools)?;
     let compared = named.into_iter().map(|(server, live)| compare(&bundle, server, live));

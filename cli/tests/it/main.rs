@@ -15,5 +15,6 @@ mod fmt;
 mod hostile;
 mod init;
 mod list;
+mod pack;
 mod pin;
 mod usage;

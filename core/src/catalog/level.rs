@@ -12,6 +12,11 @@ impl Levels {
         Self { names, default }
     }
 
+    /// What [`Levels::new`] was given.
+    pub(crate) fn parts(&self) -> (&[String], Option<usize>) {
+        (&self.names, self.default)
+    }
+
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }

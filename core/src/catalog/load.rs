@@ -9,30 +9,47 @@ use super::{
     Action, Catalog, Server, Tool, Verbs,
     effect::{Effect, Hints, KnownFrom},
     level::Levels,
-    manifest::{self, Placed, Says, ServerEntry, ToolEntry},
+    manifest::{self, Manifest, Placed, Says, ServerEntry, ToolEntry},
     method,
     shape::Shape,
-    tools_list,
 };
 use crate::{
-    error::{Diagnostic, Place, Severity, closest},
+    error::{Diagnostic, Place, Severity},
     json::{Json, Pointer},
-    sources::Sources,
+};
+#[cfg(feature = "author")]
+use {
+    super::{manifest::Entries, tools_list},
+    crate::{error::closest, sources::Sources},
 };
 
+/// Pinned definitions, by the name of the tool.
+pub(crate) type Pins = BTreeMap<String, Json>;
+
 /// Reads the manifest and every server's pins. The catalog holds what could be understood.
+#[cfg(feature = "author")]
 pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
     let Some((file, text)) = sources.entry(manifest::FILE) else {
         let missing = Diagnostic::error("manifest_missing", "the bundle has no `toolgate.toml`")
             .help("`toolgate init DIR --tools NAME=FILE` writes one from a tools/list result");
         return (Catalog::empty(), vec![missing]);
     };
-    let (mut manifest, mut found) = manifest::read(file, text);
-    let mut entries = std::mem::take(&mut manifest.tools);
+    let (manifest, mut found) = manifest::read(file, text);
+    let pins = manifest.entries.servers.iter().map(|(id, entry)| (id.clone(), pins(entry, sources, &mut found)));
+    let pins = pins.collect();
+    let (catalog, wrong) = build(manifest, pins);
+    found.extend(wrong);
+    (catalog, found)
+}
+
+/// Joins the manifest with the pinned definitions of each server.
+pub(crate) fn build(manifest: Manifest, mut pins: BTreeMap<String, Pins>) -> (Catalog, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let mut entries = manifest.entries.tools.clone();
     let mut servers = BTreeMap::new();
-    for (id, entry) in &manifest.servers {
+    for (id, entry) in &manifest.entries.servers {
         let mut load = Load { levels: &manifest.levels, found: &mut found, entries: &mut entries };
-        servers.insert(id.clone(), load.server(id, entry, sources));
+        servers.insert(id.clone(), load.server(id, entry, pins.remove(id).unwrap_or_default()));
     }
     // A tools/list that could not be read has been told of; that its tools are missing follows.
     let unread = |id: &str| {
@@ -50,11 +67,32 @@ pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
         require: manifest.require,
         disabled: manifest.disabled,
         named_labels: BTreeSet::new(),
+        entries: manifest.entries,
         servers,
     };
     (catalog, found)
 }
 
+/// The definitions of a server's tools list.
+#[cfg(feature = "author")]
+fn pins(entry: &ServerEntry, sources: &Sources, found: &mut Vec<Diagnostic>) -> Pins {
+    if let Some((file, text)) = sources.entry(&entry.tools.value) {
+        let (definitions, wrong) = tools_list::definitions(file, text);
+        found.extend(wrong);
+        return definitions;
+    }
+    let message = format!("the bundle has no file `{}`", entry.tools.value);
+    let near = closest(&entry.tools.value, sources.names());
+    let help = near.map(|near| format!("did you mean `{near}`?"));
+    let missing = Diagnostic::error("tools_missing", message).at(entry.tools.place.clone());
+    found
+        .push(missing.help(
+            help.unwrap_or_else(|| "put the server's tools/list result there, as the server gave it".to_owned()),
+        ));
+    Pins::new()
+}
+
+#[cfg(feature = "author")]
 impl Catalog {
     fn empty() -> Self {
         Self {
@@ -65,6 +103,7 @@ impl Catalog {
             require: manifest::Require::default(),
             disabled: Vec::new(),
             named_labels: BTreeSet::new(),
+            entries: Entries::default(),
             servers: BTreeMap::new(),
         }
     }
@@ -111,25 +150,7 @@ fn owned(mut entry: ToolEntry, server: &Server) -> ToolEntry {
 }
 
 impl Load<'_> {
-    fn server(&mut self, id: &str, entry: &ServerEntry, sources: &Sources) -> Server {
-        let definitions =
-            match sources.entry(&entry.tools.value) {
-                Some((file, text)) => {
-                    let (definitions, found) = tools_list::definitions(file, text);
-                    self.found.extend(found);
-                    definitions
-                }
-                None => {
-                    let message = format!("the bundle has no file `{}`", entry.tools.value);
-                    let near = closest(&entry.tools.value, sources.names());
-                    let help = near.map(|near| format!("did you mean `{near}`?"));
-                    let missing = Diagnostic::error("tools_missing", message).at(entry.tools.place.clone());
-                    self.found.push(missing.help(help.unwrap_or_else(|| {
-                        "put the server's tools/list result there, as the server gave it".to_owned()
-                    })));
-                    BTreeMap::new()
-                }
-            };
+    fn server(&mut self, id: &str, entry: &ServerEntry, definitions: Pins) -> Server {
         let mut server = Server {
             id: id.into(),
             file: entry.tools.value.clone(),
@@ -159,15 +180,16 @@ impl Load<'_> {
         let placed = self.entries.remove(&*id);
         let place = placed.as_ref().map_or_else(|| server_entry.tools.place.clone(), |entry| entry.place.clone());
         let entry = owned(placed.map(|placed| placed.value).unwrap_or_default(), server);
-        let schema = definition.get("inputSchema").cloned().unwrap_or_else(|| {
+        let nothing = Json::default();
+        let schema = definition.get("inputSchema").unwrap_or_else(|| {
             let message = format!("`{id}` has no `inputSchema`, so it can only be called without arguments");
             self.found.push(Diagnostic::warning("tool_schema", message).at(place.clone()));
-            Json::default()
+            &nothing
         });
         let hints = Hints::read(definition);
         let trust = server_entry.trust_hints;
         let extra = entry.extra_arguments.unwrap_or(server_entry.extra_arguments);
-        self.build(id, entry, &schema, extra, Some(super::pin::digest(definition)), hints, trust)
+        self.build(id, entry, schema, extra, Some(super::pin::digest(definition)), hints, trust)
     }
 
     fn method(&mut self, server: &Server, name: &'static str, params: &Json) -> Tool {

@@ -9,6 +9,7 @@ mod load;
 mod manifest;
 mod mapping;
 mod method;
+mod packed;
 mod pin;
 mod report;
 mod shape;
@@ -22,6 +23,7 @@ use std::{
 pub(crate) use admit::{Admission, Admitted, Fault};
 pub use effect::{Effect, KnownFrom};
 pub(crate) use level::Levels;
+#[cfg(feature = "author")]
 pub(crate) use load::load;
 pub(crate) use manifest::{Attribute, AttributeType, FILE as MANIFEST, Output, Placed, Principals, Require};
 pub use method::REVISION;
@@ -36,7 +38,7 @@ use crate::{
     id::EntityRef,
     json::{Json, Pointer},
 };
-use manifest::ResourceMap;
+use manifest::{Entries, ResourceMap};
 
 /// Servers, tools and levels, as pinned and reviewed.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub(crate) struct Catalog {
     pub(crate) disabled: Vec<Placed<String>>,
     /// Labels that policies look for, though no tool of the manifest brings them: a host may.
     pub(crate) named_labels: BTreeSet<String>,
+    /// What the manifest says of servers and tools; joined with the pins, it is the servers.
+    entries: Entries,
     pub(crate) servers: BTreeMap<String, Server>,
 }
 

@@ -1,6 +1,6 @@
 //! Pins: what a tool's definition was when the author reviewed it, and what has changed since.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     digest::{Digest, Domain},
@@ -15,13 +15,13 @@ pub(crate) fn digest(definition: &Json) -> Digest {
     Digest::of(Domain::Tool, &covered(definition))
 }
 
-fn covered(definition: &Json) -> Json {
+fn covered(definition: &Json) -> Cow<'_, Json> {
     match definition {
-        Json::Object(members) => {
+        Json::Object(members) if UNPINNED.iter().any(|name| members.contains_key(*name)) => {
             let kept = members.iter().filter(|(name, _)| !UNPINNED.contains(&name.as_str()));
-            Json::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+            Cow::Owned(Json::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect()))
         }
-        other => other.clone(),
+        other => Cow::Borrowed(other),
     }
 }
 

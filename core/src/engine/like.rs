@@ -6,17 +6,17 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     /// What the text starts with.
-    head: Box<str>,
+    pub(super) head: Box<str>,
     /// What comes behind the wildcards. Nothing, if there is none: then the text is the head.
-    tail: Option<Tail>,
+    pub(super) tail: Option<Tail>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Tail {
+pub(super) struct Tail {
     /// What comes behind each wildcard but the last, in this order.
-    middle: Box<[Box<str>]>,
+    pub(super) middle: Box<[Box<str>]>,
     /// What the text ends with.
-    end: Box<str>,
+    pub(super) end: Box<str>,
 }
 
 impl Pattern {

@@ -1,6 +1,7 @@
 //! What evaluates policies, seen from the pipeline: facts in, satisfied and erring policies out. No Cedar type is named
 //! here, so that what stands behind the trait can be replaced without touching a caller.
 
+#[cfg(feature = "author")]
 mod build;
 mod cases;
 mod evaluate;
@@ -12,6 +13,7 @@ mod literal;
 mod machine;
 mod ops;
 mod outcome;
+mod packed;
 mod possible;
 mod program;
 mod reads;
@@ -21,19 +23,25 @@ mod source;
 mod store;
 mod tree;
 mod val;
+mod verify;
 mod weigh;
 
-pub(crate) use build::{Builder, Faulty, Jump, Scopes};
 pub(crate) use holes::{Hole, Holes, Kind};
-pub(crate) use like::Pattern;
-pub(crate) use ops::{Binary, Unary};
 pub(crate) use outcome::Outcome;
+pub(crate) use packed::{pack_reads, unpack_reads};
 pub(crate) use possible::Mapped;
-pub(crate) use program::{ActionScope, Guard, Is, Need, Program, Scope, ScopeEntity, Var};
+pub(crate) use program::Program;
 pub(crate) use reads::{Reads, Root};
 pub(crate) use source::Asked;
 #[cfg(feature = "conformance")]
 pub(crate) use store::{Prepared, Request, Slots};
+#[cfg(feature = "author")]
+pub(crate) use {
+    build::{Builder, Faulty, Jump, Scopes},
+    like::Pattern,
+    ops::{Binary, Unary},
+    program::{ActionScope, Guard, Is, Need, Scope, ScopeEntity, Var},
+};
 
 pub(crate) use weigh::{Incomplete, Weighed};
 
@@ -63,8 +71,10 @@ pub enum Engine {
     /// The bundle's compiled program.
     #[default]
     Compiled,
+    #[cfg(feature = "author")]
     /// `cedar_policy::Authorizer`, which the compiled program must agree with.
     Cedar,
+    #[cfg(feature = "author")]
     /// Both. Where they disagree, the call is denied with [`Reason::InternalFault`](crate::Reason::InternalFault).
     Both,
 }

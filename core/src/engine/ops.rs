@@ -17,6 +17,10 @@ impl Fault {
         Self(message.into())
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// A value of the wrong type, where `wanted` has its article.
     pub(crate) fn expected(wanted: &str, found: Val<'_>) -> Self {
         match found {

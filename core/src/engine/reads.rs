@@ -19,13 +19,13 @@ pub(crate) enum Root {
 /// A set of paths, and the entities that policies name. A path stands for everything below it, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reads {
-    paths: BTreeSet<(Root, Vec<String>)>,
-    entities: BTreeSet<EntityRef>,
+    pub(super) paths: BTreeSet<(Root, Arc<[String]>)>,
+    pub(super) entities: BTreeSet<EntityRef>,
 }
 
 impl Reads {
     pub(crate) fn insert(&mut self, root: Root, path: Vec<String>) {
-        self.paths.insert((root, path));
+        self.paths.insert((root, path.into()));
     }
 
     pub(crate) fn mention(&mut self, entity: EntityRef) {

@@ -7,6 +7,8 @@
 //! Every step that cannot go on ends in a `Deny` with its reason; nothing here returns an error.
 
 mod course;
+#[cfg(feature = "author")]
+mod explain;
 mod filter;
 mod holes;
 mod list;
@@ -26,7 +28,6 @@ use crate::{
     facts::{Facts, Origins},
     json::{Json, Object},
     ledger::Watched,
-    policy::Explanation,
 };
 
 /// Decides calls by one bundle.
@@ -93,12 +94,6 @@ impl Gate {
     /// The record of something that never became a call: JSON that could not be read, say.
     pub fn refuse(&self, decision: Decision, now: Timestamp) -> DecisionRecord {
         DecisionRecord::without_call(&self.bundle, decision, now)
-    }
-
-    /// Why the answer is what it is: each policy that could apply, each condition with its values.
-    pub fn explain(&self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Vec<Explanation> {
-        let Judgement { facts: Some(facts), .. } = self.judge(call, ledger, now) else { return Vec::new() };
-        questions(&facts).flat_map(|question| self.bundle.explain(&question, &facts.entities)).collect()
     }
 
     pub(crate) fn judge<'g>(&'g self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Judgement<'g> {

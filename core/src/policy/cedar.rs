@@ -8,7 +8,7 @@ use cedar_policy::{
 };
 
 use crate::{
-    engine::{Evaluate, Evaluation, Link, PolicyIndex, Question, Reads},
+    engine::{Evaluation, Link, PolicyIndex, Question},
     entity::{self, Reach},
     id::EntityRef,
     value::{Record, Value},
@@ -20,23 +20,21 @@ use crate::{
 pub(crate) struct Slice {
     pub(super) permits: PolicySet,
     pub(super) forbids: PolicySet,
-    pub(super) reads: Reads,
     pub(super) candidates: Vec<PolicyIndex>,
 }
 
-/// The engine behind [`Evaluate`].
+/// Cedar's engine.
 pub(crate) struct CedarEngine {
     pub(super) slices: BTreeMap<String, Slice>,
-    pub(super) ancestry: super::Ancestry,
+    pub(super) ancestry: super::actions::Ancestry,
     pub(super) index: HashMap<PolicyId, PolicyIndex>,
-    pub(super) nothing: Reads,
     pub(super) templates: HashMap<PolicyIndex, Template>,
     /// The syntax trees, by policy.
     pub(super) trees: Vec<pst::Template>,
 }
 
-impl Evaluate for CedarEngine {
-    fn evaluate(
+impl CedarEngine {
+    pub(super) fn evaluate(
         &self,
         entities: &Reach,
         questions: &[Question<'_>],
@@ -48,12 +46,6 @@ impl Evaluate for CedarEngine {
         questions.iter().map(|question| self.one(question, &entities, &linked)).collect()
     }
 
-    fn reads(&self, action: &str) -> &Reads {
-        self.slices.get(action).map_or(&self.nothing, |slice| &slice.reads)
-    }
-}
-
-impl CedarEngine {
     fn one(&self, question: &Question<'_>, entities: &Entities, linked: &PolicySet) -> Result<Evaluation, String> {
         let Some(slice) = self.slices.get(&*question.action.id) else {
             return Err(format!("no policies were compiled for {}", question.action));

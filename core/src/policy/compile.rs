@@ -4,11 +4,13 @@
 
 use cedar_policy::pst::{self, ActionConstraint, Clause, EntityOrSlot, Expr, Literal, PatternElem, SlotId};
 
-use super::guard;
+use super::{Policy, guard};
 use crate::{
     engine::{
-        ActionScope, Binary, Builder, Faulty, Jump, Pattern, PolicyIndex, Scope, ScopeEntity, Scopes, Unary, Var,
+        ActionScope, Binary, Builder, Faulty, Jump, Pattern, PolicyIndex, Program, Scope, ScopeEntity, Scopes, Unary,
+        Var,
     },
+    error::Diagnostic,
     id::EntityRef,
     value::Value,
 };
@@ -23,6 +25,20 @@ impl From<Faulty> for Uncompiled {
 }
 
 type Done = Result<(), Uncompiled>;
+
+/// Compiles policies and templates. Whatever has no compiled form is an error.
+pub(super) fn all<'p>(
+    policies: impl IntoIterator<Item = (&'p Policy, &'p pst::Template)>,
+) -> Result<Program, Vec<Diagnostic>> {
+    let (mut builder, mut found) = (Builder::default(), Vec::new());
+    for (at, (one, tree)) in policies.into_iter().enumerate() {
+        if let Err(Uncompiled(why)) = policy(&mut builder, at, tree) {
+            let message = format!("the policy cannot be compiled: {why}");
+            found.push(Diagnostic::error("policy_not_compiled", message).at(one.place.clone()));
+        }
+    }
+    if found.is_empty() { Ok(builder.finish()) } else { Err(found) }
+}
 
 /// Compiles a policy, or a template, into the program.
 pub(super) fn policy(builder: &mut Builder, policy: PolicyIndex, tree: &pst::Template) -> Done {

@@ -1,106 +1,40 @@
-//! The engines of a bundle: the compiled program, Cedar's authorizer, or both held against each other.
+//! Cedar's authorizer beside the compiled program: alone, or both held against each other.
 
-use std::collections::BTreeMap;
-
-use super::{Ancestry, Policy, PolicyBundle, compile, compile::Uncompiled};
+use super::PolicyBundle;
 use crate::{
-    engine::{
-        Asked, Builder, Engine, Evaluate, Evaluation, Holes, Incomplete, Link, Mapped, PolicyIndex, Program, Question,
-        Reads, Weighed,
-    },
+    engine::{Evaluation, Link, PolicyIndex, Question},
     entity::Reach,
-    error::Diagnostic,
-    id::EntityRef,
 };
 
-/// The compiled program of a bundle.
-pub(super) struct Compiled {
-    program: Program,
-    /// What each action is in.
-    groups: BTreeMap<String, Vec<EntityRef>>,
-}
-
-impl Compiled {
-    /// Compiles policies and templates. Whatever has no compiled form is an error.
-    pub(super) fn new<'p>(
-        policies: impl IntoIterator<Item = (&'p Policy, &'p cedar_policy::pst::Template)>,
-        ancestry: &Ancestry,
-    ) -> Result<Self, Vec<Diagnostic>> {
-        let (mut builder, mut found) = (Builder::default(), Vec::new());
-        for (at, (policy, tree)) in policies.into_iter().enumerate() {
-            if let Err(Uncompiled(why)) = compile::policy(&mut builder, at, tree) {
-                let message = format!("the policy cannot be compiled: {why}");
-                found.push(Diagnostic::error("policy_not_compiled", message).at(policy.place.clone()));
-            }
-        }
-        if !found.is_empty() {
-            return Err(found);
-        }
-        let group = |name: &String| EntityRef::new("Action", name.as_str());
-        let groups = ancestry.iter().map(|(action, groups)| (action.clone(), groups.iter().map(group).collect()));
-        Ok(Self { program: builder.finish(), groups: groups.collect() })
-    }
-
-    fn evaluate(&self, entities: &Reach, questions: &[Question<'_>], links: &[Link<'_>]) -> Vec<Evaluation> {
-        let one = |question: &Question<'_>| {
-            let groups = self.groups.get(&*question.action.id).map(Vec::as_slice).unwrap_or_default();
-            self.program.evaluate(&Asked { question, entities, groups }, links)
-        };
-        questions.iter().map(one).collect()
-    }
-}
-
 impl PolicyBundle {
-    /// What policies and links could come to for questions of which not everything is known. Each question comes with
-    /// its resource, where only the type of that is known.
-    pub(crate) fn weigh<'f>(
-        &'f self,
-        entities: &'f Reach,
-        questions: &'f [(Question<'f>, Option<Mapped<'f>>)],
-        holes: &'f Holes,
-        links: &[Link<'f>],
-    ) -> Vec<Vec<Weighed>> {
-        let groups = |action: &str| self.compiled.groups.get(action).map(Vec::as_slice).unwrap_or_default();
-        let asked: Vec<_> = questions
-            .iter()
-            .map(|(question, _)| Asked { question, entities, groups: groups(&question.action.id) })
-            .collect();
-        let questions: Vec<_> = asked
-            .iter()
-            .zip(questions)
-            .map(|(source, (_, resource))| Incomplete { source, resource: *resource })
-            .collect();
-        self.compiled.program.weigh(&questions, holes, links)
-    }
-}
-
-impl Evaluate for PolicyBundle {
-    fn evaluate(
+    pub(super) fn by_cedar(
         &self,
         entities: &Reach,
         questions: &[Question<'_>],
         links: &[Link<'_>],
     ) -> Result<Vec<Evaluation>, String> {
-        match self.chosen {
-            Engine::Compiled => Ok(self.compiled.evaluate(entities, questions, links)),
-            Engine::Cedar => self.engine.evaluate(entities, questions, links),
-            Engine::Both => {
-                let compiled = self.compiled.evaluate(entities, questions, links);
-                let cedar = self.engine.evaluate(entities, questions, links)?;
-                match difference(&compiled, &cedar, links) {
-                    None => Ok(compiled),
-                    Some(policies) => {
-                        let names = policies.iter().filter_map(|at| Some(format!("`{}`", self.policies.get(*at)?.id)));
-                        let names: Vec<_> = names.collect();
-                        Err(format!("the compiled program and Cedar disagree on {}", names.join(", ")))
-                    }
-                }
-            }
+        match &self.cedar {
+            Some(cedar) => cedar.evaluate(entities, questions, links),
+            None => Err("the bundle was unpacked, and Cedar has no policies to evaluate".to_owned()),
         }
     }
 
-    fn reads(&self, action: &str) -> &Reads {
-        self.engine.reads(action)
+    pub(super) fn by_both(
+        &self,
+        entities: &Reach,
+        questions: &[Question<'_>],
+        links: &[Link<'_>],
+    ) -> Result<Vec<Evaluation>, String> {
+        let compiled = self.compiled.evaluate(entities, questions, links);
+        let cedar = self.by_cedar(entities, questions, links)?;
+        match difference(&compiled, &cedar, links) {
+            None => Ok(compiled),
+            Some(policies) => {
+                let names = policies.iter().filter_map(|at| Some(format!("`{}`", self.policies.get(*at)?.id)));
+                let names: Vec<_> = names.collect();
+                Err(format!("the compiled program and Cedar disagree on {}", names.join(", ")))
+            }
+        }
     }
 }
 
@@ -137,7 +71,7 @@ fn difference(a: &[Evaluation], b: &[Evaluation], links: &[Link<'_>]) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Gate, Ledger, Principal, PrincipalKind, Reason, Sources, Timestamp, ToolCall};
+    use crate::{Engine, Gate, Ledger, Principal, PrincipalKind, Reason, Sources, Timestamp, ToolCall};
 
     fn bundle(policies: &str) -> PolicyBundle {
         let mut sources = Sources::default();

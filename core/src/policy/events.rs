@@ -1,6 +1,6 @@
 //! Whether an event names what the bundle knows, and allows no more than the bundle does.
 
-use super::{PolicyBundle, schema::GROUPS};
+use super::{PolicyBundle, actions::GROUPS};
 use crate::{
     PrincipalKind, Timestamp,
     catalog::{Action, Tool, did_you_mean},

@@ -53,12 +53,13 @@ pub enum Truth {
 }
 
 impl PolicyBundle {
-    /// Each policy whose scope covers the action, held against the question.
+    /// Each policy whose scope covers the action, held against the question; none of a bundle that was unpacked.
     pub(crate) fn explain(&self, question: &Question<'_>, entities: &Reach) -> Vec<Explanation> {
-        let Some(probe) = Probe::new(&self.engine, question, entities) else { return Vec::new() };
-        let candidates = self.engine.candidates(&question.action.id);
+        let Some(cedar) = &self.cedar else { return Vec::new() };
+        let Some(probe) = Probe::new(cedar, question, entities) else { return Vec::new() };
+        let candidates = cedar.candidates(&question.action.id);
         let explained = candidates.iter().filter_map(|index| {
-            let (policy, tree) = (self.policies.get(*index)?, self.engine.trees.get(*index)?);
+            let (policy, tree) = (self.policies.get(*index)?, cedar.trees.get(*index)?);
             Some(probe.policy(policy, tree, question))
         });
         explained.collect()

@@ -2,48 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::{
-    EntityTypeName, Schema, Template,
-    pst::{EntityOrSlot, PrincipalConstraint, ResourceConstraint},
-};
-
-use super::{Policy, PolicyBundle, load::Parsed};
+use super::{Policy, PolicyBundle};
 use crate::{catalog::did_you_mean, engine::PolicyIndex, id::EntityRef, ledger::Grant};
 
 /// The entity types that the slots of a template may stand for; `None` where it has no such slot.
 #[derive(Default)]
 pub(super) struct Slots {
-    principal: Option<BTreeSet<String>>,
-    resource: Option<BTreeSet<String>>,
-}
-
-/// The slots of a template, by the request types for which the schema lets it apply.
-pub(super) fn slots(parsed: &Parsed, template: &Template, schema: &Schema) -> Slots {
-    let (mut principals, mut resources) = (BTreeSet::new(), BTreeSet::new());
-    for env in template.get_valid_request_envs(schema) {
-        principals.insert(env.principal().clone());
-        resources.insert(env.resource().clone());
-    }
-    let at = |types: BTreeSet<EntityTypeName>| Some(types.iter().map(ToString::to_string).collect::<BTreeSet<_>>());
-    let above = |types: BTreeSet<EntityTypeName>| {
-        let parents = types.iter().filter_map(|ty| schema.ancestors(ty)).flatten().cloned();
-        at(types.iter().cloned().chain(parents).collect())
-    };
-    let principal = match &parsed.tree.principal {
-        PrincipalConstraint::Eq(EntityOrSlot::Slot(_)) => at(principals),
-        PrincipalConstraint::In(EntityOrSlot::Slot(_)) | PrincipalConstraint::IsIn(_, EntityOrSlot::Slot(_)) => {
-            above(principals)
-        }
-        _ => None,
-    };
-    let resource = match &parsed.tree.resource {
-        ResourceConstraint::Eq(EntityOrSlot::Slot(_)) => at(resources),
-        ResourceConstraint::In(EntityOrSlot::Slot(_)) | ResourceConstraint::IsIn(_, EntityOrSlot::Slot(_)) => {
-            above(resources)
-        }
-        _ => None,
-    };
-    Slots { principal, resource }
+    pub(super) principal: Option<BTreeSet<String>>,
+    pub(super) resource: Option<BTreeSet<String>>,
 }
 
 impl PolicyBundle {

@@ -9,11 +9,11 @@ use cedar_policy::pst::{
 };
 
 use super::{
+    actions::Actions,
     declared::{Attribute, Declared},
     load::{Fragment, Parsed},
     read_paths::{children, path},
     schema::OWN_TYPES,
-    scope::Actions,
     text::Literal,
 };
 use crate::{

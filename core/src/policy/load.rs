@@ -9,13 +9,14 @@ use std::{
 use cedar_policy::{EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment, pst};
 
 use super::{
-    Policy, PolicyBundle, annotate, bundle_digest,
+    Policy, PolicyBundle,
+    actions::Actions,
+    annotate,
     cedar::{CedarEngine, Slice},
+    compile,
+    compiled::Compiled,
     declared::Declared,
-    engines::Compiled,
-    entities, grants, lint, read_paths, schema,
-    scope::Actions,
-    session,
+    entities, lint, read_paths, schema, session, slots,
     text::{self, Language, Statement},
     validate,
 };
@@ -25,6 +26,7 @@ use crate::{
     engine::{Engine, Reads},
     error::{self, Diagnostic, Error, Place, Severity},
     id::EntityRef,
+    json::{Json, Object},
     limits::BUNDLE_FILE,
     sources::Sources,
 };
@@ -65,7 +67,45 @@ impl Parsed {
     }
 }
 
-pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
+impl PolicyBundle {
+    /// Loads a bundle from its files.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once, each with its place.
+    ///
+    /// ```
+    /// use toolgate::{PolicyBundle, Sources};
+    ///
+    /// let mut sources = Sources::default();
+    /// sources.insert("toolgate.toml", r#"
+    ///     [bundle]
+    ///     name = "demo"
+    ///     version = "1.0.0"
+    ///     [servers.notes]
+    /// "#);
+    /// sources.insert("tools/notes.json", r#"{"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}"#);
+    /// sources.insert("policies/demo.cedar", r#"
+    ///     @id("users-read")
+    ///     permit (principal is User, action == Action::"notes/raed", resource);
+    /// "#);
+    /// let error = PolicyBundle::load(&sources).err().unwrap();
+    /// assert!(error.to_string().contains("did you mean `notes/read`?"), "{error}");
+    /// ```
+    pub fn load(sources: &Sources) -> Result<Self, Error> {
+        load(sources)
+    }
+
+    /// As [`PolicyBundle::load`], and a warning is an error too.
+    ///
+    /// # Errors
+    /// Everything that is wrong, and everything that deserves a second look.
+    pub fn load_strict(sources: &Sources) -> Result<Self, Error> {
+        let bundle = Self::load(sources)?;
+        if bundle.warnings.is_empty() { Ok(bundle) } else { Err(Error::new(bundle.warnings)) }
+    }
+}
+
+fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     let mut found = Vec::new();
     for name in sources.names() {
         if sources.text(name).is_some_and(|text| text.len() > BUNDLE_FILE) {
@@ -92,18 +132,18 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     let parsed = unique(parsed, &mut found);
     let mut store = entities::levels(&catalog);
     let mut schema_digest = Digest::of_text(Domain::Schema, "");
-    let mut slots = HashMap::new();
+    let mut filled = BTreeMap::new();
     if let Some((declared, cedar)) = schemas(&catalog, &fragments, sources, &mut found) {
         schema_digest = Digest::of_text(Domain::Schema, &declared.own.to_string());
         let actions = Actions::of(&catalog);
         lint::all(&catalog, &actions, &declared, &parsed, &mut found);
         validate::all(&actions, &cedar, &parsed, &mut found);
         entities::load(&catalog, &fragments, sources, &mut store, &mut found);
-        slots = parsed
+        filled = parsed
             .iter()
             .enumerate()
             .filter_map(|(place, one)| match &one.body {
-                Body::Template(template) => Some((place, grants::slots(one, template, &cedar))),
+                Body::Template(template) => Some((place, slots::of(one, template, &cedar))),
                 Body::Policy(_) => None,
             })
             .collect();
@@ -116,13 +156,14 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     found.extend(catalog.review());
     error::sort(&mut found);
     catalog.named_labels = parsed.iter().flat_map(|one| session::labels(&one.tree)).collect();
-    let engine = compile(&catalog, &parsed)?;
-    let compiled = Compiled::new(parsed.iter().map(|one| (&one.policy, &one.tree)), &engine.ancestry);
+    let (cedar, reads) = slices(&catalog, &parsed)?;
+    let program = compile::all(parsed.iter().map(|one| (&one.policy, &one.tree))).map_err(Error::new)?;
     Ok(PolicyBundle {
-        compiled: compiled.map_err(Error::new)?,
+        compiled: Compiled::new(program, &catalog, reads),
         chosen: Engine::default(),
-        engine,
-        slots,
+        unpacked: false,
+        cedar: Some(cedar),
+        slots: filled,
         store,
         by_id: parsed.iter().enumerate().map(|(place, one)| (one.policy.id.clone(), place)).collect(),
         policies: parsed.into_iter().map(|one| one.policy).collect(),
@@ -131,6 +172,25 @@ pub(super) fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
         warnings: found,
         catalog,
     })
+}
+
+/// The digest of all files that decide, of just those: whatever else a host puts beside them changes nothing.
+fn bundle_digest(sources: &Sources, catalog: &Catalog) -> Digest {
+    let pins: BTreeSet<_> = catalog.servers.values().map(|server| server.file.as_str()).collect();
+    let decides = |name: &str| {
+        let of = |folder: &str, kind: &str| name.starts_with(folder) && name.ends_with(kind);
+        name == catalog::MANIFEST
+            || name == entities::FILE
+            || pins.contains(name)
+            || of("policies/", ".cedar")
+            || of("schema/", ".cedarschema")
+    };
+    let files: Object = sources
+        .names()
+        .filter(|name| decides(name))
+        .filter_map(|name| Some((name.to_owned(), Json::String(sources.text(name)?.to_owned()))))
+        .collect();
+    Digest::of(Domain::Bundle, &Json::Object(files))
 }
 
 /// Parses one file of policies. Text that is too deep never reaches Cedar.
@@ -362,9 +422,11 @@ fn declares(json: &serde_json::Value, kind: &str) -> bool {
     types.is_some_and(|types| types.get(base).is_some())
 }
 
-/// Slices the policies by action.
-fn compile(catalog: &Catalog, parsed: &[Parsed]) -> Result<CedarEngine, Error> {
+/// Slices the policies by action, with what those of each slice may look at.
+fn slices(catalog: &Catalog, parsed: &[Parsed]) -> Result<(CedarEngine, BTreeMap<String, Reads>), Error> {
     let actions = Actions::of(catalog);
+    let mut read: BTreeMap<_, _> =
+        actions.all.iter().map(|(_, action)| (action.id.to_string(), Reads::default())).collect();
     let mut slices: BTreeMap<String, Slice> =
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Slice::default())).collect();
     let mut index = HashMap::new();
@@ -377,7 +439,7 @@ fn compile(catalog: &Catalog, parsed: &[Parsed]) -> Result<CedarEngine, Error> {
         index.insert(one.id(), place);
         for (_, action) in actions.covered(&one.tree.action) {
             let Some(slice) = slices.get_mut(&*action.id) else { continue };
-            slice.reads.extend(&reads);
+            read.entry(action.id.to_string()).or_default().extend(&reads);
             slice.candidates.push(place);
             if let Body::Policy(policy) = &one.body {
                 let set = if one.policy.forbids { &mut slice.forbids } else { &mut slice.permits };
@@ -393,7 +455,7 @@ fn compile(catalog: &Catalog, parsed: &[Parsed]) -> Result<CedarEngine, Error> {
         Body::Policy(_) => None,
     });
     let templates = templates.collect();
-    Ok(CedarEngine { slices, ancestry: actions.ancestry, index, nothing: Reads::default(), templates, trees })
+    Ok((CedarEngine { slices, ancestry: actions.ancestry, index, templates, trees }, read))
 }
 
 /// All policies and templates as one set, for the validator.

@@ -1,42 +1,71 @@
 //! The rules: policies loaded, validated and compiled. The only place that names Cedar's crates.
 
+mod actions;
+mod compiled;
+mod events;
+mod grants;
+mod packed;
+#[cfg(feature = "signing")]
+mod signing;
+
+// What needs Cedar: loading from text, and evaluation and explanation by Cedar.
+#[cfg(feature = "author")]
 mod annotate;
+#[cfg(feature = "author")]
 mod cedar;
+#[cfg(feature = "author")]
 mod compile;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "author")]
 mod declared;
-mod entities;
-mod events;
+#[cfg(feature = "author")]
 mod engines;
+#[cfg(feature = "author")]
+mod entities;
+#[cfg(feature = "author")]
 mod explain;
-mod grants;
+#[cfg(feature = "author")]
 mod guard;
+#[cfg(feature = "author")]
 mod lint;
+#[cfg(feature = "author")]
 mod load;
+#[cfg(feature = "author")]
 mod read_paths;
+#[cfg(feature = "author")]
 mod schema;
+#[cfg(feature = "author")]
 mod scope;
+#[cfg(feature = "author")]
 mod session;
+#[cfg(feature = "author")]
+mod slots;
+#[cfg(feature = "author")]
 mod text;
+#[cfg(feature = "author")]
 mod validate;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
+#[cfg(feature = "author")]
 pub use explain::{Condition, Explanation, Truth};
-#[cfg(test)]
+#[cfg(all(test, feature = "author"))]
 pub(crate) use load::schema_of;
+#[cfg(feature = "signing")]
+pub use signing::public_key;
+#[cfg(feature = "author")]
+pub use text::too_deep_to_parse;
 
 use crate::{
     catalog::{self, Catalog, Drift, ToolReport, definitions},
-    digest::{Digest, Domain},
+    digest::Digest,
     engine::{Engine, Evaluate, PolicyIndex},
     entity::Store,
     error::{Diagnostic, Error, Place},
-    json::{Json, Object},
+    json::Json,
     ledger::Event,
     obligation::Obligation,
-    sources::Sources,
 };
 
 /// A policy of a bundle, as decisions refer to it.
@@ -69,53 +98,20 @@ pub struct PolicyBundle {
     pub(crate) catalog: Catalog,
     pub(crate) store: Store,
     pub(crate) policies: Vec<Policy>,
-    pub(crate) engine: cedar::CedarEngine,
-    slots: HashMap<PolicyIndex, grants::Slots>,
-    by_id: HashMap<String, PolicyIndex>,
-    compiled: engines::Compiled,
+    slots: BTreeMap<PolicyIndex, grants::Slots>,
+    by_id: BTreeMap<String, PolicyIndex>,
+    compiled: compiled::Compiled,
     pub(crate) chosen: Engine,
+    unpacked: bool,
+    /// Cedar's policies; a bundle that was unpacked has none.
+    #[cfg(feature = "author")]
+    pub(crate) cedar: Option<cedar::CedarEngine>,
     digest: Digest,
     schema_digest: Digest,
     warnings: Vec<Diagnostic>,
 }
 
 impl PolicyBundle {
-    /// Loads a bundle from its files.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it, at once, each with its place.
-    ///
-    /// ```
-    /// use toolgate::{PolicyBundle, Sources};
-    ///
-    /// let mut sources = Sources::default();
-    /// sources.insert("toolgate.toml", r#"
-    ///     [bundle]
-    ///     name = "demo"
-    ///     version = "1.0.0"
-    ///     [servers.notes]
-    /// "#);
-    /// sources.insert("tools/notes.json", r#"{"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}"#);
-    /// sources.insert("policies/demo.cedar", r#"
-    ///     @id("users-read")
-    ///     permit (principal is User, action == Action::"notes/raed", resource);
-    /// "#);
-    /// let error = PolicyBundle::load(&sources).err().unwrap();
-    /// assert!(error.to_string().contains("did you mean `notes/read`?"), "{error}");
-    /// ```
-    pub fn load(sources: &Sources) -> Result<Self, Error> {
-        load::load(sources)
-    }
-
-    /// As [`PolicyBundle::load`], and a warning is an error too.
-    ///
-    /// # Errors
-    /// Everything that is wrong, and everything that deserves a second look.
-    pub fn load_strict(sources: &Sources) -> Result<Self, Error> {
-        let bundle = Self::load(sources)?;
-        if bundle.warnings.is_empty() { Ok(bundle) } else { Err(Error::new(bundle.warnings)) }
-    }
-
     /// The bundle's name.
     pub fn name(&self) -> &str {
         &self.catalog.name
@@ -221,36 +217,4 @@ impl PolicyBundle {
     pub(crate) fn engine(&self) -> &dyn Evaluate {
         self
     }
-}
-
-/// The digest of all files that decide, of just those: whatever else a host puts beside them changes nothing.
-fn bundle_digest(sources: &Sources, catalog: &Catalog) -> Digest {
-    let pins: BTreeSet<_> = catalog.servers.values().map(|server| server.file.as_str()).collect();
-    let decides = |name: &str| {
-        let of = |folder: &str, kind: &str| name.starts_with(folder) && name.ends_with(kind);
-        name == catalog::MANIFEST
-            || name == entities::FILE
-            || pins.contains(name)
-            || of("policies/", ".cedar")
-            || of("schema/", ".cedarschema")
-    };
-    let files: Object = sources
-        .names()
-        .filter(|name| decides(name))
-        .filter_map(|name| Some((name.to_owned(), Json::String(sources.text(name)?.to_owned()))))
-        .collect();
-    Digest::of(Domain::Bundle, &Json::Object(files))
-}
-
-/// The ancestors of each action: every group it is in.
-type Ancestry = BTreeMap<String, Vec<String>>;
-
-/// Why policy text must not reach a parser that recurses, if it is nested too deep for one.
-///
-/// ```
-/// assert_eq!(toolgate::too_deep_to_parse("permit (principal, action, resource);"), None);
-/// assert!(toolgate::too_deep_to_parse(&"(".repeat(1000)).is_some());
-/// ```
-pub fn too_deep_to_parse(text: &str) -> Option<String> {
-    text::too_deep(&text::tokens(text), text, text::Language::Policies).map(|deep| deep.message)
 }

@@ -4,25 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
+use super::actions::{GROUPS, direct_groups};
 use crate::{
     PrincipalKind,
-    catalog::{Action, Attribute, AttributeType, Catalog, Fields, Tool, Type},
+    catalog::{Attribute, AttributeType, Catalog, Fields, Type},
     facts::{CONTEXT, FactType},
 };
 
 /// Entity types that toolgate declares; an author's schema cannot.
 pub(super) const OWN_TYPES: [&str; 9] =
     ["User", "Agent", "Workload", "Group", "Tool", "Server", "Level", "AtLeast", "AtMost"];
-
-/// The action groups, each with the groups it is in.
-pub(super) const GROUPS: [(&str, &[&str]); 6] = [
-    ("call", &[]),
-    ("read", &["call"]),
-    ("write", &["call"]),
-    ("destructive", &["write"]),
-    ("execute", &["call"]),
-    ("egress", &["call"]),
-];
 
 /// Common types that hold the records of the context carry this prefix, to stay out of the author's way.
 const PREFIX: &str = "Toolgate";
@@ -178,15 +169,6 @@ fn actions(catalog: &Catalog, parts: &Map<String, Json>) -> Json {
         }
     }
     Json::Object(actions)
-}
-
-/// The groups an action is in directly.
-pub(super) fn direct_groups<'a>(tool: &'a Tool, action: &'a Action) -> Vec<&'a str> {
-    let mut groups: Vec<&str> = action.groups().collect();
-    if tool.has_operations() {
-        groups.push(&tool.id);
-    }
-    groups
 }
 
 fn fields(fields: &Fields) -> Json {

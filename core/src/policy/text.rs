@@ -230,6 +230,16 @@ impl Statement {
     }
 }
 
+/// Why policy text must not reach a parser that recurses, if it is nested too deep for one.
+///
+/// ```
+/// assert_eq!(toolgate::too_deep_to_parse("permit (principal, action, resource);"), None);
+/// assert!(toolgate::too_deep_to_parse(&"(".repeat(1000)).is_some());
+/// ```
+pub fn too_deep_to_parse(text: &str) -> Option<String> {
+    too_deep(&tokens(text), text, Language::Policies).map(|deep| deep.message)
+}
+
 #[cfg(test)]
 #[allow(clippy::string_slice, reason = "spans under test are at character boundaries")]
 mod tests {

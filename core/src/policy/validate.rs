@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use cedar_policy::{Schema, ValidationError, ValidationMode, ValidationWarning, Validator};
 
 use super::{
+    actions::Actions,
     load::{Parsed, whole_set},
-    scope::Actions,
 };
 use crate::error::{self, Diagnostic, Place};
 

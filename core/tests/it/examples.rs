@@ -13,22 +13,23 @@ use crate::desk::shown;
 const FILES: [&str; 2] = ["toolgate.toml", "entities.json"];
 const FOLDERS: [&str; 3] = ["tools", "policies", "schema"];
 
-struct Example {
+pub(crate) struct Example {
     name: String,
     folder: PathBuf,
-    gate: Gate,
+    pub(crate) sources: Sources,
+    pub(crate) gate: Gate,
 }
 
 /// `toolgate decide ... --call calls --ledger journal --now now`, as a README says it, and the answers in its table.
-struct Command {
-    calls: String,
-    journal: Option<String>,
-    now: Timestamp,
+pub(crate) struct Command {
+    pub(crate) calls: String,
+    pub(crate) journal: Option<String>,
+    pub(crate) now: Timestamp,
     answers: Vec<String>,
 }
 
 impl Example {
-    fn load(name: &str) -> Self {
+    pub(crate) fn load(name: &str) -> Self {
         let folder = examples().join(name);
         let mut sources = Sources::default();
         let within = |inner: &str| -> Vec<_> {
@@ -41,10 +42,10 @@ impl Example {
             }
         }
         let bundle = PolicyBundle::load_strict(&sources).unwrap_or_else(|error| panic!("{name}\n{error}"));
-        Self { name: name.to_owned(), folder, gate: Gate::new(bundle).with_engine(Engine::Both) }
+        Self { name: name.to_owned(), folder, sources, gate: Gate::new(bundle).with_engine(Engine::Both) }
     }
 
-    fn text(&self, file: &str) -> String {
+    pub(crate) fn text(&self, file: &str) -> String {
         fs::read_to_string(self.folder.join(file)).unwrap_or_else(|error| panic!("{}/{file}: {error}", self.name))
     }
 
@@ -76,7 +77,7 @@ impl Example {
         }
     }
 
-    fn commands(&self) -> Vec<Command> {
+    pub(crate) fn commands(&self) -> Vec<Command> {
         let folder = format!("policies/examples/{}", self.name);
         let readme = self.text("README.md");
         let mut commands: Vec<Command> = Vec::new();
@@ -101,12 +102,12 @@ impl Example {
     }
 }
 
-fn examples() -> PathBuf {
+pub(crate) fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/examples")
 }
 
 /// The names in a folder, in order; none if there is no such folder.
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();

@@ -20,6 +20,7 @@ mod hostile;
 mod listing;
 mod loading;
 mod oracle;
+mod packed;
 mod records;
 mod scene;
 mod shared;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Attribute, AttributeType, Manifest, Placed, Principals, Require, ServerEntry,
+    Attribute, AttributeType, Entries, Manifest, Placed, Principals, Require, ServerEntry,
     section::{Section, Source, list},
     tool,
 };
@@ -32,7 +32,8 @@ pub(crate) fn read(file: &Arc<str>, text: &str) -> (Manifest, Vec<Diagnostic>) {
     let require = require(&mut root, &mut source);
     let disabled = disabled(&mut root, &mut source);
     root.finish(&mut source);
-    let manifest = Manifest { name, version, levels, servers, tools, principals, require, disabled };
+    let entries = Entries { servers, tools };
+    let manifest = Manifest { name, version, levels, entries, principals, require, disabled };
     (manifest, source.found)
 }
 

@@ -1,16 +1,20 @@
 //! The manifest, `toolgate.toml`: what the author says of servers, tools, principals and requirements.
 
+#[cfg(feature = "author")]
 mod bundle;
+mod packed;
+#[cfg(feature = "author")]
 mod section;
+#[cfg(feature = "author")]
 mod tool;
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "author")]
 pub(crate) use bundle::read;
-pub(crate) use section::Placed;
 
 use super::{effect::Effect, kind::Kind, level::Levels};
-use crate::{PrincipalKind, call::Claims, json::Pointer};
+use crate::{PrincipalKind, call::Claims, error::Place, json::Pointer};
 
 /// The file's name in a bundle.
 pub(crate) const FILE: &str = "toolgate.toml";
@@ -21,11 +25,24 @@ pub(crate) struct Manifest {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) levels: Levels,
-    pub(crate) servers: BTreeMap<String, ServerEntry>,
-    pub(crate) tools: BTreeMap<String, Placed<ToolEntry>>,
+    pub(crate) entries: Entries,
     pub(crate) principals: Principals,
     pub(crate) require: Require,
     pub(crate) disabled: Vec<Placed<String>>,
+}
+
+/// What the manifest says of servers and tools.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    pub(crate) servers: BTreeMap<String, ServerEntry>,
+    pub(crate) tools: BTreeMap<String, Placed<ToolEntry>>,
+}
+
+/// A value with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Placed<T> {
+    pub(crate) value: T,
+    pub(crate) place: Place,
 }
 
 /// A `[servers.*]` table.
@@ -42,7 +59,7 @@ pub(crate) struct ServerEntry {
 }
 
 /// A `[tools."server/tool"]` table.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ToolEntry {
     pub(crate) owner: Option<String>,
     pub(crate) purpose: Option<String>,
@@ -71,7 +88,7 @@ pub(crate) struct Output {
 }
 
 /// Verbs chosen by an argument.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Operations {
     pub(crate) argument: Placed<Pointer>,
     pub(crate) verbs: BTreeMap<String, Placed<Says>>,
@@ -132,6 +149,7 @@ pub(crate) enum AttributeType {
     Level,
 }
 
+#[cfg(feature = "author")]
 impl AttributeType {
     pub(crate) const NAMES: [(&'static str, Self); 5] = [
         ("Bool", Self::Bool),

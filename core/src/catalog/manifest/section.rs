@@ -4,6 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use toml::de::{DeTable, DeValue};
 
+use super::Placed;
 use crate::error::{Diagnostic, Place};
 
 /// The manifest's text, and what was found wrong in it so far.
@@ -25,13 +26,6 @@ impl Source<'_> {
         #[expect(clippy::indexing_slicing, reason = "the element was pushed two lines above")]
         &mut self.found[last]
     }
-}
-
-/// A value with its place.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Placed<T> {
-    pub(crate) value: T,
-    pub(crate) place: Place,
 }
 
 /// One table, read key by key.

@@ -26,6 +26,11 @@ use crate::{
     value::Record,
 };
 
+/// A packed bundle with bytes of its payload changed, three bytes of `changes` for each, and its digest made to fit again.
+pub fn resealed(packed: &[u8], changes: &[u8]) -> Vec<u8> {
+    super::packed::resealed(packed, changes)
+}
+
 /// What came of each policy: the satisfied ones, and those that failed to evaluate. Policies and links by their ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
