@@ -72,7 +72,7 @@ pub enum Engine {
     #[default]
     Compiled,
     #[cfg(feature = "author")]
-    /// `cedar_policy::Authorizer`, which the compiled program must agree with.
+    /// Cedar's own authorizer, which the compiled program must agree with.
     Cedar,
     #[cfg(feature = "author")]
     /// Both. Where they disagree, the call is denied with [`Reason::InternalFault`](crate::Reason::InternalFault).
