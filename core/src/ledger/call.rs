@@ -187,8 +187,10 @@ impl Ledger {
         // A session outlives the calls that are reserved in it.
         call.until = call.until.min(now.plus(SESSION / 2));
         limits::room("reserved calls", self.calls.size(), limits::CALLS)?;
-        let begins = call.session.as_deref().is_some_and(|id| self.session(id, now).is_none());
-        limits::room("sessions", self.sessions.size(), limits::SESSIONS - usize::from(!begins))?;
+        // A full ledger takes no new session; those that it has go on.
+        if call.session.as_deref().is_some_and(|id| self.session(id, now).is_none()) {
+            limits::room("sessions", self.sessions.size(), limits::SESSIONS)?;
+        }
         self.advance(call.id)?;
         if let (Some(id), Some(initiator)) = (&call.session, call.chain.last()) {
             self.use_session(id, initiator, call.key.as_deref(), now, |session| {
