@@ -147,11 +147,17 @@ impl Node {
         }
     }
 
-    /// Puts `over` over this value: mappings are joined member by member, whatever else is replaced.
+    /// Puts `over` over this value: mappings are joined member by member, an empty member takes out what was there, whatever
+    /// else is replaced.
     pub(crate) fn under(self, over: &Node) -> Node {
         match (self.value, &over.value) {
             (Value::Map(mut entries), Value::Map(others)) => {
                 for other in others {
+                    let known = entries.len();
+                    entries.retain(|entry| entry.key != other.key || !other.value.is_null());
+                    if entries.len() < known {
+                        continue;
+                    }
                     match entries.iter_mut().find(|entry| entry.key == other.key) {
                         Some(entry) => {
                             let before = std::mem::replace(&mut entry.value, Node::text(entry.mark, ""));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regex_lite::Regex;
 use toolgate::ToolCall;
 
-use crate::suite::{Act, Case, Expected};
+use crate::suite::{Act, Case, Expected, Suite};
 
 /// Which cases are run. All, by default.
 #[derive(Default)]
