@@ -194,6 +194,12 @@ fn read<'n>(
     keys.finish(reader);
     let sources = (!from.packed).then_some(from.sources);
     let (read, probe) = invariants.map(|node| invariant::read(node, sources, reader)).unwrap_or_default();
+    for invariant in &read {
+        if let (Some(first), Some(node)) = (names.get(&invariant.name), invariants) {
+            let message = format!("the test at {first} is called `{}`, as this invariant is", invariant.name);
+            reader.error(node.mark, "duplicate_name", message, "give the invariant a name of its own");
+        }
+    }
     suite.invariants = read;
     probe
 }
