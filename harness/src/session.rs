@@ -128,7 +128,9 @@ impl Session {
     /// # Errors
     /// As for [`Session::run`].
     pub fn run_timed(&self, options: &str, clock: Option<&(dyn Fn() -> u64 + Sync)>) -> Result<String, OptionsError> {
-        let wanted: Wanted = if options.trim().is_empty() { Wanted::default() } else { serde_json::from_str(options)? };
+        let options = if options.trim().is_empty() { "{}" } else { options };
+        let members: serde_json::Map<_, _> = serde_json::from_str(options)?;
+        let wanted: Wanted = serde_json::from_value(members.into())?;
         let mut choice = Choice::default();
         wanted.filter.iter().try_for_each(|pattern| choice.filter(pattern))?;
         if let Some(shard) = &wanted.shard {

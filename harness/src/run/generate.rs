@@ -9,7 +9,7 @@ use super::judge;
 use crate::suite::Suite;
 
 /// Calls that are made up for one invariant: enough for every pair of the calls of an ordinary suite.
-pub(super) const MOST: usize = 4_096;
+pub(super) const MOST: usize = 2_048;
 
 /// Values that are tried in one place of a call's arguments.
 const VALUES: usize = 16;

@@ -9,7 +9,7 @@ mod judge;
 
 use std::{
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -27,8 +27,8 @@ use crate::{
 
 /// A bundle and its test files, ready to run.
 pub struct Bench {
-    gate: Gate,
-    words: Words,
+    gate: Arc<Gate>,
+    words: Arc<Words>,
     sources: Sources,
     packed: bool,
 }
@@ -96,7 +96,13 @@ impl Bench {
 
     fn of(bundle: PolicyBundle, sources: Sources, packed: bool) -> Self {
         let gate = Gate::new(bundle);
-        Self { words: Words::of(&gate), gate, sources, packed }
+        Self { words: Arc::new(Words::of(&gate)), gate: Arc::new(gate), sources, packed }
+    }
+
+    /// The same bundle, with other test files and fixtures. `sources` are all files, those of the bundle among them.
+    #[must_use]
+    pub fn with(&self, sources: Sources) -> Self {
+        Self { gate: self.gate.clone(), words: self.words.clone(), sources, packed: self.packed }
     }
 
     /// The gate that decides.
