@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request,
-    RestrictedExpression, SlotId, Template, pst,
+    RestrictedExpression, SlotId, Template,
 };
 
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
 pub(crate) struct Slice {
     pub(super) permits: PolicySet,
     pub(super) forbids: PolicySet,
-    pub(super) candidates: Vec<PolicyIndex>,
 }
 
 /// Cedar's engine.
@@ -29,8 +28,6 @@ pub(crate) struct CedarEngine {
     pub(super) ancestry: super::actions::Ancestry,
     pub(super) index: HashMap<PolicyId, PolicyIndex>,
     pub(super) templates: HashMap<PolicyIndex, Template>,
-    /// The syntax trees, by policy.
-    pub(super) trees: Vec<pst::Template>,
 }
 
 impl CedarEngine {
@@ -114,11 +111,6 @@ impl CedarEngine {
 
     fn place(&self, id: &PolicyId) -> Result<PolicyIndex, String> {
         self.index.get(id).copied().ok_or_else(|| format!("the policy `{id}` is in no bundle"))
-    }
-
-    /// The policies whose scope covers an action.
-    pub(super) fn candidates(&self, action: &str) -> &[PolicyIndex] {
-        self.slices.get(action).map_or(&[], |slice| &slice.candidates)
     }
 
     /// The entities of a question, its action and the action's groups included.

@@ -28,11 +28,14 @@ impl Compiled {
         Self { program, reads, groups, nothing: Reads::default() }
     }
 
+    /// A question as the program is asked it.
+    fn asked<'f>(&'f self, question: &'f Question<'f>, entities: &'f Reach) -> Asked<'f> {
+        let groups = self.groups.get(&*question.action.id).map(Vec::as_slice).unwrap_or_default();
+        Asked { question, entities, groups }
+    }
+
     pub(super) fn evaluate(&self, entities: &Reach, questions: &[Question<'_>], links: &[Link<'_>]) -> Vec<Evaluation> {
-        let one = |question: &Question<'_>| {
-            let groups = self.groups.get(&*question.action.id).map(Vec::as_slice).unwrap_or_default();
-            self.program.evaluate(&Asked { question, entities, groups }, links)
-        };
+        let one = |question: &Question<'_>| self.program.evaluate(&self.asked(question, entities), links);
         questions.iter().map(one).collect()
     }
 }
@@ -47,17 +50,25 @@ impl PolicyBundle {
         holes: &'f Holes,
         links: &[Link<'f>],
     ) -> Vec<Vec<Weighed>> {
-        let groups = |action: &str| self.compiled.groups.get(action).map(Vec::as_slice).unwrap_or_default();
-        let asked: Vec<_> = questions
-            .iter()
-            .map(|(question, _)| Asked { question, entities, groups: groups(&question.action.id) })
-            .collect();
+        let asked: Vec<_> = questions.iter().map(|(question, _)| self.compiled.asked(question, entities)).collect();
         let questions: Vec<_> = asked
             .iter()
             .zip(questions)
             .map(|(source, (_, resource))| Incomplete { source, resource: *resource })
             .collect();
         self.compiled.program.weigh(&questions, holes, links)
+    }
+}
+
+impl PolicyBundle {
+    /// What decides.
+    pub(crate) fn program(&self) -> &Program {
+        &self.compiled.program
+    }
+
+    /// A question as the program is asked it.
+    pub(crate) fn asked<'f>(&'f self, question: &'f Question<'f>, entities: &'f Reach) -> Asked<'f> {
+        self.compiled.asked(question, entities)
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     compile,
     compiled::Compiled,
     declared::Declared,
-    entities, lint, read_paths, schema, session, slots,
+    entities, leaves, lint, read_paths, schema, session, slots,
     text::{self, Language, Statement},
     validate,
 };
@@ -252,6 +252,7 @@ fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Pars
             place: place(statement.head.clone()),
             text: source.get(statement.head.start..statement.span.end).unwrap_or_default().to_owned(),
             template: matches!(body, Body::Template(_)),
+            atoms: leaves::atoms(&statement, &tree, source, &place),
         };
         parsed.push(Parsed { policy, tree, statement, file: file.clone(), source: text.clone(), body });
     }
@@ -440,7 +441,6 @@ fn slices(catalog: &Catalog, parsed: &[Parsed]) -> Result<(CedarEngine, BTreeMap
         for (_, action) in actions.covered(&one.tree.action) {
             let Some(slice) = slices.get_mut(&*action.id) else { continue };
             read.entry(action.id.to_string()).or_default().extend(&reads);
-            slice.candidates.push(place);
             if let Body::Policy(policy) = &one.body {
                 let set = if one.policy.forbids { &mut slice.forbids } else { &mut slice.permits };
                 set.add(policy.clone()).map_err(|error| {
@@ -449,13 +449,12 @@ fn slices(catalog: &Catalog, parsed: &[Parsed]) -> Result<(CedarEngine, BTreeMap
             }
         }
     }
-    let trees = parsed.iter().map(|one| one.tree.clone()).collect();
     let templates = parsed.iter().enumerate().filter_map(|(place, one)| match &one.body {
         Body::Template(template) => Some((place, template.clone())),
         Body::Policy(_) => None,
     });
     let templates = templates.collect();
-    Ok((CedarEngine { slices, ancestry: actions.ancestry, index, templates, trees }, read))
+    Ok((CedarEngine { slices, ancestry: actions.ancestry, index, templates }, read))
 }
 
 /// All policies and templates as one set, for the validator.

@@ -225,6 +225,11 @@ impl Statement {
         None
     }
 
+    /// From the word `permit` or `forbid` on.
+    pub(super) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
     pub(super) fn annotation(&self, key: &str) -> Option<&Annotation> {
         self.annotations.iter().find(|annotation| annotation.key == key)
     }
