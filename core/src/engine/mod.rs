@@ -49,6 +49,7 @@ pub(crate) use {
     build::{Builder, Faulty, Jump, Scopes},
     form::{Form, Term},
     like::Pattern,
+    literal::{decimal, duration},
     ops::{Binary, Unary},
     program::{ActionScope, Guard, Is, Need, Scope, ScopeEntity},
 };

@@ -32,7 +32,7 @@ pub(super) fn all<'p>(
 ) -> Result<Program, Vec<Diagnostic>> {
     let (mut builder, mut found) = (Builder::default(), Vec::new());
     for (at, (one, tree)) in policies.into_iter().enumerate() {
-        if let Err(Uncompiled(why)) = policy(&mut builder, at, tree) {
+        if let Err(Uncompiled(why)) = policy(&mut builder, at, one.template, tree) {
             let message = format!("the policy cannot be compiled: {why}");
             found.push(Diagnostic::error("policy_not_compiled", message).at(one.place.clone()));
         }
@@ -40,11 +40,10 @@ pub(super) fn all<'p>(
     if found.is_empty() { Ok(builder.finish()) } else { Err(found) }
 }
 
-/// Compiles a policy, or a template, into the program.
-pub(super) fn policy(builder: &mut Builder, policy: PolicyIndex, tree: &pst::Template) -> Done {
+/// Compiles a policy, or a template, into the program. A template remains one without its slots: only grants make it count.
+pub(super) fn policy(builder: &mut Builder, policy: PolicyIndex, template: bool, tree: &pst::Template) -> Done {
     let scopes = scopes(builder, tree)?;
     let forbids = tree.effect == pst::Effect::Forbid;
-    let template = tree.principal.has_slot() || tree.resource.has_slot();
     let mut conjuncts = Vec::new();
     for clause in tree.clauses() {
         match clause {

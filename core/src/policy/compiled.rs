@@ -1,6 +1,6 @@
 //! The compiled program of a bundle, which decides.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{PolicyBundle, actions::Actions};
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
 pub(super) struct Compiled {
     pub(super) program: Program,
     /// What the policies that can apply to each action may look at.
-    pub(super) reads: BTreeMap<String, Reads>,
+    pub(super) reads: Arc<BTreeMap<String, Reads>>,
     /// What each action is in.
-    groups: BTreeMap<String, Vec<EntityRef>>,
+    groups: Arc<BTreeMap<String, Vec<EntityRef>>>,
     nothing: Reads,
 }
 
@@ -25,7 +25,20 @@ impl Compiled {
         let group = |name: &String| EntityRef::new("Action", name.as_str());
         let ancestry = Actions::of(catalog).ancestry.into_iter();
         let groups = ancestry.map(|(action, groups)| (action, groups.iter().map(group).collect())).collect();
-        Self { program, reads, groups, nothing: Reads::default() }
+        Self { program, reads: Arc::new(reads), groups: Arc::new(groups), nothing: Reads::default() }
+    }
+
+    /// The same with another program, whose rule at one place reads these paths of these actions.
+    #[cfg(feature = "author")]
+    pub(super) fn changed<'r>(&self, program: Program, reads: impl Iterator<Item = (&'r str, &'r Reads)>) -> Self {
+        let Self { groups, nothing, .. } = self;
+        let mut all = self.reads.clone();
+        for (action, more) in reads {
+            if let Some(known) = Arc::make_mut(&mut all).get_mut(action) {
+                known.extend(more);
+            }
+        }
+        Self { program, reads: all, groups: groups.clone(), nothing: nothing.clone() }
     }
 
     /// A question as the program is asked it.

@@ -42,7 +42,7 @@ pub(super) fn atoms(
 /// The three constraints of the scope, and behind them the leaves of the conditions in the order of their text; nothing for
 /// tokens that Cedar would not parse. The first token is the word `permit` or `forbid`.
 pub(super) fn of(text: &str, tokens: &[Token]) -> Option<Vec<(Part, Range<usize>)>> {
-    let scan = Scan { text, tokens, closing: closing(tokens)? };
+    let scan = Scan::new(text, tokens)?;
     let mut found = Vec::new();
     let scope = scan.within(1)?;
     let mut at = scope.end + 1;
@@ -66,9 +66,10 @@ pub(super) fn of(text: &str, tokens: &[Token]) -> Option<Vec<(Part, Range<usize>
     scan.mark(at, ';').then_some(found)
 }
 
-struct Scan<'t> {
-    text: &'t str,
-    tokens: &'t [Token],
+/// The tokens of a statement, and how they are bracketed.
+pub(super) struct Scan<'t> {
+    pub(super) text: &'t str,
+    pub(super) tokens: &'t [Token],
     /// For each token that opens a bracket, the one that closes it.
     closing: Vec<usize>,
 }
@@ -86,31 +87,36 @@ fn closing(tokens: &[Token]) -> Option<Vec<usize>> {
     open.is_empty().then_some(closing)
 }
 
-impl Scan<'_> {
-    fn mark(&self, at: usize, mark: char) -> bool {
+impl<'t> Scan<'t> {
+    /// Nothing for tokens with a bracket that stands alone.
+    pub(super) fn new(text: &'t str, tokens: &'t [Token]) -> Option<Self> {
+        Some(Self { text, tokens, closing: closing(tokens)? })
+    }
+
+    pub(super) fn mark(&self, at: usize, mark: char) -> bool {
         self.tokens.get(at).is_some_and(|token| token.kind == Kind::Mark(mark))
     }
 
     /// The token's word; nothing if it is none, or the name of an attribute.
-    fn word(&self, at: usize) -> &str {
+    pub(super) fn word(&self, at: usize) -> &str {
         let token = self.tokens.get(at).filter(|token| token.kind == Kind::Word);
         let named = at.checked_sub(1).is_some_and(|before| self.mark(before, '.'));
         token.filter(|_| !named).and_then(|token| self.text.get(token.span.clone())).unwrap_or_default()
     }
 
     /// The tokens between the bracket that opens at a token and the one that closes it.
-    fn within(&self, at: usize) -> Option<Range<usize>> {
+    pub(super) fn within(&self, at: usize) -> Option<Range<usize>> {
         let end = *self.closing.get(at).filter(|end| **end > at)?;
         Some(at + 1..end)
     }
 
-    fn span(&self, tokens: &Range<usize>) -> Option<Range<usize>> {
+    pub(super) fn span(&self, tokens: &Range<usize>) -> Option<Range<usize>> {
         let (first, last) = (self.tokens.get(tokens.start)?, self.tokens.get(tokens.end.checked_sub(1)?)?);
         (!tokens.is_empty()).then(|| first.span.start..last.span.end)
     }
 
     /// The tokens that stand in no inner bracket.
-    fn outer(&self, tokens: Range<usize>) -> impl Iterator<Item = usize> {
+    pub(super) fn outer(&self, tokens: Range<usize>) -> impl Iterator<Item = usize> {
         let mut at = tokens.start;
         std::iter::from_fn(move || {
             let here = at;
@@ -120,7 +126,7 @@ impl Scan<'_> {
     }
 
     /// Splits tokens where, outside of brackets, a separator of so many tokens stands.
-    fn split(&self, tokens: Range<usize>, separator: impl Fn(&Self, usize) -> Option<usize>) -> Vec<Range<usize>> {
+    pub(super) fn split(&self, tokens: Range<usize>, separator: impl Fn(&Self, usize) -> Option<usize>) -> Vec<Range<usize>> {
         let (mut parts, mut start) = (Vec::new(), tokens.start);
         for at in self.outer(tokens.clone()).filter(|at| *at < tokens.end) {
             if let Some(length) = separator(self, at).filter(|_| at >= start) {
@@ -130,6 +136,24 @@ impl Scan<'_> {
         }
         parts.push(start..tokens.end);
         parts
+    }
+
+    /// Whether something in these tokens, outside of brackets, makes a relation of its operands.
+    pub(super) fn relates(&self, tokens: &Range<usize>) -> bool {
+        let relates = |at| "=<>+-*".chars().any(|mark| self.mark(at, mark)) || RELATIONS.contains(&self.word(at));
+        self.outer(tokens.clone()).any(relates)
+    }
+
+    /// Tokens without the `!` before them.
+    pub(super) fn unsigned(&self, tokens: &Range<usize>) -> Range<usize> {
+        let signs = self.outer(tokens.clone()).take_while(|at| self.mark(*at, '!')).count();
+        tokens.start + signs..tokens.end
+    }
+
+    /// What stands between the parentheses that all of these tokens are.
+    pub(super) fn parenthesized(&self, tokens: &Range<usize>) -> Option<Range<usize>> {
+        let within = self.within(tokens.start).filter(|_| self.mark(tokens.start, '('))?;
+        (within.end + 1 == tokens.end).then_some(within)
     }
 
     /// The leaves of an expression: what `&&`, `||`, `!` and `if` join, in the order of the text.
@@ -145,17 +169,12 @@ impl Scan<'_> {
                 parts = self.split(tokens.clone(), twice('&'));
             }
             if parts.len() == 1 {
-                let relates = |at| {
-                    let mark = |mark| self.mark(at, mark);
-                    "=<>+-*".chars().any(mark) || RELATIONS.contains(&self.word(at))
-                };
-                if self.outer(tokens.clone()).any(relates) {
+                if self.relates(&tokens) {
                     out(tokens)?;
                     continue;
                 }
-                let signs = self.outer(tokens.clone()).take_while(|at| self.mark(*at, '!')).count();
-                let inner = tokens.start + signs..tokens.end;
-                match self.within(inner.start).filter(|within| within.end + 1 == inner.end && self.mark(inner.start, '(')) {
+                let inner = self.unsigned(&tokens);
+                match self.parenthesized(&inner) {
                     Some(within) => parts = vec![within],
                     None => {
                         out(inner)?;
@@ -169,7 +188,7 @@ impl Scan<'_> {
     }
 
     /// The condition of an `if` and its two branches.
-    fn branches(&self, tokens: Range<usize>) -> Option<Vec<Range<usize>>> {
+    pub(super) fn branches(&self, tokens: Range<usize>) -> Option<Vec<Range<usize>>> {
         let (mut inner, mut then, mut otherwise) = (0_usize, None, None);
         for at in self.outer(tokens.start + 1..tokens.end) {
             match self.word(at) {

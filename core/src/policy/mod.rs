@@ -34,6 +34,8 @@ mod lint;
 #[cfg(feature = "author")]
 mod load;
 #[cfg(feature = "author")]
+mod mutate;
+#[cfg(feature = "author")]
 mod read_paths;
 #[cfg(feature = "author")]
 mod schema;
@@ -48,14 +50,17 @@ mod text;
 #[cfg(feature = "author")]
 mod validate;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 #[cfg(all(test, feature = "author"))]
 pub(crate) use load::schema_of;
 #[cfg(feature = "signing")]
 pub use signing::public_key;
 #[cfg(feature = "author")]
-pub use text::too_deep_to_parse;
+pub use {
+    mutate::{Mutant, Mutants, Operator},
+    text::too_deep_to_parse,
+};
 
 use crate::{
     catalog::{self, Catalog, Drift, ToolReport, definitions},
@@ -133,11 +138,12 @@ impl Policy {
 
 /// Policies, schema and catalog: validated, compiled, immutable.
 pub struct PolicyBundle {
-    pub(crate) catalog: Catalog,
-    pub(crate) store: Store,
+    // What mutants of a bundle have in common is shared.
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) store: Arc<Store>,
     pub(crate) policies: Vec<Policy>,
-    slots: BTreeMap<PolicyIndex, grants::Slots>,
-    by_id: BTreeMap<String, PolicyIndex>,
+    slots: Arc<BTreeMap<PolicyIndex, grants::Slots>>,
+    by_id: Arc<BTreeMap<String, PolicyIndex>>,
     compiled: compiled::Compiled,
     pub(crate) chosen: Engine,
     unpacked: bool,

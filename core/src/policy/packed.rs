@@ -7,7 +7,10 @@
 //! Numbers of the head are little-endian. The digest is of what stands before it and of the payload, and is compared before
 //! anything in the payload is looked at. A signature is of everything before the signatures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{Atom, Part, Policy, PolicyBundle, actions::Actions, compiled::Compiled, grants::Slots};
 use crate::{
@@ -125,11 +128,11 @@ impl PolicyBundle {
         }
         Ok(Self {
             compiled: Compiled::new(program, &catalog, reads),
-            catalog,
-            store,
+            catalog: Arc::new(catalog),
+            store: Arc::new(store),
             policies,
-            slots,
-            by_id,
+            slots: Arc::new(slots),
+            by_id: Arc::new(by_id),
             chosen: Engine::default(),
             unpacked: true,
             #[cfg(feature = "author")]
