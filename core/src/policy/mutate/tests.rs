@@ -232,6 +232,11 @@ fn mutants_decide_as_their_text() {
     for (at, mutant) in all.all().iter().enumerate() {
         let (start, end) = (mutant.place.start, mutant.place.end);
         let text = format!("{}{}{}", &policy[..start], mutant.after, &policy[end..]);
+        let own = |line: &&str| !line.contains(&format!("\"{}\"", mutant.policy));
+        let text = match mutant.operator {
+            Operator::DropPolicy => policy.lines().filter(own).collect(),
+            _ => text,
+        };
         let flipped = mutant.operator == Operator::FlipEffect && mutant.policy == "wall";
         let text = if flipped { text.replace("@approval(\"ops\") ", "") } else { text };
         let loaded = Gate::new(mutants(&text).bundle);
