@@ -50,7 +50,11 @@ mod text;
 #[cfg(feature = "author")]
 mod validate;
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
 
 #[cfg(all(test, feature = "author"))]
 pub(crate) use load::schema_of;
@@ -65,9 +69,10 @@ pub use {
 use crate::{
     catalog::{self, Catalog, Drift, ToolReport, definitions},
     digest::Digest,
-    engine::{Engine, Evaluate, PolicyIndex},
+    engine::{Engine, Evaluate, PolicyIndex, Reads},
     entity::Store,
     error::{Diagnostic, Error, Place},
+    id::EntityRef,
     json::Json,
     ledger::Event,
     obligation::Obligation,
@@ -184,6 +189,12 @@ impl PolicyBundle {
     /// Every policy, the baseline's included, in the order of their files.
     pub fn policies(&self) -> &[Policy] {
         &self.policies
+    }
+
+    /// Every entity that the entities file has or a policy names, each once, in order.
+    pub fn entities(&self) -> impl Iterator<Item = &EntityRef> {
+        let named = self.compiled.reads.values().flat_map(Reads::entities);
+        self.store.iter().map(|entity| &entity.id).chain(named).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// The policy of that id.
