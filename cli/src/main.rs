@@ -3,6 +3,7 @@
 mod bundle;
 mod calls;
 mod exit;
+mod explained;
 mod render;
 mod verb;
 
@@ -24,6 +25,7 @@ struct Cli {
 enum Verb {
     Check(verb::check::Args),
     Decide(verb::decide::Args),
+    Explain(verb::explain::Args),
     List(verb::list::Args),
     Init(verb::init::Args),
     Pin(verb::pin::Args),
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Check(args) => verb::check::run(&args, out),
         Verb::Decide(args) => verb::decide::run(&args, out),
+        Verb::Explain(args) => verb::explain::run(&args, out),
         Verb::List(args) => verb::list::run(&args, out),
         Verb::Init(args) => verb::init::run(&args, out),
         Verb::Pin(args) => verb::pin::run(&args, out),

@@ -81,8 +81,8 @@ pub use digest::Digest;
 pub use engine::{Engine, Truth};
 pub use error::{Diagnostic, Error, Place, Severity};
 pub use gate::{
-    Difference, Explained, ExplainedAtom, Explanation, Filtered, Finding, Gate, ListRequest, Listed, Nearest, NearestPermit,
-    Refusal, Standing, Survey, Who, filter_tools,
+    Difference, Explained, ExplainedAtom, Explanation, Filtered, Finding, Gate, ListRequest, Listed, Nearest,
+    NearestPermit, Refusal, Standing, Survey, Who, filter_tools,
 };
 pub use id::EntityRef;
 pub use json::{Json, JsonError, JsonFault, Number, Object};

@@ -155,7 +155,10 @@ impl Scan<'_> {
                 }
                 let signs = self.outer(tokens.clone()).take_while(|at| self.mark(*at, '!')).count();
                 let inner = tokens.start + signs..tokens.end;
-                match self.within(inner.start).filter(|within| within.end + 1 == inner.end && self.mark(inner.start, '(')) {
+                match self
+                    .within(inner.start)
+                    .filter(|within| within.end + 1 == inner.end && self.mark(inner.start, '('))
+                {
                     Some(within) => parts = vec![within],
                     None => {
                         out(inner)?;
