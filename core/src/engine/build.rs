@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    PolicyIndex, hash,
+    PolicyIndex,
     form::{Form, Leaf},
+    hash,
     index::Index,
     like::Pattern,
     ops::{self, Binary, Computed, Fault, Unary},
@@ -55,14 +56,7 @@ impl Builder {
     }
 
     /// Ends the code of a policy.
-    pub(crate) fn rule(
-        &mut self,
-        policy: PolicyIndex,
-        forbids: bool,
-        scopes: Scopes,
-        guards: Vec<Guard>,
-        form: Form,
-    ) {
+    pub(crate) fn rule(&mut self, policy: PolicyIndex, forbids: bool, scopes: Scopes, guards: Vec<Guard>, form: Form) {
         let rule = self.end(policy, forbids, scopes, guards, form);
         self.program.rules.push(rule);
     }
@@ -73,14 +67,7 @@ impl Builder {
         self.program.templates.insert(policy, rule);
     }
 
-    fn end(
-        &mut self,
-        policy: PolicyIndex,
-        forbids: bool,
-        scopes: Scopes,
-        guards: Vec<Guard>,
-        form: Form,
-    ) -> Rule {
+    fn end(&mut self, policy: PolicyIndex, forbids: bool, scopes: Scopes, guards: Vec<Guard>, form: Form) -> Rule {
         let form = Form { leaves: std::mem::take(&mut self.leaves), ..form };
         let code = self.start..self.program.code.len();
         (self.start, self.barrier) = (code.end, code.end);

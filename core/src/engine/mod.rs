@@ -33,17 +33,17 @@ mod weigh;
 
 pub use form::Truth;
 pub(crate) use holes::{Hole, Holes, Kind};
+pub(crate) use operands::{Inside, Operand};
 pub(crate) use outcome::Outcome;
 pub(crate) use packed::{pack_reads, unpack_reads};
-pub(crate) use operands::{Inside, Operand};
 pub(crate) use possible::Mapped;
 pub(crate) use program::{Program, Var};
 pub(crate) use reads::{Reads, Root};
 pub(crate) use source::Asked;
-pub(crate) use suppose::{Held, Looks, Stand, Supposed};
-pub(crate) use survey::Seen;
 #[cfg(feature = "conformance")]
 pub(crate) use store::{Prepared, Request, Slots};
+pub(crate) use suppose::{Held, Looks, Stand, Supposed};
+pub(crate) use survey::Seen;
 #[cfg(feature = "author")]
 pub(crate) use {
     build::{Builder, Faulty, Jump, Scopes},

@@ -78,7 +78,8 @@ impl<'w> Supposing<'w> {
 
     /// Where an entity's attributes are: somebody supposed of whom nothing is known has those of whom he stands for.
     fn known<'e>(&'e self, id: &'e EntityRef) -> &'e EntityRef {
-        let supposed = [Var::Principal, Var::Resource].into_iter().find(|var| self.stand(*var).is_some_and(|one| one.id == *id));
+        let supposed =
+            [Var::Principal, Var::Resource].into_iter().find(|var| self.stand(*var).is_some_and(|one| one.id == *id));
         match supposed.and_then(|var| self.asked.id(var)) {
             Some(own) if self.asked.entities.get(id).is_none() && own.kind == id.kind => own,
             _ => id,
@@ -277,7 +278,9 @@ impl Program {
                         looks.vars.push(*var);
                         looks.constants.extend(entity(at));
                     }
-                    Op::Like(at) => looks.constants.extend(self.patterns.get(*at as usize).map(|one| Value::string(one.plainest()))),
+                    Op::Like(at) => {
+                        looks.constants.extend(self.patterns.get(*at as usize).map(|one| Value::string(one.plainest())))
+                    }
                     Op::Is(at) | Op::IsElse { kind: at, .. } => looks.kinds.extend(kind(at)),
                     _ => {}
                 },
@@ -303,7 +306,8 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
     ) -> Held {
         let [principal, resource] = self.scopes(rule, link.and_then(|at| links.get(at)));
         let mut atoms = vec![Truth::from(&principal), Truth::True, Truth::from(&resource)];
-        atoms.extend(rule.form.leaves.iter().map(|leaf| self.leaf(leaf).map_or(Truth::NotReached, |c| Truth::from(&c))));
+        atoms
+            .extend(rule.form.leaves.iter().map(|leaf| self.leaf(leaf).map_or(Truth::NotReached, |c| Truth::from(&c))));
         for (at, truth) in atoms.iter_mut().enumerate() {
             if let Some(forced) = supposed.atoms.get(&(rule.policy, at)) {
                 *truth = Truth::from(*forced);

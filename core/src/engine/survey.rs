@@ -68,7 +68,8 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
             atoms.resize(SCOPE + rule.form.leaves.len(), Truth::NotReached);
             return short;
         }
-        atoms.extend(rule.form.leaves.iter().map(|leaf| self.leaf(leaf).map_or(Truth::NotReached, |c| Truth::from(&c))));
+        atoms
+            .extend(rule.form.leaves.iter().map(|leaf| self.leaf(leaf).map_or(Truth::NotReached, |c| Truth::from(&c))));
         let leaves = atoms.get_mut(SCOPE..).unwrap_or_default();
         rule.form.values(leaves, values);
         rule.form.pass_over(values, leaves);

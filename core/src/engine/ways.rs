@@ -25,7 +25,8 @@ impl Program {
         let mut all = [vec![Way::new()], Vec::new()];
         for (at, truth) in scope.iter().enumerate() {
             // Another action is another call.
-            let here = [true, false].map(|wanted| if at == 1 { stays(*truth, wanted) } else { flip(at, *truth, wanted) });
+            let here =
+                [true, false].map(|wanted| if at == 1 { stays(*truth, wanted) } else { flip(at, *truth, wanted) });
             all = finding.and(&all, &here);
         }
         let terms = finding.terms(&rule.form, leaves);

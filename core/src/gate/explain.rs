@@ -2,7 +2,7 @@
 //! to differ.
 
 use super::{
-    Gate, Judgement, Nearest, questions,
+    Gate, Nearest, questions,
     secrets::{HIDDEN, Secrets},
     survey::{Finding, Survey},
     who::Who,
@@ -115,7 +115,8 @@ impl Gate {
             let questions: Vec<_> = questions(facts).collect();
             for finding in survey.findings.iter().take(POLICIES) {
                 let question = questions.get(finding.question as usize);
-                policies.extend(question.and_then(|question| self.explained(question, facts, &survey, finding, &secrets)));
+                policies
+                    .extend(question.and_then(|question| self.explained(question, facts, &survey, finding, &secrets)));
             }
         }
         if let (Some(facts), Some(admitted), Decision::Deny { .. }) =
@@ -124,7 +125,18 @@ impl Gate {
             nearest = self.nearest(call, admitted, facts, &linked, &secrets);
         }
         let decision = quiet(judgement.decision.clone(), &policies, &secrets);
-        Explanation { refusals: refusals(&decision, &judgement), decision, policies, nearest }
+        let refusals = if judgement.facts.is_none() { refusals(&decision) } else { Vec::new() };
+        Explanation { refusals, decision, policies, nearest }
+    }
+
+    /// Why something that never became a call was denied: JSON that could not be read, say.
+    pub fn explain_refused(&self, decision: &Decision) -> Explanation {
+        Explanation {
+            decision: decision.clone(),
+            refusals: refusals(decision),
+            policies: Vec::new(),
+            nearest: Nearest::default(),
+        }
     }
 
     fn explained(
@@ -196,7 +208,9 @@ pub(super) fn cut(value: String) -> String {
 /// A text without its line breaks. Within strings there are none.
 fn one_line(text: &str) -> String {
     text.lines()
-        .map(|line| line.split_once("//").filter(|(code, _)| code.matches('"').count() % 2 == 0).map_or(line, |(code, _)| code))
+        .map(|line| {
+            line.split_once("//").filter(|(code, _)| code.matches('"').count() % 2 == 0).map_or(line, |(code, _)| code)
+        })
         .flat_map(str::split_whitespace)
         .collect::<Vec<_>>()
         .join(" ")
@@ -212,10 +226,7 @@ fn quiet(mut decision: Decision, policies: &[Explained], secrets: &Secrets) -> D
 }
 
 /// Why a call never reached policy, by what the gate said of it.
-fn refusals(decision: &Decision, judgement: &Judgement<'_>) -> Vec<Refusal> {
-    if judgement.facts.is_some() {
-        return Vec::new();
-    }
+fn refusals(decision: &Decision) -> Vec<Refusal> {
     let refusal = |denial: &crate::Denial| {
         let (advice, who) = advice(denial.reason);
         Refusal { reason: denial.reason, detail: denial.detail.clone(), advice, who }

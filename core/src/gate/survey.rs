@@ -1,12 +1,7 @@
 //! What every part of every policy comes to in a call: what coverage is counted from, and what explanations begin with.
 
 use super::{Gate, Judgement, questions};
-use crate::{
-    Decision, Ledger, Timestamp, ToolCall, Truth,
-    decision::Linked,
-    engine::Seen,
-    id::EntityRef,
-};
+use crate::{Decision, Ledger, Timestamp, ToolCall, Truth, decision::Linked, engine::Seen, id::EntityRef};
 
 /// A call, held against each policy whose action fits, for each hop and each resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,4 +97,3 @@ impl Survey {
         self.atoms.extend_from_slice(atoms);
     }
 }
-

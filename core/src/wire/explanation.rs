@@ -3,9 +3,7 @@
 use serde::Serialize;
 
 use super::{answer::AnswerTwin, line};
-use crate::{
-    Difference, Explained, ExplainedAtom, Explanation, Nearest, NearestPermit, Part, Refusal, Truth,
-};
+use crate::{Difference, Explained, ExplainedAtom, Explanation, Nearest, NearestPermit, Part, Refusal, Truth};
 
 #[derive(Serialize)]
 struct ExplanationTwin<'a> {

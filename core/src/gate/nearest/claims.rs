@@ -56,11 +56,19 @@ impl Claims {
     }
 
     /// The claim that an atom makes in a question.
-    pub(super) fn of(&mut self, program: &Program, question: &Question<'_>, policy: PolicyIndex, atom: usize) -> ClaimId {
+    pub(super) fn of(
+        &mut self,
+        program: &Program,
+        question: &Question<'_>,
+        policy: PolicyIndex,
+        atom: usize,
+    ) -> ClaimId {
         let looks = self.looks.entry((policy, atom)).or_insert_with(|| program.looks(policy, atom)).clone();
         let paths: Vec<_> = looks.slots.iter().map(|slot| program.names(*slot)).collect();
         let about = |var: Var| looks.vars.contains(&var) || paths.iter().any(|(root, _)| *root == Some(var));
-        let own = paths.iter().any(|(root, names)| *root == Some(Var::Context) && OWN.iter().any(|own| names.starts_with(own)));
+        let own = paths
+            .iter()
+            .any(|(root, names)| *root == Some(Var::Context) && OWN.iter().any(|own| names.starts_with(own)));
         let principal = (own || about(Var::Principal)).then(|| question.principal.clone());
         let resource = about(Var::Resource).then(|| question.resource.clone());
         let point = match (looks.slots.as_slice(), looks.vars.as_slice()) {

@@ -95,7 +95,8 @@ impl Gate {
         let questions: Vec<_> = super::questions(facts).collect();
         let asked: Vec<_> = questions.iter().map(|question| self.bundle.asked(question, &facts.entities)).collect();
         let program = self.bundle.program();
-        let ground = Ground { program, catalog: &self.bundle.catalog, call, admitted, questions: &questions, asked: &asked };
+        let ground =
+            Ground { program, catalog: &self.bundle.catalog, call, admitted, questions: &questions, asked: &asked };
         // A grant counts in the calls of a task.
         let permits = |(_, policy): &(usize, &Policy)| policy.template && !policy.forbids && call.task.is_some();
         let templates: Vec<_> = self.bundle.policies.iter().enumerate().filter(permits).map(|(at, _)| at).collect();
@@ -153,7 +154,8 @@ impl Search<'_> {
     fn unwritten(&self) -> Vec<usize> {
         let (program, nothing) = (self.ground.program, Default::default());
         let asked = self.ground.asked.iter().zip(&self.links).enumerate();
-        let empty = asked.filter(|(_, (asked, links))| program.suppose(asked, &nothing, links).iter().all(|one| one.forbids));
+        let empty =
+            asked.filter(|(_, (asked, links))| program.suppose(asked, &nothing, links).iter().all(|one| one.forbids));
         empty.map(|(at, _)| at).collect()
     }
 
@@ -235,7 +237,8 @@ impl Search<'_> {
         for (at, (asked, links)) in self.ground.asked.iter().zip(&self.links).enumerate() {
             let supposed = world.supposed.get(at)?;
             let mut held = self.ground.program.suppose(asked, supposed, links);
-            let lifted = |policy: PolicyIndex| self.policies.get(policy).is_some_and(|policy| policy.approval.is_some());
+            let lifted =
+                |policy: PolicyIndex| self.policies.get(policy).is_some_and(|policy| policy.approval.is_some());
             let stands = |one: &Held| {
                 one.forbids && (one.outcome == Truth::Error || (one.outcome == Truth::True && !lifted(one.policy)))
             };

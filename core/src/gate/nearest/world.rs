@@ -63,7 +63,9 @@ impl<'w> Ground<'w> {
                 }
                 Point::Slot(slot) => {
                     let value = self.value(at, *slot, &wanted)?;
-                    world.values.extend(wanted.iter().map(|(id, ..)| (*id, value.clone().filter(|value| !is_other(value)))));
+                    world
+                        .values
+                        .extend(wanted.iter().map(|(id, ..)| (*id, value.clone().filter(|value| !is_other(value)))));
                     for (question, supposed) in self.questions.iter().zip(&mut world.supposed) {
                         if first.concerns(question) {
                             supposed.slots.insert(*slot, value.clone());
@@ -178,12 +180,15 @@ impl<'w> Ground<'w> {
             if var == Var::Resource && id != own {
                 let of_own = asked.entities.get(own).into_iter().flat_map(|entity| &entity.parents);
                 let level = above(id).iter().any(|one| &*one.kind == "Level");
-                parents.extend(of_own.filter(|one| &*one.kind == "Server" || (&*one.kind == "Level" && !level)).cloned());
+                parents
+                    .extend(of_own.filter(|one| &*one.kind == "Server" || (&*one.kind == "Level" && !level)).cloned());
             }
             for level in &levels {
                 let mut parents = parents.clone();
                 parents.retain(|parent| !gone.iter().any(|group| parent == group || above(parent).contains(&group)));
-                let groups = there.iter().filter(|group| *group != id && !matches!(&*group.kind, "AtLeast" | "AtMost" | "Level"));
+                let groups = there
+                    .iter()
+                    .filter(|group| *group != id && !matches!(&*group.kind, "AtLeast" | "AtMost" | "Level"));
                 parents.extend(groups.cloned());
                 if let Some(level) = level {
                     parents.retain(|parent| &*parent.kind != "Level");
@@ -257,7 +262,9 @@ fn put(input: &mut Json, path: &[&str], value: Option<Json>) -> bool {
     let (Some((last, way)), mut here) = (path.split_last(), input) else { return true };
     for name in way {
         here = match here {
-            Json::Object(members) => members.entry((*name).to_owned()).or_insert_with(|| Json::Object(Default::default())),
+            Json::Object(members) => {
+                members.entry((*name).to_owned()).or_insert_with(|| Json::Object(Default::default()))
+            }
             _ => return false,
         };
     }
