@@ -97,7 +97,7 @@ pub use policy::conformance;
 #[cfg(feature = "signing")]
 pub use policy::public_key;
 #[cfg(feature = "author")]
-pub use policy::{Mutant, Mutants, Operator, too_deep_to_parse};
+pub use policy::{Feasible, Mutant, Mutants, Operator, Shapes, too_deep_to_parse};
 pub use policy::{Atom, Part, Policy, PolicyBundle};
 pub use reason::Reason;
 pub use record::{Chain, ChainError, DecisionRecord, Trace, verify};

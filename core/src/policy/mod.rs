@@ -44,11 +44,17 @@ mod scope;
 #[cfg(feature = "author")]
 mod session;
 #[cfg(feature = "author")]
+mod shapes;
+#[cfg(feature = "author")]
 mod slots;
+#[cfg(feature = "author")]
+mod table;
 #[cfg(feature = "author")]
 mod text;
 #[cfg(feature = "author")]
 mod validate;
+#[cfg(feature = "author")]
+mod worlds;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -63,6 +69,7 @@ pub use signing::public_key;
 #[cfg(feature = "author")]
 pub use {
     mutate::{Mutant, Mutants, Operator},
+    shapes::{Feasible, Shapes},
     text::too_deep_to_parse,
 };
 

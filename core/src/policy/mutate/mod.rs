@@ -2,8 +2,6 @@
 
 mod edits;
 mod known;
-mod same;
-mod table;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -21,6 +19,7 @@ use super::{
     compile,
     load::{self, Parsed},
     read_paths, text,
+    worlds::Worlds,
 };
 use crate::{
     engine::{Engine, Reads},
@@ -224,7 +223,7 @@ impl Mutants {
 fn candidates(bundle: &PolicyBundle, parsed: &[Parsed], baseline: bool) -> Vec<(Mutant, Made)> {
     let actions = Actions::of(&bundle.catalog);
     let known = Known::of(bundle, parsed, actions.names().map(str::to_owned));
-    let worlds = same::Worlds::of(bundle, &actions);
+    let worlds = Worlds::of(bundle, &actions);
     let mut found = Vec::new();
     for (place, one) in parsed.iter().enumerate().filter(|(_, one)| baseline || !one.is_baseline()) {
         let first = found.len();

@@ -1,5 +1,5 @@
-//! Mutants that no call can tell from the bundle: scopes that let the same through, by what actors, actions and resources
-//! there can be, and conditions that come to the same whatever their parts come to.
+//! What actors, actions and resources there can be, and therefore which scopes let the same through and which policies no
+//! call can tell from each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,13 @@ use cedar_policy::pst::{
     self, ActionConstraint, EntityOrSlot, PrincipalConstraint as Principals, ResourceConstraint as Resources,
 };
 
-use super::table;
+use super::{Policy, PolicyBundle, actions::Actions, compile::reference, table};
 use crate::{
     PrincipalKind,
     catalog::Action,
     entity::Store,
     facts::level,
     id::EntityRef,
-    policy::{Policy, PolicyBundle, actions::Actions, compile::reference},
 };
 
 /// Entities that a proof looks at, at most.
@@ -100,6 +99,18 @@ impl<'b> Worlds<'b> {
                 }
                 _ => false,
             }
+    }
+
+    /// Whether there can be a principal, an action and a resource that the scope keeps out.
+    pub(super) fn keeps_out(&self, tree: &pst::Template) -> [bool; 3] {
+        let all = Wanted { kind: None, is: None, within: None };
+        let covered = self.actions.covered(&tree.action);
+        let principals = principal(&tree.principal)
+            .is_none_or(|one| !covered.is_empty() && !self.agree(&one, &all, self.principals(&one, &all)));
+        let resources = resource(&tree.resource).is_none_or(|one| {
+            covered.iter().any(|(_, action)| !self.agree(&one, &all, self.resources(action, &one, &all)))
+        });
+        [principals, covered.len() < self.actions.all.len(), resources]
     }
 
     fn agree(&self, a: &Wanted, b: &Wanted, worlds: Option<Vec<World>>) -> bool {

@@ -5,52 +5,65 @@ use std::collections::BTreeMap;
 
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, UnaryOp, Var};
 
-use crate::policy::{compile::path, read_paths::children};
+use super::{compile::path, read_paths::children};
 
 /// Rows of a table, at most.
 const ROWS: usize = 4096;
 
 /// What a leaf comes to; nothing where it fails to evaluate.
-type Truth = Option<bool>;
+pub(super) type Truth = Option<bool>;
 
 /// A value that an operand can have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
+pub(super) enum Value {
     Truth(Truth),
     Long(i64),
     /// By its text; nothing for one that no leaf compares with.
     Other(Option<String>),
 }
 
-/// What an assignment says of operands.
-type Row<'v> = BTreeMap<&'v str, &'v Value>;
+/// The operands of conditions, each with the values that tell its leaves apart.
+pub(super) struct Table(BTreeMap<String, Vec<Value>>, usize);
 
-/// Whether the conditions of two policies come to the same, whatever their leaves come to.
-pub(super) fn same(a: &Template, b: &Template) -> bool {
-    let mut domains: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for tree in [a, b] {
-        for clause in tree.clauses() {
-            let (Clause::When(expr) | Clause::Unless(expr)) = clause;
-            operands(expr, &mut domains);
-        }
+/// What an assignment says of operands.
+pub(super) type Row<'v> = BTreeMap<&'v str, &'v Value>;
+
+impl Table {
+    /// The table of these conditions; nothing where it would be too large to look at.
+    pub(super) fn of<'e>(conditions: impl Iterator<Item = &'e Expr>) -> Option<Self> {
+        let mut domains: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        conditions.for_each(|expr| operands(expr, &mut domains));
+        let rows = domains.values_mut().try_fold(1_usize, |rows, values| {
+            values.sort();
+            values.dedup();
+            rows.checked_mul(values.len()).filter(|rows| *rows <= ROWS)
+        })?;
+        Some(Self(domains, rows))
     }
-    let rows = domains.values_mut().try_fold(1_usize, |rows, values| {
-        values.sort();
-        values.dedup();
-        rows.checked_mul(values.len()).filter(|rows| *rows <= ROWS)
-    });
-    let Some(rows) = rows else { return false };
-    (0..rows).all(|mut number| {
-        let row: Row<'_> = domains
-            .iter()
-            .filter_map(|(name, values)| {
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.1).map(|mut number| {
+            let each = self.0.iter().filter_map(|(name, values)| {
                 let value = values.get(number % values.len());
                 number /= values.len();
                 Some((name.as_str(), value?))
-            })
-            .collect();
-        outcome(a, &row) == outcome(b, &row)
+            });
+            each.collect()
+        })
+    }
+}
+
+/// The expressions of a policy's clauses.
+pub(super) fn conditions(tree: &Template) -> impl Iterator<Item = &Expr> {
+    tree.clauses().iter().map(|clause| match clause {
+        Clause::When(expr) | Clause::Unless(expr) => &**expr,
     })
+}
+
+/// Whether the conditions of two policies come to the same, whatever their leaves come to.
+pub(super) fn same(a: &Template, b: &Template) -> bool {
+    let table = Table::of(conditions(a).chain(conditions(b)));
+    table.is_some_and(|table| table.rows().all(|row| outcome(a, &row) == outcome(b, &row)))
 }
 
 fn outcome(tree: &Template, row: &Row<'_>) -> Truth {
@@ -67,7 +80,7 @@ fn outcome(tree: &Template, row: &Row<'_>) -> Truth {
 }
 
 /// As deep as the policy, which was capped before it was parsed.
-fn truth(expr: &Expr, row: &Row<'_>) -> Truth {
+pub(super) fn truth(expr: &Expr, row: &Row<'_>) -> Truth {
     match expr {
         Expr::Literal(Literal::Bool(value)) => Some(*value),
         Expr::UnaryOp { op: UnaryOp::Not, expr } => truth(expr, row).map(|value| !value),
