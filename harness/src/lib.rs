@@ -30,8 +30,15 @@ mod words;
 mod suite;
 mod report;
 mod run;
+mod session;
+#[cfg(feature = "cargo")]
+pub mod testing;
 
 pub use report::{Atom, CaseReport, Failure, Outcome, Report, Standing, Style, Tested, Totals, Verdict, View};
-pub use run::{Bench, Choice, ChoiceError, Decided, Loaded, Observer, Options, is_suite};
+pub use run::{Bench, Choice, ChoiceError, Decided, Job, Loaded, Observer, Options, is_suite};
+pub use session::{OptionsError, Session};
 pub use suite::{Because, Case, Expect, Expected, Invariant, Suite};
-pub use yaml::FILE;
+pub use yaml::{FILE, to_json};
+
+/// The schema of test files (JSON Schema 2020-12), for editors.
+pub const SCHEMA: &str = include_str!("../suite.schema.json");

@@ -16,7 +16,10 @@ pub(crate) struct Words {
     pub(crate) verbs: BTreeSet<String>,
     pub(crate) policies: BTreeMap<String, Named>,
     pub(crate) classes: BTreeSet<String>,
+    /// Those of the bundle's file, and those that policies name.
     pub(crate) entities: BTreeSet<EntityRef>,
+    /// The types of which the bundle's file has entities: who is not there is a stranger.
+    listed: BTreeSet<String>,
     /// The types of entities that the bundle has, those that arguments are mapped to included.
     pub(crate) kinds: BTreeSet<String>,
 }
@@ -57,7 +60,7 @@ impl Words {
         let named = |policy: &toolgate::Policy| {
             (policy.id.clone(), Named { forbids: policy.forbids, approval: policy.approval.is_some() })
         };
-        let entities: BTreeSet<_> = bundle.entities().cloned().collect();
+        let entities: BTreeSet<_> = bundle.entities().chain(bundle.named_entities()).cloned().collect();
         kinds.extend(entities.iter().map(|id| id.kind.to_string()));
         Self {
             servers: bundle.servers().map(str::to_owned).collect(),
@@ -66,6 +69,7 @@ impl Words {
             policies: bundle.policies().iter().map(named).collect(),
             classes: bundle.policies().iter().filter_map(|policy| policy.approval.clone()).collect(),
             entities,
+            listed: bundle.entities().map(|id| id.kind.to_string()).collect(),
             kinds,
         }
     }
@@ -80,8 +84,8 @@ impl Words {
         })
     }
 
-    /// Whether the bundle names entities of this type, so that one that it does not name is a stranger.
+    /// Whether the bundle's file has entities of this type, so that one that it does not have is a stranger.
     pub(crate) fn lists(&self, kind: &str) -> bool {
-        self.entities.iter().any(|id| &*id.kind == kind)
+        self.listed.contains(kind)
     }
 }

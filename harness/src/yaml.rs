@@ -31,7 +31,12 @@ pub(crate) fn read(texts: &mut Texts, name: &str, text: &str) -> Result<Node, Bo
             Err(error) => {
                 let at = error.marker();
                 let mark = build.mark(Span::new(*at, *at));
-                Err(Fault { mark, code: "yaml_syntax", message: error.info().to_owned(), help: advice(text, mark) })
+                Err(Fault {
+                    mark,
+                    code: "yaml_syntax",
+                    message: error.info().to_owned(),
+                    help: advice(text, mark, error.info()),
+                })
             }
         };
         step.map_err(|fault| Box::new(fault.told(texts)))?;
@@ -42,8 +47,24 @@ pub(crate) fn read(texts: &mut Texts, name: &str, text: &str) -> Result<Node, Bo
     })
 }
 
+/// A test file as one line of JSON: what an editor's schema is held against.
+///
+/// # Errors
+/// The file cannot be read.
+///
+/// ```
+/// assert_eq!(toolgate_harness::to_json("now: 2026-01-05\ntests: []").unwrap(), r#"{"now":"2026-01-05","tests":[]}"#);
+/// assert!(toolgate_harness::to_json("a: 1\na: 2").is_err());
+/// ```
+pub fn to_json(text: &str) -> Result<String, toolgate::Error> {
+    match read(&mut Texts::default(), "test", text) {
+        Ok(node) => Ok(node.json().to_string()),
+        Err(fault) => Err((*fault).into()),
+    }
+}
+
 /// What is usually wrong where a document does not parse.
-fn advice(text: &str, mark: Mark) -> Option<&'static str> {
+fn advice(text: &str, mark: Mark, message: &str) -> Option<&'static str> {
     let line = text.lines().nth(mark.line.saturating_sub(1)).unwrap_or_default();
     if line.contains('\t') {
         Some("indent with blanks: YAML takes no tabs")
@@ -51,8 +72,12 @@ fn advice(text: &str, mark: Mark) -> Option<&'static str> {
         Some("write the character itself instead of two `\\u` escapes")
     } else if line.contains("::\"") {
         Some("put single quotes around Cedar's notation: 'User::\"alice\"'")
+    } else if message.contains("anchor") {
+        Some("give the call a name under `calls` and write `extends`")
+    } else if message.contains("block") {
+        Some("the members of one mapping, and the items of one list, begin in the same column")
     } else {
-        None
+        Some("a bracket or a quote stays open, or a text with special characters needs quotes")
     }
 }
 

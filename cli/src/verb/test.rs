@@ -166,10 +166,10 @@ fn faults(loaded: &Loaded) {
 
 fn list(loaded: &[Loaded], choice: &Choice, format: Form, out: &mut impl Write) -> Result<Exit, Fault> {
     let mut count = 0;
-    let cases = loaded.iter().flat_map(|one| one.suite.chosen(choice));
+    let cases = loaded.iter().flat_map(|one| one.chosen(choice));
     if format == Form::Json {
         let cases: Vec<_> = cases
-            .map(|case| serde_json::json!({"id": case.id, "name": case.name, "file": &*case.place.file, "line": case.place.line}))
+            .map(|case| serde_json::json!({"id": case.id, "name": case.name(), "file": &*case.place().file, "line": case.place().line}))
             .collect();
         count = cases.len();
         writeln!(out, "{}", serde_json::json!({"version": 1, "cases": cases}))?;

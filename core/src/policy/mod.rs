@@ -198,10 +198,14 @@ impl PolicyBundle {
         &self.policies
     }
 
-    /// Every entity that the entities file has or a policy names, each once, in order.
+    /// The entities of the bundle's own file, and its levels, in order.
     pub fn entities(&self) -> impl Iterator<Item = &EntityRef> {
-        let named = self.compiled.reads.values().flat_map(Reads::entities);
-        self.store.iter().map(|entity| &entity.id).chain(named).collect::<BTreeSet<_>>().into_iter()
+        self.store.iter().map(|entity| &entity.id)
+    }
+
+    /// The entities that policies name, each once, in order.
+    pub fn named_entities(&self) -> impl Iterator<Item = &EntityRef> {
+        self.compiled.reads.values().flat_map(Reads::entities).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// The policy of that id.

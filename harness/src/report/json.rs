@@ -71,6 +71,7 @@ fn case(case: &CaseReport) -> Value {
         "line": case.place.line,
         "outcome": outcome,
         "skipped": skipped,
+        "note": case.note,
         "failure": failure,
         "milliseconds": millis(case.nanos),
     })

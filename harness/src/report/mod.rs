@@ -9,7 +9,10 @@ mod text;
 use toolgate::{Diagnostic, Place, Severity};
 
 pub use failure::{Atom, Failure, Standing, View};
+pub(crate) use json::diagnostic;
 pub use text::Style;
+
+use crate::suite::Suite;
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ pub struct CaseReport {
     pub place: Place,
     /// What came of it.
     pub outcome: Outcome,
+    /// What there is to say of a case that passed.
+    pub note: Option<String>,
     /// How long it took, in nanoseconds; 0 without a clock.
     pub nanos: u64,
 }
@@ -152,6 +157,10 @@ impl Report {
 }
 
 impl Tested {
+    pub(crate) fn new(suite: &Suite) -> Self {
+        Self { file: suite.file.to_string(), found: suite.found.clone(), cases: Vec::new(), left_out: 0 }
+    }
+
     /// Whether something is wrong with the file, so that none of its cases was run.
     pub fn is_invalid(&self) -> bool {
         self.found.iter().any(|one| one.severity == Severity::Error)

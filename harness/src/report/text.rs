@@ -75,6 +75,10 @@ impl Tested {
         for case in &self.cases {
             let at = shown(&case.place, root);
             match &case.outcome {
+                Outcome::Passed if case.note.is_some() => {
+                    let (name, note) = (harmless(&case.name), harmless(case.note.as_deref().unwrap_or_default()));
+                    let _ = writeln!(out, "{} {at} {name}: {note}", style.paint(YELLOW, "note"));
+                }
                 Outcome::Passed if verbose => {
                     let _ = writeln!(out, "{} {at} {}", style.paint(GREEN, "pass"), harmless(&case.name));
                 }

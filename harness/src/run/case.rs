@@ -4,24 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toolgate::{Approval, Decision, Event, Gate, Ledger, Timestamp, ToolCall};
 
-use super::{Decided, Observer, explain, invariants::Checks, judge};
+use super::{Decided, Observer, explain, judge};
 use crate::{
     report::{Failure, Outcome},
     suite::{Act, Asked, Case, Expect, Expected, Step},
 };
 
 /// Runs a case to its end, or to the first expectation that does not hold.
-pub(super) fn run(gate: &Gate, case: &Case, observer: Option<&dyn Observer>, checks: Option<&Checks<'_>>) -> Outcome {
-    let mut play = Play {
-        gate,
-        case,
-        observer,
-        checks,
-        ledger: case.start.ledger.clone(),
-        now: case.start.now,
-        reserved: BTreeMap::new(),
-        waiting: None,
-    };
+pub(super) fn run(gate: &Gate, case: &Case, observer: Option<&dyn Observer>) -> Outcome {
+    let mut play = Play::new(gate, case, observer, None);
     for (number, step) in case.steps.iter().enumerate() {
         if let Err(mut failure) = play.step(number, step) {
             failure.step = (case.steps.len() > 1).then_some(number + 1);
@@ -31,12 +22,22 @@ pub(super) fn run(gate: &Gate, case: &Case, observer: Option<&dyn Observer>, che
     Outcome::Passed
 }
 
+/// Is told of a call, the ledger and the time that it is decided on, and the decision.
+pub(super) type Watch<'w> = dyn FnMut(&ToolCall, &Ledger, Timestamp, &Decision) + 'w;
+
+/// Plays a case to its end whatever its expectations say, as far as its events are taken.
+pub(super) fn play(gate: &Gate, case: &Case, watch: &mut Watch<'_>) {
+    let mut play = Play::new(gate, case, None, Some(watch));
+    let _ = case.steps.iter().enumerate().try_for_each(|(number, step)| play.step(number, step));
+}
+
 /// A case that is being played.
-struct Play<'a> {
+struct Play<'a, 'w> {
     gate: &'a Gate,
     case: &'a Case,
     observer: Option<&'a dyn Observer>,
-    checks: Option<&'a Checks<'a>>,
+    /// Who looks on, instead of the expectations.
+    watch: Option<&'a mut Watch<'w>>,
     ledger: Ledger,
     now: Timestamp,
     /// The calls that are reserved, by the number of their step, with the id of their record.
@@ -45,7 +46,17 @@ struct Play<'a> {
     waiting: Option<Decision>,
 }
 
-impl<'a> Play<'a> {
+impl<'a, 'w> Play<'a, 'w> {
+    fn new(
+        gate: &'a Gate,
+        case: &'a Case,
+        observer: Option<&'a dyn Observer>,
+        watch: Option<&'a mut Watch<'w>>,
+    ) -> Self {
+        let (ledger, now) = (case.start.ledger.clone(), case.start.now);
+        Self { gate, case, observer, watch, ledger, now, reserved: BTreeMap::new(), waiting: None }
+    }
+
     fn step(&mut self, number: usize, step: &'a Step) -> Result<(), Box<Failure>> {
         match &step.act {
             Act::Call(asked) => (1..=asked.repeat).try_for_each(|time| {
@@ -156,7 +167,7 @@ impl<'a> Play<'a> {
 
     /// Holds a decision against what was expected. `before`: the ledger that it was made on.
     fn judge(
-        &self,
+        &mut self,
         step: &Step,
         call: &ToolCall,
         before: &Ledger,
@@ -167,8 +178,9 @@ impl<'a> Play<'a> {
             let (case, place, ledger, now) = (self.case, &step.place, before, self.now);
             observer.decided(&Decided { case, place, call, ledger, now, decision, expect });
         }
-        if let Some(checks) = self.checks {
-            checks.call(self.case, call, before, self.now, decision);
+        if let Some(watch) = &mut self.watch {
+            watch(call, before, self.now, decision);
+            return Ok(());
         }
         let mut details = Vec::new();
         let fits = judge::fits(&expect.answer, decision);

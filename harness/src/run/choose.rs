@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use regex_lite::Regex;
 use toolgate::ToolCall;
 
-use crate::suite::{Act, Case, Expected, Suite};
+use super::{Job, What};
+use crate::suite::{Act, Case, Expected};
 
 /// Which cases are run. All, by default.
 #[derive(Default)]
@@ -72,14 +73,9 @@ impl Choice {
         Ok(())
     }
 
-    /// Whether it leaves anything out.
-    pub(super) fn is_partial(&self) -> bool {
-        !self.filters.is_empty() || self.ids.is_some() || self.shard.is_some_and(|(_, n)| n > 1)
-    }
-
-    pub(super) fn takes(&self, case: &Case) -> bool {
-        let by_id = self.ids.as_ref().is_none_or(|ids| ids.contains(&case.id));
-        by_id && (self.filters.is_empty() || self.filters.iter().any(|filter| filter.takes(case)))
+    pub(super) fn takes(&self, job: &Job<'_>) -> bool {
+        let by_id = self.ids.as_ref().is_none_or(|ids| ids.contains(&job.id));
+        by_id && (self.filters.is_empty() || self.filters.iter().any(|filter| filter.takes(job)))
     }
 
     pub(super) fn in_shard(&self, at: usize) -> bool {
@@ -88,11 +84,13 @@ impl Choice {
 }
 
 impl Filter {
-    fn takes(&self, case: &Case) -> bool {
-        match self {
-            Self::Id(pattern) => pattern.is_match(&case.id),
-            Self::Tool(pattern) => case.calls().any(|call| pattern.is_match(&tool(call))),
-            Self::Policy(pattern) => case.policies().any(|id| pattern.is_match(id)),
+    fn takes(&self, job: &Job<'_>) -> bool {
+        match (self, &job.what) {
+            (Self::Id(pattern), _) => pattern.is_match(&job.id),
+            (Self::Tool(pattern), What::Case(case)) => case.calls().any(|call| pattern.is_match(&tool(call))),
+            (Self::Policy(pattern), What::Case(case)) => case.policies().any(|id| pattern.is_match(id)),
+            // An invariant is about every tool and every policy.
+            (_, What::Invariant { .. }) => false,
         }
     }
 }
@@ -100,13 +98,6 @@ impl Filter {
 fn tool(call: &ToolCall) -> String {
     let name = if call.method == "tools/call" { &call.tool } else { &call.method };
     format!("{}/{name}", call.server)
-}
-
-impl Suite {
-    /// The cases that a choice takes, its shard aside.
-    pub fn chosen(&self, choice: &Choice) -> impl Iterator<Item = &Case> {
-        self.cases.iter().filter(|case| choice.takes(case))
-    }
 }
 
 impl Case {

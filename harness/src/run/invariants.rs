@@ -1,128 +1,110 @@
-//! Holds every decision of a suite against its invariants.
-
-use std::sync::{
-    Mutex,
-    atomic::{AtomicUsize, Ordering},
-};
+//! Holds calls against an invariant: every call of the suite, each on the ledger that it is decided on, and calls made of
+//! their parts.
 
 use toolgate::{Decision, Gate, Ledger, Timestamp, ToolCall};
 
-use super::{Options, explain, judge};
+use super::{case, explain, generate, judge};
 use crate::{
-    report::{CaseReport, Failure, Outcome},
+    report::{Failure, Outcome},
     suite::{Case, Invariant, Suite},
 };
 
-/// The invariants of a suite, and what was found so far.
-pub(super) struct Checks<'a> {
+/// What came of an invariant.
+pub(super) struct Held {
+    pub(super) outcome: Outcome,
+    /// What there is to say of it all the same.
+    pub(super) note: Option<String>,
+}
+
+/// Holds everything that a suite does against one invariant. `probe`: the gate in which the invariant is a forbid.
+pub(super) fn run(gate: &Gate, probe: &Gate, suite: &Suite, invariant: &Invariant) -> Held {
+    let parts = generate::Parts::of(suite);
+    let mut check = Check { gate, probe, invariant, calls: 0, about: 0, broken: None };
+    let mut made_up = 0;
+    for case in suite.cases.iter().filter(|case| case.skip.is_none()) {
+        case::play(gate, case, &mut |call, ledger, now, decision| {
+            check.call(Origin::Case(case), call, ledger, now, decision);
+            for other in parts.varied(call) {
+                if made_up < generate::MOST && check.broken.is_none() {
+                    made_up += 1;
+                    check.made_up(case, &other, ledger, now);
+                }
+            }
+        });
+    }
+    if let Some(first) = suite.cases.first() {
+        for other in parts.crossed().take(generate::MOST.saturating_sub(made_up)) {
+            if check.broken.is_some() {
+                break;
+            }
+            check.made_up(first, &other, &first.start.ledger, first.start.now);
+        }
+    }
+    let Check { calls, about, broken, .. } = check;
+    let note = (about == 0).then(|| format!("its condition held for none of {calls} calls, so it shows nothing"));
+    match broken {
+        Some(failure) => Held { outcome: Outcome::Failed(failure), note: None },
+        None => Held { outcome: Outcome::Passed, note },
+    }
+}
+
+/// Where a call comes from.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    Case(&'a Case),
+    MadeUp(&'a Case),
+}
+
+struct Check<'a> {
     gate: &'a Gate,
-    probe: Option<&'a Gate>,
-    suite: &'a Suite,
-    kept: Vec<Kept>,
+    probe: &'a Gate,
+    invariant: &'a Invariant,
+    /// Calls that were looked at.
+    calls: usize,
+    /// Calls that the invariant is about.
+    about: usize,
+    broken: Option<Box<Failure>>,
 }
 
-/// What was found of one invariant.
-#[derive(Default)]
-struct Kept {
-    /// Calls that it is about.
-    about: AtomicUsize,
-    /// The first violation, by the place of the case.
-    broken: Mutex<Option<Broken>>,
-}
-
-struct Broken {
-    /// The place of the case among its suite's; calls that were made up stand behind them.
-    case: usize,
-    failure: Box<Failure>,
-}
-
-impl<'a> Checks<'a> {
-    pub(super) fn of(gate: &'a Gate, probe: Option<&'a Gate>, suite: &'a Suite) -> Self {
-        Self { gate, probe, suite, kept: suite.invariants.iter().map(|_| Kept::default()).collect() }
+impl Check<'_> {
+    fn made_up(&mut self, from: &Case, call: &ToolCall, ledger: &Ledger, now: Timestamp) {
+        let decision = self.gate.decide(call, ledger, now);
+        self.call(Origin::MadeUp(from), call, ledger, now, &decision);
     }
 
-    /// Holds one decision against every invariant.
-    pub(super) fn call(&self, case: &Case, call: &ToolCall, ledger: &Ledger, now: Timestamp, decision: &Decision) {
-        if self.suite.invariants.is_empty() {
+    fn call(&mut self, origin: Origin<'_>, call: &ToolCall, ledger: &Ledger, now: Timestamp, decision: &Decision) {
+        if self.broken.is_some() {
             return;
         }
-        let place = self.suite.cases.iter().position(|one| std::ptr::eq(one, case)).unwrap_or(usize::MAX);
-        self.held(place, &case.id, call, ledger, now, decision);
-    }
-
-    fn held(&self, place: usize, of: &str, call: &ToolCall, ledger: &Ledger, now: Timestamp, decision: &Decision) {
-        let Some(probe) = self.probe else { return };
-        let probed = probe.decide(call, ledger, now);
-        for (invariant, kept) in self.suite.invariants.iter().zip(&self.kept) {
-            let answers = &probed.basis().answers;
-            let applies = answers.iter().any(|answer| answer.forbids.contains(&invariant.policy));
-            let error = answers.iter().flat_map(|answer| &answer.errors).find(|(id, _)| *id == invariant.policy);
-            if !applies && error.is_none() {
-                continue;
-            }
-            kept.about.fetch_add(1, Ordering::Relaxed);
-            // A condition that fails to evaluate might hold.
-            if (decision.name() == invariant.answer) == invariant.always {
-                continue;
-            }
-            let mut broken = kept.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if broken.as_ref().is_some_and(|first| first.case <= place) {
-                continue;
-            }
-            let error = error.map(|(_, why)| format!("the invariant's condition failed to evaluate: {why}"));
-            let failure = self.failure(invariant, of, call, ledger, now, decision, error);
-            *broken = Some(Broken { case: place, failure });
+        self.calls += 1;
+        let Invariant { policy, answer, always, .. } = self.invariant;
+        let probed = self.probe.decide(call, ledger, now);
+        let answers = &probed.basis().answers;
+        let error = answers.iter().flat_map(|one| &one.errors).find(|(id, _)| id == policy);
+        // A condition that fails to evaluate might hold.
+        if error.is_none() && !answers.iter().any(|one| one.forbids.contains(policy)) {
+            return;
         }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "all of it is what a failure tells")]
-    fn failure(
-        &self,
-        invariant: &Invariant,
-        of: &str,
-        call: &ToolCall,
-        ledger: &Ledger,
-        now: Timestamp,
-        decision: &Decision,
-        error: Option<String>,
-    ) -> Box<Failure> {
-        let answer = if invariant.answer == "needs_approval" { "approval" } else { &invariant.answer };
-        let when = if invariant.always { "always" } else { "never" };
-        let mut details = vec![format!("in {of}")];
-        details.extend(error);
-        let views = explain::views(self.gate, call, ledger, now, decision, &Default::default());
-        Box::new(Failure {
-            place: invariant.place.clone(),
+        self.about += 1;
+        if (decision.name() == answer) == *always {
+            return;
+        }
+        let answer = if answer == "needs_approval" { "approval" } else { answer };
+        let when = if *always { "always" } else { "never" };
+        let mut details = vec![match origin {
+            Origin::Case(case) => format!("in `{}`", case.name),
+            Origin::MadeUp(case) => format!("in a call made of the suite's parts, where `{}` stands", case.name),
+        }];
+        details.extend(error.map(|(_, why)| format!("the invariant's condition failed to evaluate: {why}")));
+        self.broken = Some(Box::new(Failure {
+            place: self.invariant.place.clone(),
             step: None,
             time: None,
             expected: format!("{when} {answer}"),
             got: judge::got(decision, false),
             details,
             call: judge::call(call),
-            views,
-        })
-    }
-
-    /// What came of each invariant, as a case.
-    pub(super) fn reports(&self, suite: &Suite, options: &Options<'_>) -> Vec<CaseReport> {
-        let one = |(invariant, kept): (&Invariant, &Kept)| {
-            let mut broken = kept.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let outcome = match broken.take() {
-                Some(broken) => Outcome::Failed(broken.failure),
-                None => Outcome::Passed,
-            };
-            let report = CaseReport {
-                id: format!("{}::{}", suite.file, invariant.name),
-                name: invariant.name.clone(),
-                place: invariant.place.clone(),
-                outcome,
-                nanos: 0,
-            };
-            if let Some(progress) = options.progress {
-                progress(&report);
-            }
-            report
-        };
-        suite.invariants.iter().zip(&self.kept).map(one).collect()
+            views: explain::views(self.gate, call, ledger, now, decision, &Default::default()),
+        }));
     }
 }

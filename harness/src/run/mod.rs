@@ -3,12 +3,13 @@
 mod case;
 mod choose;
 mod explain;
+mod generate;
 mod invariants;
 mod judge;
 
 use std::{
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -20,14 +21,14 @@ pub use choose::{Choice, ChoiceError};
 
 use crate::{
     report::{CaseReport, Outcome, Report, Tested},
-    suite::{self, Case, Expect, Suite},
+    suite::{self, Case, Expect, Invariant, Suite},
     words::Words,
 };
 
 /// A bundle and its test files, ready to run.
 pub struct Bench {
-    gate: Gate,
-    words: Words,
+    gate: Arc<Gate>,
+    words: Arc<Words>,
     sources: Sources,
     packed: bool,
 }
@@ -95,7 +96,13 @@ impl Bench {
 
     fn of(bundle: PolicyBundle, sources: Sources, packed: bool) -> Self {
         let gate = Gate::new(bundle);
-        Self { words: Words::of(&gate), gate, sources, packed }
+        Self { words: Arc::new(Words::of(&gate)), gate: Arc::new(gate), sources, packed }
+    }
+
+    /// The same bundle, with other test files and fixtures. `sources` are all files, those of the bundle among them.
+    #[must_use]
+    pub fn with(&self, sources: Sources) -> Self {
+        Self { gate: self.gate.clone(), words: self.words.clone(), sources, packed: self.packed }
     }
 
     /// The gate that decides.
@@ -122,55 +129,21 @@ impl Bench {
 
     /// Runs suites. The report is the same whatever the number of threads, times aside.
     pub fn run(&self, suites: &[Loaded], options: &Options<'_>) -> Report {
-        let mut jobs = Vec::new();
-        let mut tested: Vec<Tested> = Vec::new();
-        for (at, Loaded { suite, .. }) in suites.iter().enumerate() {
-            let mut one =
-                Tested { file: suite.file.to_string(), found: suite.found.clone(), cases: Vec::new(), left_out: 0 };
-            if suite.is_valid() {
-                let chosen: Vec<_> = suite.chosen(&options.choice).collect();
-                one.left_out = suite.cases.len() - chosen.len();
-                jobs.extend(chosen.into_iter().map(|case| (at, case)));
-            }
-            tested.push(one);
-        }
-        let all = jobs.len();
-        let jobs: Vec<_> = jobs.into_iter().enumerate().filter(|(at, _)| options.choice.in_shard(*at)).collect();
-        if jobs.len() < all {
-            for (at, one) in tested.iter_mut().enumerate() {
-                let mine = |(_, (of, _)): &&(usize, (usize, &Case))| *of == at;
-                let valid = suites.get(at).filter(|loaded| loaded.suite.is_valid());
-                one.left_out = valid.map_or(0, |loaded| loaded.suite.cases.len() - jobs.iter().filter(mine).count());
+        let all: Vec<Job<'_>> = (0..).zip(suites).flat_map(|(at, loaded)| loaded.jobs(at)).collect();
+        let chosen: Vec<_> = all.iter().filter(|job| options.choice.takes(job)).collect();
+        let jobs: Vec<_> =
+            (0..).zip(chosen).filter(|(at, _)| options.choice.in_shard(*at)).map(|(_, job)| job).collect();
+        let reports = spread(&jobs, options.jobs, options.fail_fast, |job| self.job(job, options));
+        let mut tested: Vec<_> = suites.iter().map(|loaded| Tested::new(&loaded.suite)).collect();
+        for job in &all {
+            if let Some(one) = tested.get_mut(job.suite) {
+                one.left_out += 1;
             }
         }
-        let checks: Vec<_> = suites
-            .iter()
-            .map(|loaded| invariants::Checks::of(&self.gate, loaded.probe.as_ref(), &loaded.suite))
-            .collect();
-        let work = |(_, (at, case)): &(usize, (usize, &Case))| {
-            let begin = options.clock.map(|clock| clock());
-            let checks = checks.get(*at);
-            let outcome = match &case.skip {
-                Some(reason) => Outcome::Skipped(reason.clone()),
-                None => case::run(&self.gate, case, options.observer, checks),
-            };
-            let nanos = options.clock.zip(begin).map_or(0, |(clock, begin)| clock().saturating_sub(begin));
-            let (id, name) = (case.id.clone(), case.name.clone());
-            let report = CaseReport { id, name, place: case.place.clone(), outcome, nanos };
-            if let Some(progress) = options.progress {
-                progress(&report);
-            }
-            report
-        };
-        let reports = spread(&jobs, options.jobs, options.fail_fast, work);
-        for ((_, (at, _)), report) in jobs.iter().zip(reports) {
-            if let (Some(one), Some(report)) = (tested.get_mut(*at), report) {
-                one.cases.push(report);
-            }
-        }
-        for ((one, checks), Loaded { suite, .. }) in tested.iter_mut().zip(&checks).zip(suites) {
-            if suite.is_valid() && !options.choice.is_partial() {
-                one.cases.extend(checks.reports(suite, options));
+        for (job, report) in jobs.iter().zip(reports) {
+            if let Some(one) = tested.get_mut(job.suite) {
+                one.left_out -= usize::from(report.is_some());
+                one.cases.extend(report);
             }
         }
         let bundle = self.gate.bundle();
@@ -179,6 +152,86 @@ impl Bench {
             version: bundle.version().to_owned(),
             digest: bundle.digest().to_string(),
             suites: tested,
+        }
+    }
+
+    fn job(&self, job: &Job<'_>, options: &Options<'_>) -> CaseReport {
+        let begin = options.clock.map(|clock| clock());
+        let (outcome, note) = match &job.what {
+            What::Case(Case { skip: Some(reason), .. }) => (Outcome::Skipped(reason.clone()), None),
+            What::Case(case) => (case::run(&self.gate, case, options.observer), None),
+            What::Invariant { invariant, probe, suite } => {
+                let held = invariants::run(&self.gate, probe, suite, invariant);
+                (held.outcome, held.note)
+            }
+        };
+        let nanos = options.clock.zip(begin).map_or(0, |(clock, begin)| clock().saturating_sub(begin));
+        let (id, name, place) = (job.id.clone(), job.name().to_owned(), job.place().clone());
+        let report = CaseReport { id, name, place, outcome, note, nanos };
+        if let Some(progress) = options.progress {
+            progress(&report);
+        }
+        report
+    }
+}
+
+impl Loaded {
+    /// What there is to run of a suite, in the order of the file, its invariants last; nothing if it is not valid.
+    fn jobs(&self, place: usize) -> impl Iterator<Item = Job<'_>> {
+        let Self { suite, probe } = self;
+        let valid = suite.is_valid();
+        let cases = suite.cases.iter().map(|case| (case.id.clone(), What::Case(case)));
+        let invariants =
+            suite.invariants.iter().zip(std::iter::repeat(probe.as_ref())).filter_map(|(invariant, probe)| {
+                Some((
+                    format!("{}::{}", suite.file, invariant.name),
+                    What::Invariant { invariant, probe: probe?, suite },
+                ))
+            });
+        cases.chain(invariants).filter(move |_| valid).map(move |(id, what)| Job { suite: place, id, what })
+    }
+
+    /// The cases and invariants that a choice takes, its shard aside.
+    pub fn chosen<'l>(&'l self, choice: &'l Choice) -> impl Iterator<Item = Job<'l>> {
+        self.jobs(0).filter(|job| choice.takes(job))
+    }
+}
+
+/// A case or an invariant of a suite.
+pub struct Job<'a> {
+    suite: usize,
+    /// `FILE::NAME`.
+    pub id: String,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    Case(&'a Case),
+    Invariant { invariant: &'a Invariant, probe: &'a Gate, suite: &'a Suite },
+}
+
+impl Job<'_> {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match &self.what {
+            What::Case(case) => &case.name,
+            What::Invariant { invariant, .. } => &invariant.name,
+        }
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> &Place {
+        match &self.what {
+            What::Case(case) => &case.place,
+            What::Invariant { invariant, .. } => &invariant.place,
+        }
+    }
+
+    /// Why it is not run, where it is not.
+    pub fn skip(&self) -> Option<&str> {
+        match &self.what {
+            What::Case(case) => case.skip.as_deref(),
+            What::Invariant { .. } => None,
         }
     }
 }

@@ -367,19 +367,25 @@ impl Check<'_> {
             reader.tell(mark, unknown);
             return;
         }
-        if self.words.entities.contains(entity) || self.strangers.contains(entity) || !self.words.lists(&entity.kind) {
+        if self.words.entities.contains(entity) || self.strangers.contains(entity) {
             return;
         }
-        let same: Vec<String> =
-            self.words.entities.iter().filter(|known| known.kind == entity.kind).map(ToString::to_string).collect();
+        let same = self.words.entities.iter().filter(|known| known.kind == entity.kind).map(|known| &*known.id);
         let shown = entity.to_string();
-        let message = format!("neither the entities nor a policy of the bundle name {shown}");
-        let near = Diagnostic::error("unknown_entity", message.clone());
-        let near = near.suggest(&entity.id, same.iter().filter_map(|id| id.split('"').nth(1)));
+        let told = Diagnostic::error(
+            "unknown_entity",
+            format!("neither the entities nor a policy of the bundle name {shown}"),
+        );
+        let told = told.suggest(&entity.id, same);
         let escape = format!("a stranger on purpose stands under `strangers: ['{shown}']`");
-        match near.help.clone() {
-            Some(help) => reader.tell(mark, near.help(format!("{help} {escape}"))),
-            None => reader.tell(mark, Diagnostic::warning("unknown_entity", message).help(escape)),
+        // Short names and numbered ones are near each other anyway.
+        let own = entity.id.chars().count() > 3 && !entity.id.ends_with(|c: char| c.is_ascii_digit());
+        match told.help.clone().filter(|_| own) {
+            Some(help) => reader.tell(mark, told.help(format!("{help} {escape}"))),
+            None if self.words.lists(&entity.kind) => {
+                reader.tell(mark, Diagnostic { severity: Severity::Warning, ..told }.help(escape));
+            }
+            None => {}
         }
     }
 
@@ -391,18 +397,34 @@ impl Check<'_> {
             let parts: Vec<_> = if of_input { denial.detail.split(". `/").collect() } else { vec![&*denial.detail] };
             for (index, part) in parts.into_iter().enumerate() {
                 let part = if index == 0 { part.to_owned() } else { format!("`/{part}") };
-                let pointer = pointed(&part).unwrap_or_default();
-                let pointer = if of_input { format!("/input{pointer}") } else { pointer.to_owned() };
+                let above = if of_input { "/input" } else { "" };
                 let code = denial.reason.code();
-                let help = format!("if this is what the test is about, expect `{{deny: {{reason: {code}}}}}`");
-                reader.error(node.key_at(&pointer), "invalid_call", part, &help);
+                let meant = format!("if this is what the test is about, expect `{{deny: {{reason: {code}}}}}`");
+                let help = if denial.reason == Reason::MalformedCall { "" } else { &meant };
+                pointed(node, above, &part, help, "invalid_call", reader);
             }
         }
     }
 }
 
-/// The JSON Pointer that a message is about: the first thing in backticks, if it begins with a slash.
-fn pointed(message: &str) -> Option<&str> {
-    let quoted = message.split('`').nth(1)?;
-    quoted.starts_with('/').then_some(quoted)
+/// Tells what the core says of a value, at the place that its message names by a JSON Pointer in backticks. `above` is the
+/// pointer of that value within `node`. What stands behind a semicolon is help.
+pub(super) fn pointed(
+    node: &Node,
+    above: &str,
+    message: &str,
+    help: &str,
+    code: &'static str,
+    reader: &mut Reader<'_>,
+) {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let pointer = quoted.next().filter(|quoted| quoted.starts_with('/')).unwrap_or_default();
+    let member = quoted.next().filter(|_| message.contains(" unknown member "));
+    let place = match member {
+        Some(member) => format!("{above}{pointer}/{member}"),
+        None => format!("{above}{pointer}"),
+    };
+    let (message, advice) = message.split_once("; ").unwrap_or((message, ""));
+    let help = [advice, help].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    reader.error(node.key_at(&place), code, message, &help);
 }

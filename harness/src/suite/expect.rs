@@ -95,7 +95,12 @@ fn denied(node: &Node, words: &Words, reader: &mut Reader<'_>) -> Option<Expecte
     });
     keys.finish(reader);
     let mut reasons = BTreeSet::new();
-    for (mark, code) in codes? {
+    let codes = codes?;
+    if codes.is_empty() {
+        let help = "write `{deny: {reason: invalid_arguments}}`";
+        reader.error(node.mark, "wrong_expectation", "no reason is named", help);
+    }
+    for (mark, code) in codes {
         match reason(code) {
             Some(reason) => drop(reasons.insert(reason)),
             None => {
@@ -108,10 +113,6 @@ fn denied(node: &Node, words: &Words, reader: &mut Reader<'_>) -> Option<Expecte
                 reader.tell(mark, unknown);
             }
         }
-    }
-    if reasons.is_empty() {
-        let help = "write `{deny: {reason: invalid_arguments}}`";
-        reader.error(node.mark, "wrong_expectation", "no reason is named", help);
     }
     Some(Expected::Reasons(reasons))
 }
@@ -209,7 +210,14 @@ fn classes(node: &Node, words: &Words, reader: &mut Reader<'_>) -> Option<BTreeS
 pub(super) fn class_known(class: &str, mark: Mark, words: &Words, reader: &mut Reader<'_>) {
     if !words.classes.contains(class) {
         let unknown = Diagnostic::error("unknown_class", format!("no policy has `@approval(\"{class}\")`"));
-        reader.tell(mark, unknown.suggest(class, words.classes.iter().map(String::as_str)));
+        let unknown = unknown.suggest(class, words.classes.iter().map(String::as_str));
+        let known: Vec<_> = words.classes.iter().map(String::as_str).collect();
+        let unknown = match (&unknown.help, known.as_slice()) {
+            (None, []) => unknown.help("no policy of the bundle can be lifted by an approval"),
+            (None, known) => unknown.help(format!("the classes are `{}`", known.join("`, `"))),
+            (Some(_), _) => unknown,
+        };
+        reader.tell(mark, unknown);
     }
 }
 

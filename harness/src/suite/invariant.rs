@@ -98,7 +98,7 @@ fn invariant<'n>(
         Some("approval") => "needs_approval",
         _ => {
             let told = Diagnostic::error("wrong_invariant", "an invariant is about `allow`, `deny` or `approval`");
-            let told = told.suggest(answer.as_text().unwrap_or_default(), ["allow", "deny", "approval"]);
+            let told = told.help("write `never: allow`, say");
             reader.tell(answer.mark, told);
             return None;
         }

@@ -8,7 +8,7 @@ use std::{
 use toolgate::{Diagnostic, EntityRef, Gate, Ledger, Sources, Timestamp};
 
 use super::{
-    Act, Case, Start, Step, Suite,
+    Case, Start, Step, Suite,
     call::{Check, Named},
     invariant,
     reader::Reader,
@@ -194,6 +194,12 @@ fn read<'n>(
     keys.finish(reader);
     let sources = (!from.packed).then_some(from.sources);
     let (read, probe) = invariants.map(|node| invariant::read(node, sources, reader)).unwrap_or_default();
+    for invariant in &read {
+        if let (Some(first), Some(node)) = (names.get(&invariant.name), invariants) {
+            let message = format!("the test at {first} is called `{}`, as this invariant is", invariant.name);
+            reader.error(node.mark, "duplicate_name", message, "give the invariant a name of its own");
+        }
+    }
     suite.invariants = read;
     probe
 }
@@ -281,20 +287,13 @@ impl Test {
                 for step in steps.and_then(|node| reader.list(node, "`steps`", "a list of steps")).unwrap_or_default() {
                     script.step(step, scene, reader);
                 }
-                let steps_read = script.end();
-                let asks = |step: &Step| matches!(step.act, Act::Call(_) | Act::Confirm { .. });
-                let refuses = |step: &Step| {
-                    matches!(&step.act, Act::Event { refused: Some(_), .. } | Act::Approve { refused: Some(_), .. })
-                };
-                if let Some(node) = steps.filter(|_| !steps_read.iter().any(|step| asks(step) || refuses(step))) {
-                    reader.error(
-                        node.mark,
-                        "no_expectation",
-                        "no step expects anything",
-                        "add a step with `call` and `expect`",
-                    );
+                let asks = |step: &Node| ["call", "confirm", "refused"].iter().any(|key| step.get(key).is_some());
+                let nothing = |node: &&Node| node.as_list().is_some_and(|list| !list.iter().any(asks));
+                if let Some(node) = steps.filter(nothing) {
+                    let help = "add a step with `call` and `expect`";
+                    reader.error(node.mark, "no_expectation", "no step expects anything", help);
                 }
-                vec![(None, place.clone(), steps_read)]
+                vec![(None, place.clone(), script.end())]
             }
             _ => {
                 let act = script.call(&mut keys, scene, reader);

@@ -77,7 +77,7 @@ impl Reader<'_> {
         let number = number.filter(|number| (1..=most).contains(number));
         if number.is_none() {
             let message = format!("{what} is a whole number from 1 to {most}");
-            self.error(node.mark, "wrong_type", message, "");
+            self.error(node.mark, "wrong_type", message, "write it in digits");
         }
         number
     }
@@ -124,7 +124,13 @@ impl<'n> Keys<'n> {
 
     pub(super) fn required(&mut self, key: &'static str, example: &str, reader: &mut Reader<'_>) -> Option<&'n Node> {
         let value = self.get(key);
-        if value.is_none() {
+        // A key that is nearly this one is told of as such.
+        let near = |entry: &&Entry| {
+            entry.key != key
+                && Diagnostic::error("", "").suggest(&entry.key, [key]).help.is_some()
+                && !self.asked.contains(&entry.key.as_str())
+        };
+        if value.is_none() && !self.entries.iter().any(|entry| near(&entry)) {
             let message = format!("{} has no `{key}`", self.what);
             let mark = self.entries.iter().find(|entry| entry.key == key).map_or(self.mark, |entry| entry.mark);
             reader.error(mark, "missing_key", message, &format!("write {example}"));

@@ -6,7 +6,7 @@ use toolgate::{Diagnostic, EntityRef, Event, Gate, Json, Ledger, Outcome, Status
 
 use super::{
     Act, Asked, Expected, Start, Step,
-    call::{Check, Named},
+    call::{Check, Named, pointed},
     clock, expect,
     reader::{Keys, Reader},
 };
@@ -58,7 +58,7 @@ impl Script {
             [(one, _)] => Some(*one),
             [("call", _), ("complete", _)] => Some("call"),
             [_, (second, mark), ..] => {
-                let message = format!("a step does one thing, and this one has a `{second}` too");
+                let message = format!("a step does one thing, and this one has `{second}` too");
                 reader.error(*mark, "wrong_step", message, "make two steps of it");
                 return;
             }
@@ -272,14 +272,7 @@ fn event_of(
     match wire::read_event(gate, &whole.json().to_string()) {
         Ok((event, _)) => Some(event),
         Err(why) => {
-            let pointer = why.split('`').nth(1).filter(|quoted| quoted.starts_with('/')).unwrap_or("/event");
-            let wrong = why.split('`').nth(3).filter(|_| why.contains("unknown member"));
-            let at = match wrong {
-                Some(wrong) => whole.key_at(&format!("{pointer}/{wrong}")),
-                None => whole.key_at(pointer),
-            };
-            let (message, help) = why.split_once("; ").unwrap_or((&why, ""));
-            reader.error(at, "wrong_event", message, help);
+            pointed(&whole, "", &why, "", "wrong_event", reader);
             None
         }
     }

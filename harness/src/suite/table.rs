@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Act, Asked, expect, reader::Reader, steps::Scene};
 use crate::node::{Node, Value};
-use toolgate::{Outcome, Status, Timestamp};
+use toolgate::{EntityRef, Outcome, Status, Timestamp};
 
 /// Combinations that are looked through for one that is not listed.
 const COMBINATIONS: usize = 1 << 20;
@@ -83,7 +83,11 @@ pub(super) fn read(
         let Some(expect) = expect::read(wanted, scene.check.words, reader) else { continue };
         let Some(call) = scene.calls.written(&call, reader) else { continue };
         let Some(call) = scene.check.call(&call, &expect.answer, now, reader) else { continue };
-        let label = values.iter().map(label).collect::<Vec<_>>().join(", ");
+        let mut label = values.iter().map(label).collect::<Vec<_>>().join(", ");
+        // Two values may look the same: actors that differ in their claims.
+        if read.iter().any(|row: &Row| row.label == label) {
+            label.push_str(&format!(" #{}", read.len() + 1));
+        }
         let asked = Asked { call, repeat: 1, expect, outcome: Some(Outcome::new(Status::Done)) };
         read.push(Row { label, place, act: Act::Call(Box::new(asked)) });
     }
@@ -104,8 +108,14 @@ fn varied(call: &mut Node, path: &str, value: &Node) {
     call.put(&steps, value);
 }
 
+/// A value in the name of a case. An actor is shown without its claims.
 fn label(value: &Node) -> String {
-    value.as_text().map_or_else(|| value.json().to_string(), str::to_owned)
+    let part = |key| value.get(key).and_then(Node::as_text);
+    match (value.as_text(), part("type").zip(part("id"))) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some((kind, id))) => EntityRef::new(kind, id).to_string(),
+        (None, None) => value.json().to_string(),
+    }
 }
 
 /// Tells of combinations that no row lists: an answer that nobody wrote down is not a deny.
