@@ -16,6 +16,9 @@ use crate::{
 /// Sets of differences that a short explanation shows.
 const SETS: usize = 3;
 
+/// What stands above the atoms already.
+const NAMED: [&str; 2] = ["principal", "resource"];
+
 /// Characters of an atom that values stand beside; those of a longer one stand below.
 const BESIDE: usize = 60;
 
@@ -189,7 +192,8 @@ fn atoms(one: &Explained, out: &mut impl Write) -> Result<(), Fault> {
             }
             Truth::NotReached => (styled(DIM, "not reached"), String::new()),
         };
-        let values: Vec<_> = atom.values.iter().map(|(of, value)| plain(&equals(of, value))).collect();
+        let values = atom.values.iter().filter(|(of, _)| !NAMED.contains(&of.as_str()));
+        let values: Vec<_> = values.map(|(of, value)| plain(&equals(of, value))).collect();
         let beside = note.is_empty() && text.chars().count() <= texts && values.len() == 1;
         let place = styled(DIM, format!("{place:>places$}"));
         match values.first().filter(|_| beside) {

@@ -33,7 +33,7 @@ mod weigh;
 
 pub use form::Truth;
 pub(crate) use holes::{Hole, Holes, Kind};
-pub(crate) use operands::{Inside, Operand};
+pub(crate) use operands::{Inside, Operand, UNSAID};
 pub(crate) use outcome::Outcome;
 pub(crate) use packed::{pack_reads, unpack_reads};
 pub(crate) use possible::Mapped;

@@ -6,13 +6,16 @@ use super::{
     form::Leaf,
     machine::Machine,
     possible::{May, Weigher},
-    program::{Op, Program, Var},
+    program::{Op, Program, ScopeEntity, Var},
     residual,
     source::{Reading, Source},
     tree::{Node, Tree},
     val::{Made, Val},
 };
 use crate::engine::PolicyIndex;
+
+/// Why a condition cannot be evaluated that looks at something secret.
+pub(crate) const UNSAID: &str = "why is not shown, since it looks at a secret";
 
 /// What an atom looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +54,8 @@ impl Program {
             let leaf = atom.checked_sub(SCOPE).and_then(|at| rule.form.leaves.get(at));
             inside = match (atom, leaf) {
                 (_, Some(leaf)) => machine.leaf_inside(leaf, hides),
-                (0, None) => Inside { operands: machine.entity(Var::Principal), error: None },
-                (2, None) => Inside { operands: machine.entity(Var::Resource), error: None },
+                (0, None) => machine.scope_inside(Var::Principal, rule.principal.entity),
+                (2, None) => machine.scope_inside(Var::Resource, rule.resource.entity),
                 _ => Inside::default(),
             };
         });
@@ -73,6 +76,14 @@ impl Program {
 }
 
 impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
+    fn scope_inside(&mut self, var: Var, entity: ScopeEntity) -> Inside {
+        let mut operands = self.entity(var);
+        if !matches!(entity, ScopeEntity::In(_) | ScopeEntity::InSlot) {
+            operands.truncate(1);
+        }
+        Inside { operands, error: None }
+    }
+
     /// A variable that is an entity, and what that is in. `AtLeast` and `AtMost` only repeat its level.
     fn entity(&mut self, var: Var) -> Vec<Operand> {
         let shown = |text: &str, value: String| Operand { text: text.to_owned(), value: Some(value), hidden: false };
@@ -92,7 +103,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         let Some((tree, root)) = program.expression(code.clone()) else { return Inside::default() };
         let secret = secret(program, &tree, hides);
         let error = self.leaf(leaf).and_then(Result::err).map(|fault| match secret.get(root) {
-            Some(true) => "the words are not shown, since it reads a secret".to_owned(),
+            Some(true) => UNSAID.to_owned(),
             _ => fault.to_string(),
         });
         let (places, case) = (Places::default(), Default::default());

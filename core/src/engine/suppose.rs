@@ -1,6 +1,6 @@
 //! What policies would come to if some facts were others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Link, PolicyIndex, SCOPE,
@@ -233,6 +233,29 @@ impl Program {
                 _ => Looks::default(),
             },
         }
+    }
+
+    /// The texts that policies name in the conditions where they look at a path, by policy.
+    pub(crate) fn texts_beside(&self, root: Var, path: &[&str]) -> BTreeMap<PolicyIndex, BTreeSet<String>> {
+        let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        let Some(slot) = (0..).take(self.slots.len()).find(|slot| self.names(*slot) == (Some(root), path.to_vec()))
+        else {
+            return found;
+        };
+        for rule in self.rules.iter().chain(self.templates.values()) {
+            for leaf in &rule.form.leaves {
+                let Leaf::Code(code) = leaf else { continue };
+                let looks = self.code_looks(code.clone());
+                if looks.slots.contains(&slot) {
+                    let texts = looks.constants.iter().flat_map(Value::elements).filter_map(|value| match value {
+                        Value::String(text) => Some(text.to_string()),
+                        _ => None,
+                    });
+                    found.entry(rule.policy).or_default().extend(texts);
+                }
+            }
+        }
+        found
     }
 
     fn scope_looks(&self, scope: &Scope, var: Var) -> Looks {

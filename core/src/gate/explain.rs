@@ -1,6 +1,8 @@
 //! Why a decision is what it is: every policy that the call concerns, every part of it with its values, and what would have
 //! to differ.
 
+use std::collections::BTreeSet;
+
 use super::{
     Gate, Nearest, questions,
     secrets::{HIDDEN, Secrets},
@@ -8,8 +10,8 @@ use super::{
     who::Who,
 };
 use crate::{
-    Decision, Ledger, Part, Place, Reason, Timestamp, ToolCall, Truth,
-    engine::{Inside, Question},
+    Decision, Denial, EntityRef, Ledger, Part, Place, Reason, Timestamp, ToolCall, Truth,
+    engine::{Inside, Question, SCOPE, UNSAID},
     facts::Facts,
 };
 
@@ -153,7 +155,7 @@ impl Gate {
         let mut atoms = Vec::new();
         for (at, (atom, outcome)) in policy.atoms.iter().zip(outcomes).enumerate() {
             let text = one_line(policy.atom_text(atom));
-            if matches!(text.as_str(), "principal" | "action" | "resource") && at < crate::engine::SCOPE {
+            if matches!(text.as_str(), "principal" | "action" | "resource") && at < SCOPE {
                 continue;
             }
             let inside = match outcome {
@@ -205,29 +207,55 @@ pub(super) fn cut(value: String) -> String {
     }
 }
 
-/// A text without its line breaks. Within strings there are none.
+/// A text on one line, without comments. What stands in quotes stays as it is, but for its line breaks.
 fn one_line(text: &str) -> String {
-    text.lines()
-        .map(|line| {
-            line.split_once("//").filter(|(code, _)| code.matches('"').count() % 2 == 0).map_or(line, |(code, _)| code)
-        })
-        .flat_map(str::split_whitespace)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let (mut out, mut quoted, mut chars) = (String::with_capacity(text.len()), false, text.chars().peekable());
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if quoted => out.extend([Some(c), chars.next()].into_iter().flatten()),
+            '/' if !quoted && chars.peek() == Some(&'/') => {
+                chars.by_ref().find(|c| matches!(c, '\n' | '\r'));
+                out.push(' ');
+            }
+            c if !quoted && c.is_whitespace() => out.push(' '),
+            '\n' | '\r' => out.extend(c.escape_default()),
+            c => {
+                quoted ^= c == '"';
+                out.push(c);
+            }
+        }
+        if !quoted && out.ends_with("  ") {
+            out.pop();
+        }
+    }
+    out
 }
 
 /// The decision, without secrets in its details.
 fn quiet(mut decision: Decision, policies: &[Explained], secrets: &Secrets) -> Decision {
-    if let Decision::Deny { reasons, .. } = &mut decision {
-        reasons.iter_mut().for_each(|denial| denial.detail = secrets.out_of(std::mem::take(&mut denial.detail)));
+    let Decision::Deny { reasons, basis } = &mut decision else { return decision };
+    let unsaid = |one: &&Explained| one.atoms.iter().any(|atom| atom.error.as_deref() == Some(UNSAID));
+    let unsaid: BTreeSet<_> = policies.iter().filter(unsaid).map(|one| one.policy.as_str()).collect();
+    let errors = basis.answers.iter_mut().flat_map(|answer| &mut answer.errors);
+    let mut words: Vec<String> = Vec::new();
+    for (policy, why) in errors {
+        if unsaid.contains(policy.as_str()) {
+            words.push(std::mem::replace(why, UNSAID.to_owned()));
+        }
     }
-    let _ = policies;
+    for Denial { detail, .. } in reasons {
+        words.iter().for_each(|why| *detail = detail.replace(why.as_str(), UNSAID));
+        *detail = secrets.out_of(std::mem::take(detail));
+    }
+    for answer in &mut basis.answers {
+        answer.resource = EntityRef::new(&*answer.resource.kind, secrets.out_of(answer.resource.id.to_string()));
+    }
     decision
 }
 
 /// Why a call never reached policy, by what the gate said of it.
 fn refusals(decision: &Decision) -> Vec<Refusal> {
-    let refusal = |denial: &crate::Denial| {
+    let refusal = |denial: &Denial| {
         let (advice, who) = advice(denial.reason);
         Refusal { reason: denial.reason, detail: denial.detail.clone(), advice, who }
     };

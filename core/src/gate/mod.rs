@@ -13,6 +13,7 @@ mod holes;
 mod list;
 mod nearest;
 mod owned;
+mod scopes;
 mod secrets;
 mod survey;
 #[cfg(test)]

@@ -111,7 +111,11 @@ impl<'w> Ground<'w> {
     fn candidates(&self, path: &[&str], now: Option<&Value>, wanted: &[(ClaimId, &Claim, bool)]) -> Vec<Option<Value>> {
         let of = |kept: bool| {
             let claims = wanted.iter().filter(move |(_, _, wanted)| *wanted == kept);
-            claims.flat_map(|(_, claim, _)| &claim.looks.constants).flat_map(elements).cloned().collect::<BTreeSet<_>>()
+            claims
+                .flat_map(|(_, claim, _)| &claim.looks.constants)
+                .flat_map(Value::elements)
+                .cloned()
+                .collect::<BTreeSet<_>>()
         };
         let (there, gone) = (of(true), of(false));
         let text = |name: &&str| Value::string(*name);
@@ -170,6 +174,9 @@ impl<'w> Ground<'w> {
         let above = |id: &EntityRef| asked.above(id);
         let levels = self.catalog.levels.names().iter().map(|name| Some(crate::facts::level(name)));
         let levels: Vec<_> = std::iter::once(None).chain(levels).collect();
+        // Nobody stands in a chain twice.
+        let taken = |id: &EntityRef| self.questions.iter().any(|question| question.principal == id);
+        ids.retain(|id| id == own || var != Var::Principal || !taken(id));
         for id in &ids {
             let like = if asked.entities.get(id).is_some() { id } else { own };
             let mut parents: Vec<_> = match asked.entities.get(like) {
@@ -213,20 +220,12 @@ fn place(supposed: &mut Supposed, var: Var) -> &mut Option<Stand> {
 /// The entities that claims name which are to be true, or to be false.
 fn entities(wanted: &[(ClaimId, &Claim, bool)], kept: bool) -> Vec<EntityRef> {
     let claims = wanted.iter().filter(|(_, _, wanted)| *wanted == kept);
-    let constants = claims.flat_map(|(_, claim, _)| &claim.looks.constants).flat_map(elements);
+    let constants = claims.flat_map(|(_, claim, _)| &claim.looks.constants).flat_map(Value::elements);
     let entity = |value: &Value| match value {
         Value::Entity(id) => Some(id.clone()),
         _ => None,
     };
     constants.filter_map(entity).collect()
-}
-
-/// The elements of a set; anything else by itself.
-fn elements(value: &Value) -> &[Value] {
-    match value {
-        Value::Set(items) => items,
-        other => std::slice::from_ref(other),
-    }
 }
 
 /// The values next to one that has neighbours.
