@@ -6,6 +6,7 @@ use toolgate::{Decision, Diagnostic, Gate, Place, Shapes, Truth};
 
 use crate::{
     coverage::Coverage,
+    run::{Bench, Loaded},
     seen::Seen,
     suite::{Case, Expected},
 };
@@ -13,8 +14,16 @@ use crate::{
 /// Names that a message lists.
 const LISTED: usize = 8;
 
-/// What deserves a second look in the suites that these calls come from.
-pub fn warnings(gate: &Gate, shapes: &Shapes, cases: &[&Case], seen: &[Seen], coverage: &Coverage) -> Vec<Diagnostic> {
+impl Bench {
+    /// What deserves a second look in suites: tests that show nothing, tests that another repeats, forbids and tools that no
+    /// test is about. `seen`: the calls of a run of them, `coverage`: what these covered.
+    pub fn vacuous(&self, suites: &[Loaded], shapes: &Shapes, seen: &[Seen], coverage: &Coverage) -> Vec<Diagnostic> {
+        let cases: Vec<_> = suites.iter().flat_map(|loaded| &loaded.suite.cases).collect();
+        warnings(self.gate(), shapes, &cases, seen, coverage)
+    }
+}
+
+fn warnings(gate: &Gate, shapes: &Shapes, cases: &[&Case], seen: &[Seen], coverage: &Coverage) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut shown: BTreeMap<String, &Case> = BTreeMap::new();
     let mut calls: BTreeMap<&str, Vec<&Seen>> = BTreeMap::new();

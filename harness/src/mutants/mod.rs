@@ -85,16 +85,15 @@ impl MutantReport {
     }
 }
 
-/// Tries every mutant on the cases of these suites, which pass on the bundle itself. `seen`: the calls of their run.
-/// `search`: whether to look for calls that tell the survivors. The same whatever the number of threads.
-pub fn run(
-    mutants: &Mutants,
-    bench: &Bench,
-    suites: &[Loaded],
-    seen: &[Seen],
-    search: bool,
-    jobs: usize,
-) -> MutantReport {
+impl Bench {
+    /// Tries every mutant on the cases of these suites, which pass on the bundle itself. `seen`: the calls of their run, of
+    /// which calls are made that tell the survivors. The same whatever the number of threads.
+    pub fn mutants(&self, mutants: &Mutants, suites: &[Loaded], seen: &[Seen], jobs: usize) -> MutantReport {
+        tried(mutants, self, suites, seen, jobs)
+    }
+}
+
+fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], jobs: usize) -> MutantReport {
     let cases: Vec<_> = suites.iter().flat_map(|loaded| &loaded.suite.cases).filter(|case| case.skip.is_none()).collect();
     let mut callers: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for (at, case) in cases.iter().enumerate() {
@@ -104,7 +103,7 @@ pub fn run(
             }
         }
     }
-    let values = search.then(|| Values::of(bench.gate().bundle(), seen));
+    let values = Values::of(bench.gate().bundle(), seen);
     let tried = threads::each(mutants.all().len(), jobs, |at| {
         let mutant = mutants.all().get(at)?;
         let fate = match (mutant.equivalent, mutants.bundle(at)) {
@@ -115,7 +114,7 @@ pub fn run(
                 match killer(&gate, mutant, &cases, &callers) {
                     Some(case) => Fate::Killed(case.id.clone()),
                     None => {
-                        let found = values.as_ref().and_then(|values| witness::find(bench, &gate, mutant, seen, values));
+                        let found = witness::find(bench, &gate, mutant, seen, &values);
                         Fate::Survived(found.map(Box::new))
                     }
                 }
