@@ -3,6 +3,7 @@
 mod bundle;
 mod calls;
 mod exit;
+mod explained;
 mod render;
 mod suites;
 mod verb;
@@ -26,6 +27,7 @@ enum Verb {
     Check(verb::check::Args),
     Test(verb::test::Args),
     Decide(verb::decide::Args),
+    Explain(verb::explain::Args),
     List(verb::list::Args),
     Init(verb::init::Args),
     Pin(verb::pin::Args),
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Check(args) => verb::check::run(&args, out),
         Verb::Test(args) => verb::test::run(&args, out),
         Verb::Decide(args) => verb::decide::run(&args, out),
+        Verb::Explain(args) => verb::explain::run(&args, out),
         Verb::List(args) => verb::list::run(&args, out),
         Verb::Init(args) => verb::init::run(&args, out),
         Verb::Pin(args) => verb::pin::run(&args, out),

@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// An entity and everything it is in.
-    fn upwards<'s>(&'s self, id: &'s EntityRef) -> BTreeSet<&'s EntityRef> {
+    pub(crate) fn upwards<'s>(&'s self, id: &'s EntityRef) -> BTreeSet<&'s EntityRef> {
         let (mut found, mut next) = (BTreeSet::from([id]), vec![id]);
         while let Some(id) = next.pop() {
             let parents = self.0.get(id).into_iter().flat_map(|entity| &entity.parents);

@@ -78,9 +78,12 @@ pub use call::{Binding, Credential, Identity, Origin, Principal, PrincipalKind, 
 pub use catalog::{ArgumentReport, Change, Drift, Effect, KnownFrom, REVISION, ToolReport, UNPINNED};
 pub use decision::{Answer, Basis, Decision, Denial, GrantUse};
 pub use digest::Digest;
-pub use engine::Engine;
+pub use engine::{Engine, Truth};
 pub use error::{Diagnostic, Error, Place, Severity};
-pub use gate::{Filtered, Gate, ListRequest, Listed, Standing, filter_list, filter_tools};
+pub use gate::{
+    Difference, Explained, ExplainedAtom, Explanation, Filtered, Finding, Gate, ListRequest, Listed, Nearest, NearestPermit,
+    Refusal, Standing, Survey, Who, filter_list, filter_tools,
+};
 pub use id::EntityRef;
 pub use json::{Json, JsonError, JsonFault, Number, Object};
 pub use ledger::{
@@ -94,8 +97,8 @@ pub use policy::conformance;
 #[cfg(feature = "signing")]
 pub use policy::public_key;
 #[cfg(feature = "author")]
-pub use policy::{Condition, Explanation, Truth, too_deep_to_parse};
-pub use policy::{Policy, PolicyBundle};
+pub use policy::{Feasible, Mutant, Mutants, Operator, Shapes, too_deep_to_parse};
+pub use policy::{Atom, Part, Policy, PolicyBundle};
 pub use reason::Reason;
 pub use record::{Chain, ChainError, DecisionRecord, Trace, verify};
 pub use shared::SharedLedger;

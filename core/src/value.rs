@@ -54,6 +54,14 @@ impl Value {
     }
 
     /// The value as records show it: entities and extension values as Cedar writes them.
+    /// The elements of a set; anything else by itself.
+    pub(crate) fn elements(&self) -> &[Self] {
+        match self {
+            Self::Set(items) => items,
+            other => std::slice::from_ref(other),
+        }
+    }
+
     pub(crate) fn to_json(&self) -> Json {
         match self {
             Self::Bool(value) => Json::Bool(*value),

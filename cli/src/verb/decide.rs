@@ -19,11 +19,11 @@ use toolgate::{
 };
 use toolgate_journal::{OpenError, Replayed};
 
-use super::explain;
 use crate::{
     Format, bundle,
     calls::{Document, Documents},
     exit::{Exit, Fault, at},
+    explained,
     render::{self, RED, YELLOW, plain},
 };
 
@@ -148,12 +148,14 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         out.flush()?;
         exit = Some(exit.unwrap_or(Exit::Ok).and(ended));
     }
-    Ok(exit.unwrap_or_else(|| {
-        let red = render::styled(RED, "nothing to decide:");
-        let shown = args.call.display().to_string();
-        render::note(&format!("{red} `{}` holds no call", plain(&shown)));
-        Exit::Nothing
-    }))
+    Ok(exit.unwrap_or_else(|| nothing(&args.call)))
+}
+
+/// The end of a run without a call.
+pub(super) fn nothing(file: &Path) -> Exit {
+    let red = render::styled(RED, "nothing to decide:");
+    render::note(&format!("{red} `{}` holds no call", plain(&file.display().to_string())));
+    Exit::Nothing
 }
 
 /// What the calls of one run share.
@@ -171,7 +173,12 @@ impl Run {
             Err(refused) => Decision::clone(refused),
         };
         match form {
-            Form::Text => explain::write(&self.gate, call.as_ref().ok(), &decision, &self.ledger, now, out)?,
+            Form::Text => {
+                let call = call.as_ref().ok();
+                let explained = call.filter(|_| !decision.is_allow());
+                let explanation = explained.map(|call| self.gate.explain(call, &self.ledger, now));
+                explained::short(&self.gate, call, &decision, explanation.as_ref(), out)?;
+            }
             Form::Json | Form::Authzen => writeln!(out, "{}", wire::answer(&decision))?,
         }
         Ok(Exit::of(&decision))
@@ -244,7 +251,7 @@ pub(super) fn ledger(gate: &Gate, path: Option<&Path>) -> Result<Ledger, Fault> 
     Ok(ledger)
 }
 
-fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn Read>>>, Fault> {
+pub(super) fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn Read>>>, Fault> {
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
@@ -254,7 +261,7 @@ fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn 
     Ok(Documents::new(BufReader::new(input), longest, lines))
 }
 
-fn read(document: Document, gate: &Gate) -> Result<ToolCall, Box<Decision>> {
+pub(super) fn read(document: Document, gate: &Gate) -> Result<ToolCall, Box<Decision>> {
     match document {
         Document::Whole(bytes) => Ok(wire::read_call(&bytes, gate.limits())?),
         Document::TooLong => {

@@ -29,7 +29,8 @@ pub enum Origin {
 impl Origin {
     pub(crate) const ALL: [Self; 3] = [Self::User, Self::Agent, Self::Retrieved];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// `user`, `agent` or `retrieved`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Agent => "agent",

@@ -87,7 +87,7 @@ fn name(value: &Json) -> Option<String> {
 
 /// Everything but RFC 3986's unreserved characters as `%` and two upper-case digits, so that a separator in a template
 /// never stands in a value.
-fn percent_encode(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    PolicyIndex, hash,
+    PolicyIndex,
+    form::{Form, Leaf},
+    hash,
     index::Index,
     like::Pattern,
     ops::{self, Binary, Computed, Fault, Unary},
@@ -34,6 +36,8 @@ pub(crate) struct Builder {
     start: usize,
     /// The last place that a jump leads to. What stands before it is not all that can be on the stack behind it.
     barrier: usize,
+    /// The leaves of this rule's conditions.
+    leaves: Vec<Leaf>,
     constants: BTreeMap<Value, u32>,
     names: BTreeMap<Box<str>, u32>,
     slots: BTreeMap<(Var, Vec<Box<str>>), u32>,
@@ -52,22 +56,42 @@ impl Builder {
     }
 
     /// Ends the code of a policy.
-    pub(crate) fn rule(&mut self, policy: PolicyIndex, forbids: bool, scopes: Scopes, guards: Vec<Guard>) {
-        let rule = self.end(policy, forbids, scopes, guards);
+    pub(crate) fn rule(&mut self, policy: PolicyIndex, forbids: bool, scopes: Scopes, guards: Vec<Guard>, form: Form) {
+        let rule = self.end(policy, forbids, scopes, guards, form);
         self.program.rules.push(rule);
     }
 
     /// Ends the code of a template.
-    pub(crate) fn template(&mut self, policy: PolicyIndex, forbids: bool, scopes: Scopes) {
-        let rule = self.end(policy, forbids, scopes, Vec::new());
+    pub(crate) fn template(&mut self, policy: PolicyIndex, forbids: bool, scopes: Scopes, form: Form) {
+        let rule = self.end(policy, forbids, scopes, Vec::new(), form);
         self.program.templates.insert(policy, rule);
     }
 
-    fn end(&mut self, policy: PolicyIndex, forbids: bool, scopes: Scopes, guards: Vec<Guard>) -> Rule {
+    fn end(&mut self, policy: PolicyIndex, forbids: bool, scopes: Scopes, guards: Vec<Guard>, form: Form) -> Rule {
+        let form = Form { leaves: std::mem::take(&mut self.leaves), ..form };
         let code = self.start..self.program.code.len();
         (self.start, self.barrier) = (code.end, code.end);
         let Scopes { principal, action, resource } = scopes;
-        Rule { policy, forbids, principal, action, resource, code, guards }
+        Rule { policy, forbids, principal, action, resource, code, guards, form }
+    }
+
+    /// Where the next step will stand.
+    pub(crate) fn here(&self) -> usize {
+        self.program.code.len()
+    }
+
+    /// What was written from `start` on is a leaf.
+    pub(crate) fn leaf(&mut self, start: usize) {
+        let leaf = match self.last() {
+            Some(Value::Bool(value)) if self.here() == start + 1 => Leaf::Constant(*value),
+            _ => Leaf::Code(start..self.here()),
+        };
+        self.leaves.push(leaf);
+    }
+
+    /// So many leaves are not written, since nothing reaches them.
+    pub(crate) fn never(&mut self, count: usize) {
+        self.leaves.extend(std::iter::repeat_n(Leaf::Never, count));
     }
 
     pub(crate) fn entity(&mut self, id: &EntityRef) -> Result<u32, Faulty> {

@@ -155,16 +155,20 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
 
     /// Whether a rule is satisfied: its scope first, which cannot err, then its conditions.
     fn rule(&mut self, rule: &Rule, link: Option<&Link<'f>>) -> Computed<bool> {
-        let [_, action, _] = &self.scratch.plain.known;
-        let acts = match &rule.action {
-            ActionScope::Any => true,
-            ActionScope::Is(entity) => action.is(*entity),
-            ActionScope::In(groups) => groups.iter().any(|group| action.is_in(*group)),
-        };
-        let in_scope = acts
+        let in_scope = self.acts(rule)
             && self.scope(&rule.principal, Var::Principal, link.and_then(|link| link.principal))?
             && self.scope(&rule.resource, Var::Resource, link.and_then(|link| link.resource))?;
         if !in_scope { Ok(false) } else { self.run(rule.code.clone()) }
+    }
+
+    /// Whether a rule is about the action.
+    pub(super) fn acts(&self, rule: &Rule) -> bool {
+        let [_, action, _] = &self.scratch.plain.known;
+        match &rule.action {
+            ActionScope::Any => true,
+            ActionScope::Is(entity) => action.is(*entity),
+            ActionScope::In(groups) => groups.iter().any(|group| action.is_in(*group)),
+        }
     }
 
     pub(super) fn scope(&mut self, scope: &Scope, var: Var, slot: Option<&'f EntityRef>) -> Computed<bool> {

@@ -35,6 +35,12 @@ impl Pattern {
         Self { head, tail }
     }
 
+    /// The shortest text that is of this pattern.
+    pub(crate) fn plainest(&self) -> String {
+        let tail = self.tail.iter().flat_map(|tail| tail.middle.iter().chain([&tail.end]));
+        std::iter::once(&self.head).chain(tail).map(|part| &**part).collect()
+    }
+
     /// Whether `text` is of this pattern. The leftmost place of each part is as good as any other, so nothing is tried twice.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let Some(Tail { middle, end }) = &self.tail else { return text == &*self.head };

@@ -264,7 +264,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         self.scratch.stack.push(value);
     }
 
-    fn pop(&mut self) -> Computed<Val<'f>> {
+    pub(super) fn pop(&mut self) -> Computed<Val<'f>> {
         self.scratch.stack.pop().ok_or_else(damaged)
     }
 

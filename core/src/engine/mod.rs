@@ -5,12 +5,14 @@
 mod build;
 mod cases;
 mod evaluate;
+mod form;
 mod hash;
 mod holes;
 mod index;
 mod like;
 mod literal;
 mod machine;
+mod operands;
 mod ops;
 mod outcome;
 mod packed;
@@ -21,29 +23,42 @@ mod residual;
 mod source;
 #[cfg(feature = "conformance")]
 mod store;
+mod suppose;
+mod survey;
 mod tree;
 mod val;
 mod verify;
+mod ways;
 mod weigh;
 
+pub use form::Truth;
 pub(crate) use holes::{Hole, Holes, Kind};
+pub(crate) use operands::{Inside, Operand, UNSAID};
 pub(crate) use outcome::Outcome;
 pub(crate) use packed::{pack_reads, unpack_reads};
 pub(crate) use possible::Mapped;
-pub(crate) use program::Program;
+pub(crate) use program::{Program, Var};
 pub(crate) use reads::{Reads, Root};
 pub(crate) use source::Asked;
 #[cfg(feature = "conformance")]
 pub(crate) use store::{Prepared, Request, Slots};
+pub(crate) use suppose::{Held, Looks, Stand, Supposed};
+pub(crate) use survey::Seen;
 #[cfg(feature = "author")]
 pub(crate) use {
     build::{Builder, Faulty, Jump, Scopes},
+    form::{Form, Term},
     like::Pattern,
+    literal::{decimal, duration},
     ops::{Binary, Unary},
-    program::{ActionScope, Guard, Is, Need, Scope, ScopeEntity, Var},
+    program::{ActionScope, Guard, Is, Need, Scope, ScopeEntity},
 };
 
-pub(crate) use weigh::{Incomplete, Weighed};
+pub(crate) use {
+    verify::Role,
+    ways::Way,
+    weigh::{Incomplete, Weighed},
+};
 
 use crate::{entity::Reach, id::EntityRef, value::Record};
 
@@ -54,6 +69,9 @@ pub(crate) struct Question<'f> {
     pub(crate) resource: &'f EntityRef,
     pub(crate) context: &'f Record,
 }
+
+/// The atoms of a policy's scope: what stands before the leaves of its conditions.
+pub(crate) const SCOPE: usize = 3;
 
 /// A policy, by its place in the bundle.
 pub(crate) type PolicyIndex = usize;

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    Root, hash,
+    Root,
+    form::{Form, Leaf, Term},
+    hash,
     index::Index,
     like::{Pattern, Tail},
     ops::{Binary, Fault, Unary},
@@ -94,7 +96,16 @@ packed_struct!(Slot { root, above, name, depth });
 packed_struct!(Scope { kind, entity });
 packed_struct!(Need { slot, is });
 packed_struct!(Guard { slot, values, needs });
-packed_struct!(Rule { policy, forbids, principal, action, resource, code, guards });
+packed_struct!(Rule { policy, forbids, principal, action, resource, code, guards, form });
+packed_struct!(Form { terms, clauses, leaves });
+packed_enum!(Term {
+    0 = Leaf(leaf),
+    1 = Not(inner),
+    2 = And(left, right),
+    3 = Or(left, right),
+    4 = If { cond, then, otherwise },
+});
+packed_enum!(Leaf { 0 = Code(code), 1 = Constant(value), 2 = Never });
 packed_struct!(Pattern { head, tail });
 packed_struct!(Tail { middle, end });
 

@@ -4,6 +4,7 @@ use std::{collections::HashMap, hash::BuildHasherDefault, ops::Range};
 
 use super::{
     PolicyIndex,
+    form::Form,
     hash::Quick,
     index::Index,
     like::Pattern,
@@ -162,6 +163,8 @@ pub(crate) struct Rule {
     pub(crate) code: Range<usize>,
     /// What may tell it apart from others of the same scope.
     pub(crate) guards: Vec<Guard>,
+    /// What its conditions are made of.
+    pub(crate) form: Form,
 }
 
 /// A necessary equality: unless the slot has one of the values, the rule is not satisfied. It also does not err, as long

@@ -52,22 +52,7 @@ pub(super) fn rest<'f>(
     all: &[May<'f>],
     scope: &[String],
 ) -> String {
-    let mut texts: Vec<Text> = Vec::with_capacity(tree.nodes.len());
-    for (node, may) in tree.nodes.iter().zip(all) {
-        let text = match may.value() {
-            Some(value) => Text::new(Bind::Member, shown(value, made)),
-            None => {
-                let at = |place: &usize| texts.get(*place).cloned().unwrap_or_else(|| Text::new(Bind::Member, "?"));
-                let known = |place: &usize| match all.get(*place).copied().and_then(May::value) {
-                    Some(Val::Bool(value)) => Some(value),
-                    _ => None,
-                };
-                self::node(program, node, at, known)
-            }
-        };
-        let whole = text.text.len() <= LONGEST;
-        texts.push(if whole { text } else { Text::new(Bind::Member, "…") });
-    }
+    let texts = each(program, tree, |at| all.get(at).copied().and_then(May::value), made);
     let open = tree.conjuncts.iter().filter(|place| {
         let value = all.get(**place).copied().and_then(May::value);
         !matches!(value, Some(Val::Bool(true)))
@@ -82,7 +67,38 @@ pub(super) fn rest<'f>(
     }
 }
 
-fn shown<'f>(value: Val<'f>, made: &Made<'f>) -> String {
+/// The text of each part of a tree, with nothing folded away.
+pub(super) fn texts(program: &Program, tree: &Tree<'_>) -> Vec<String> {
+    each(program, tree, |_| None, &Made::default()).into_iter().map(|text| text.text).collect()
+}
+
+/// What remains of each part of a tree whose parts have, or do not have, a known value.
+fn each<'f>(
+    program: &Program,
+    tree: &Tree<'f>,
+    value: impl Fn(usize) -> Option<Val<'f>>,
+    made: &Made<'f>,
+) -> Vec<Text> {
+    let mut texts: Vec<Text> = Vec::with_capacity(tree.nodes.len());
+    for (place, node) in tree.nodes.iter().enumerate() {
+        let text = match value(place) {
+            Some(value) => Text::new(Bind::Member, shown(value, made)),
+            None => {
+                let at = |place: &usize| texts.get(*place).cloned().unwrap_or_else(|| Text::new(Bind::Member, "?"));
+                let known = |place: &usize| match value(*place) {
+                    Some(Val::Bool(value)) => Some(value),
+                    _ => None,
+                };
+                self::node(program, node, at, known)
+            }
+        };
+        let whole = text.text.len() <= LONGEST;
+        texts.push(if whole { text } else { Text::new(Bind::Member, "…") });
+    }
+    texts
+}
+
+pub(super) fn shown<'f>(value: Val<'f>, made: &Made<'f>) -> String {
     match value.owned() {
         Some(value) => value.to_string(),
         None => {
@@ -289,7 +305,7 @@ fn member(name: &str) -> String {
 }
 
 /// The first names of a path, as policies write it.
-fn path(program: &Program, slot: u32, depth: u32) -> String {
+pub(super) fn path(program: &Program, slot: u32, depth: u32) -> String {
     let mut parts: Vec<_> =
         program.climb(slot).filter(|slot| slot.depth <= depth).map(|slot| member(&slot.name)).collect();
     parts.extend(program.climb(slot).next().map(|slot| slot.root.name().to_owned()));

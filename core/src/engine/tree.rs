@@ -46,13 +46,27 @@ enum Open {
 impl Program {
     /// The tree of a rule's code; nothing if no builder wrote it.
     pub(super) fn tree(&self, code: Range<usize>) -> Option<Tree<'_>> {
+        let Making { tree, stack, .. } = self.made(code)?;
+        stack.is_empty().then_some(tree)
+    }
+
+    /// The tree of code that leaves one value, and the place of that.
+    pub(super) fn expression(&self, code: Range<usize>) -> Option<(Tree<'_>, usize)> {
+        let Making { tree, stack, .. } = self.made(code)?;
+        match stack.as_slice() {
+            [root] => Some((tree, *root)),
+            _ => None,
+        }
+    }
+
+    fn made(&self, code: Range<usize>) -> Option<Making<'_>> {
         let mut making = Making::default();
         for at in code.clone() {
             making.close(at)?;
             making.step(self, self.code.get(at)?, at)?;
         }
         making.close(code.end)?;
-        (making.stack.is_empty() && making.open.is_empty()).then_some(making.tree)
+        making.open.is_empty().then_some(making)
     }
 }
 

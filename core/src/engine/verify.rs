@@ -2,9 +2,10 @@
 //! step finds on the stack what it takes. A program that a bundle was loaded with is so by its making; one that was read
 //! from bytes is held against this before it may run.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{
+    form::{Form, Leaf, Term},
     ops::Binary,
     program::{ActionScope, Is, Need, Op, Program, Rule, Scope, ScopeEntity, Var},
 };
@@ -12,8 +13,13 @@ use crate::codec::{Broken, ascending};
 
 type Sound = Result<(), Broken>;
 
-/// What a bundle says of a policy: whether it forbids, and whether it is a template.
-pub(crate) type Role = (bool, bool);
+/// What a bundle says of a policy.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Role {
+    pub(crate) forbids: bool,
+    pub(crate) template: bool,
+    pub(crate) leaves: usize,
+}
 
 fn sure(holds: bool, why: &'static str) -> Sound {
     if holds { Ok(()) } else { Err(Broken(why)) }
@@ -35,7 +41,8 @@ impl Program {
         let templates = self.templates.values().map(|rule| (rule, true));
         let mut length = 0;
         for (rule, template) in rules.chain(templates) {
-            sure(policies.get(rule.policy) == Some(&(rule.forbids, template)), "a rule is not of its policy")?;
+            let own = Role { forbids: rule.forbids, template, leaves: rule.form.leaves.len() };
+            sure(policies.get(rule.policy) == Some(&own), "a rule is not of its policy")?;
             let ruled = ruled.get_mut(rule.policy).ok_or(Broken("a rule is of no policy"))?;
             sure(!std::mem::replace(ruled, true), "a policy has two rules")?;
             length += rule.code.len();
@@ -70,7 +77,29 @@ impl Program {
             within(guard.slot, &self.slots)?;
             guard.needs.iter().try_for_each(|need| self.need(need))?;
         }
-        self.code(rule)
+        self.code(rule.code.clone(), 0)?;
+        self.form(&rule.form, &rule.code)
+    }
+
+    /// Terms have their operands before them, and every leaf is one value of the rule's code.
+    fn form(&self, form: &Form, rule: &Range<usize>) -> Sound {
+        for (term, at) in form.terms.iter().zip(0_usize..) {
+            let before = |operand: &u32| sure((*operand as usize) < at, "a term stands before its operand");
+            match term {
+                Term::Leaf(leaf) => within(*leaf, &form.leaves)?,
+                Term::Not(inner) => before(inner)?,
+                Term::And(left, right) | Term::Or(left, right) => [left, right].into_iter().try_for_each(before)?,
+                Term::If { cond, then, otherwise } => [cond, then, otherwise].into_iter().try_for_each(before)?,
+            }
+        }
+        form.clauses.iter().try_for_each(|clause| within(*clause, &form.terms))?;
+        form.leaves.iter().try_for_each(|leaf| match leaf {
+            Leaf::Code(code) => {
+                sure(rule.start <= code.start && code.end <= rule.end, "a leaf is not of its rule")?;
+                self.code(code.clone(), 1)
+            }
+            Leaf::Constant(_) | Leaf::Never => Ok(()),
+        })
     }
 
     fn scope(&self, scope: &Scope, template: bool) -> Sound {
@@ -96,13 +125,14 @@ impl Program {
         sure(deep, "a path is asked for behind its end")
     }
 
-    /// Follows the height of the stack through the code of a rule. Jumps lead forward, so one pass is enough.
-    fn code(&self, rule: &Rule) -> Sound {
-        let code = self.code.get(rule.code.clone()).ok_or(Broken("a rule's code is not there"))?;
+    /// Follows the height of the stack through code that leaves so many values: none, or the one of a leaf. Jumps lead
+    /// forward, so one pass is enough.
+    fn code(&self, range: Range<usize>, left: usize) -> Sound {
+        let code = self.code.get(range.clone()).ok_or(Broken("a rule's code is not there"))?;
         // The heights with which jumps come in.
         let mut coming: BTreeMap<usize, usize> = BTreeMap::new();
         let mut height = Some(0);
-        for (op, at) in code.iter().zip(rule.code.start..) {
+        for (op, at) in code.iter().zip(range.start..) {
             let here = match (height, coming.remove(&at)) {
                 (Some(one), Some(other)) if one != other => Err(Broken("the stack has two heights")),
                 (one, other) => one.or(other).ok_or(Broken("a step is never reached")),
@@ -117,12 +147,13 @@ impl Program {
                 _ => (None, 0),
             };
             if let Some(target) = target.map(|target| target as usize) {
-                sure(target > at && target < rule.code.end, "a jump leads astray")?;
+                sure(target > at && target < range.end + left, "a jump leads astray")?;
                 sure(*coming.entry(target).or_insert(arriving) == arriving, "the stack has two heights")?;
             }
             height = if matches!(op, Op::Jump(_)) { None } else { Some(below + puts) };
         }
-        sure(height == Some(0) && coming.is_empty(), "a rule ends with something on the stack")
+        let arriving = coming.remove(&range.end).unwrap_or(left);
+        sure(height == Some(left) && arriving == left && coming.is_empty(), "a rule ends with something on the stack")
     }
 
     /// What an operation refers to is there.

@@ -6,7 +6,7 @@ use super::{
     holes::Holes,
     outcome::Outcome,
     possible::{Mapped, Weigher},
-    program::{ActionScope, Program, Rule, Scope, ScopeEntity, Var},
+    program::{Program, Rule, Scope, ScopeEntity, Var},
     residual,
     source::Source,
     tree::Tree,
@@ -105,13 +105,7 @@ impl Program {
 impl<'f, S: Source<'f>> Weigher<'_, '_, 'f, S> {
     /// Whether the scope of a rule fits, and what of it remains to be seen; nothing if it does not fit.
     fn rule_scope(&mut self, rule: &Rule, link: Option<&Link<'f>>) -> Option<(Outcome, Vec<String>)> {
-        let action = self.machine.known(Var::Action)?;
-        let acts = match &rule.action {
-            ActionScope::Any => true,
-            ActionScope::Is(entity) => action.is(*entity),
-            ActionScope::In(groups) => groups.iter().any(|group| action.is_in(*group)),
-        };
-        if !acts {
+        if !self.machine.acts(rule) {
             return None;
         }
         let mut rest = Vec::new();

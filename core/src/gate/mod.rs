@@ -7,17 +7,25 @@
 //! Every step that cannot go on ends in a `Deny` with its reason; nothing here returns an error.
 
 mod course;
-#[cfg(feature = "author")]
 mod explain;
 mod filter;
 mod holes;
 mod list;
+mod nearest;
 mod owned;
+mod scopes;
+mod secrets;
+mod survey;
 #[cfg(test)]
 mod tests;
+mod who;
 
+pub use explain::{Explained, ExplainedAtom, Explanation, Refusal};
 pub use filter::{Filtered, filter_list, filter_tools};
 pub use list::{ListRequest, Listed, Standing};
+pub use nearest::{Difference, Nearest, NearestPermit};
+pub use survey::{Finding, Survey};
+pub use who::Who;
 
 use crate::{
     Decision, DecisionRecord, Digest, Ledger, Limits, PolicyBundle, Reason, Timestamp, ToolCall,

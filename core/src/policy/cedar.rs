@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request,
-    RestrictedExpression, SlotId, Template, pst,
+    RestrictedExpression, SlotId, Template,
 };
 
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
 pub(crate) struct Slice {
     pub(super) permits: PolicySet,
     pub(super) forbids: PolicySet,
-    pub(super) candidates: Vec<PolicyIndex>,
 }
 
 /// Cedar's engine.
@@ -29,8 +28,6 @@ pub(crate) struct CedarEngine {
     pub(super) ancestry: super::actions::Ancestry,
     pub(super) index: HashMap<PolicyId, PolicyIndex>,
     pub(super) templates: HashMap<PolicyIndex, Template>,
-    /// The syntax trees, by policy.
-    pub(super) trees: Vec<pst::Template>,
 }
 
 impl CedarEngine {
@@ -116,11 +113,6 @@ impl CedarEngine {
         self.index.get(id).copied().ok_or_else(|| format!("the policy `{id}` is in no bundle"))
     }
 
-    /// The policies whose scope covers an action.
-    pub(super) fn candidates(&self, action: &str) -> &[PolicyIndex] {
-        self.slices.get(action).map_or(&[], |slice| &slice.candidates)
-    }
-
     /// The entities of a question, its action and the action's groups included.
     pub(super) fn entities(&self, action: &EntityRef, reach: &Reach) -> Result<Entities, String> {
         let groups = self.ancestry.get(&*action.id).into_iter().flatten();
@@ -190,5 +182,19 @@ impl CedarEngine {
         Entities::from_entities(entities, Some(schema))
             .map(|_| ())
             .map_err(|e| format!("{e}: {:?}", std::error::Error::source(&e)))
+    }
+}
+
+#[cfg(test)]
+impl super::PolicyBundle {
+    /// What Cedar's own evaluator makes of a condition; nothing if it fails.
+    pub(crate) fn by_cedar_alone(&self, text: &str, question: &Question<'_>, reach: &Reach) -> Option<bool> {
+        let cedar = self.cedar.as_ref()?;
+        let context = Context::from_pairs(pairs(question.context).ok()?).ok()?;
+        let ids = (uid(question.principal).ok()?, uid(question.action).ok()?, uid(question.resource).ok()?);
+        let request = Request::new(ids.0, ids.1, ids.2, context, None).ok()?;
+        let entities = cedar.entities(question.action, reach).ok()?;
+        let value = cedar_policy::eval_expression(&request, &entities, &text.parse().ok()?).ok()?;
+        value.to_string().parse().ok()
     }
 }

@@ -4,7 +4,7 @@
 
 use cedar_policy::pst::{self, ActionConstraint, Clause, EntityOrSlot, Expr, Literal, PatternElem, SlotId};
 
-use super::{Policy, guard};
+use super::{Policy, form, guard};
 use crate::{
     engine::{
         ActionScope, Binary, Builder, Faulty, Jump, Pattern, PolicyIndex, Program, Scope, ScopeEntity, Scopes, Unary,
@@ -32,7 +32,7 @@ pub(super) fn all<'p>(
 ) -> Result<Program, Vec<Diagnostic>> {
     let (mut builder, mut found) = (Builder::default(), Vec::new());
     for (at, (one, tree)) in policies.into_iter().enumerate() {
-        if let Err(Uncompiled(why)) = policy(&mut builder, at, tree) {
+        if let Err(Uncompiled(why)) = policy(&mut builder, at, one.template, tree) {
             let message = format!("the policy cannot be compiled: {why}");
             found.push(Diagnostic::error("policy_not_compiled", message).at(one.place.clone()));
         }
@@ -40,11 +40,10 @@ pub(super) fn all<'p>(
     if found.is_empty() { Ok(builder.finish()) } else { Err(found) }
 }
 
-/// Compiles a policy, or a template, into the program.
-pub(super) fn policy(builder: &mut Builder, policy: PolicyIndex, tree: &pst::Template) -> Done {
+/// Compiles a policy, or a template, into the program. A template remains one without its slots: only grants make it count.
+pub(super) fn policy(builder: &mut Builder, policy: PolicyIndex, template: bool, tree: &pst::Template) -> Done {
     let scopes = scopes(builder, tree)?;
     let forbids = tree.effect == pst::Effect::Forbid;
-    let template = tree.principal.has_slot() || tree.resource.has_slot();
     let mut conjuncts = Vec::new();
     for clause in tree.clauses() {
         match clause {
@@ -60,10 +59,10 @@ pub(super) fn policy(builder: &mut Builder, policy: PolicyIndex, tree: &pst::Tem
         builder.require();
     }
     if template {
-        builder.template(policy, forbids, scopes);
+        builder.template(policy, forbids, scopes, form::of(tree));
     } else {
         let guards = guard::of(builder, &conjuncts)?;
-        builder.rule(policy, forbids, scopes, guards);
+        builder.rule(policy, forbids, scopes, guards, form::of(tree));
     }
     Ok(())
 }
@@ -128,9 +127,22 @@ pub(super) fn reference(entity: &pst::EntityUID) -> EntityRef {
     EntityRef::new(entity.ty.to_string(), entity.eid.as_str())
 }
 
+/// What an expression is to what stands around it.
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    /// A condition, or what `&&`, `||`, `!` and `if` join to one.
+    Term,
+    /// Something to compute with.
+    Operand,
+}
+
 /// What is still to be written.
 enum Step<'e> {
-    Expr(&'e Expr),
+    Expr(&'e Expr, Role),
+    /// A leaf was written, from here on.
+    Leaf(usize),
+    /// What would stand here is never reached.
+    Never(&'e Expr),
     Unary(Unary),
     Binary(Binary),
     In,
@@ -145,24 +157,28 @@ enum Step<'e> {
     Record(Vec<&'e str>),
     /// An operand of `&&` (or of `||`) was written; those behind it are still to come, from the last to the first.
     Junction {
+        role: Role,
         and: bool,
         rest: Vec<&'e Expr>,
         jumps: Vec<Jump>,
     },
     Condition {
+        role: Role,
         then: &'e Expr,
         otherwise: &'e Expr,
     },
-    Otherwise(Jump, &'e Expr),
+    Otherwise(Jump, &'e Expr, Role),
     Land(Jump),
 }
 
 /// Writes the code of an expression.
 fn expression(builder: &mut Builder, expr: &Expr) -> Done {
-    let mut steps = vec![Step::Expr(expr)];
+    let mut steps = vec![Step::Expr(expr, Role::Term)];
     while let Some(step) = steps.pop() {
         match step {
-            Step::Expr(expr) => open(builder, expr, &mut steps)?,
+            Step::Expr(expr, role) => open(builder, expr, role, &mut steps)?,
+            Step::Leaf(start) => builder.leaf(start),
+            Step::Never(expr) => builder.never(form::leaves(expr)),
             Step::Unary(op) => builder.unary(op)?,
             Step::Binary(op) => builder.binary(op)?,
             Step::In => builder.within()?,
@@ -177,23 +193,30 @@ fn expression(builder: &mut Builder, expr: &Expr) -> Done {
             Step::Is(kind) => builder.is(&kind)?,
             Step::IsIn(kind, other) => {
                 let jump = builder.is_else(&kind)?;
-                steps.extend([Step::Land(jump), Step::In, Step::Expr(other)]);
+                steps.extend([Step::Land(jump), Step::In, Step::Expr(other, Role::Operand)]);
             }
             Step::Set(count) => builder.set(count)?,
             Step::Record(names) => builder.record(&names)?,
-            Step::Junction { and, rest, jumps } => junction(builder, and, rest, jumps, &mut steps)?,
-            Step::Condition { then, otherwise } => match builder.take_bool() {
-                Some(true) => steps.push(Step::Expr(then)),
-                Some(false) => steps.push(Step::Expr(otherwise)),
+            Step::Junction { role, and, rest, jumps } => junction(builder, role, and, rest, jumps, &mut steps)?,
+            Step::Condition { role, then, otherwise } => match builder.take_bool() {
+                Some(value) => {
+                    // Leaves are counted in the order of the text.
+                    let never = |expr| (role == Role::Term).then_some(Step::Never(expr));
+                    let (first, last) = match value {
+                        true => (Some(Step::Expr(then, role)), never(otherwise)),
+                        false => (never(then), Some(Step::Expr(otherwise, role))),
+                    };
+                    steps.extend(last.into_iter().chain(first));
+                }
                 None => {
                     let jump = builder.unless();
-                    steps.extend([Step::Otherwise(jump, otherwise), Step::Expr(then)]);
+                    steps.extend([Step::Otherwise(jump, otherwise, role), Step::Expr(then, role)]);
                 }
             },
-            Step::Otherwise(jump, otherwise) => {
+            Step::Otherwise(jump, otherwise, role) => {
                 let end = builder.skip();
                 builder.land(jump)?;
-                steps.extend([Step::Land(end), Step::Expr(otherwise)]);
+                steps.extend([Step::Land(end), Step::Expr(otherwise, role)]);
             }
             Step::Land(jump) => builder.land(jump)?,
         }
@@ -204,6 +227,7 @@ fn expression(builder: &mut Builder, expr: &Expr) -> Done {
 /// Behind an operand of `&&` or `||`: what a constant decides is not written.
 fn junction<'e>(
     builder: &mut Builder,
+    role: Role,
     and: bool,
     mut rest: Vec<&'e Expr>,
     mut jumps: Vec<Jump>,
@@ -215,12 +239,16 @@ fn junction<'e>(
                 // It decides: what is behind it is never evaluated.
                 Some(value) if value != and => {
                     builder.constant(Value::Bool(value))?;
-                    return junction(builder, and, Vec::new(), jumps, steps);
+                    if role == Role::Term {
+                        rest.push(next);
+                        rest.iter().rev().for_each(|never| builder.never(form::leaves(never)));
+                    }
+                    return junction(builder, role, and, Vec::new(), jumps, steps);
                 }
                 Some(_) => {}
                 None => jumps.push(if and { builder.and() } else { builder.or() }),
             }
-            steps.extend([Step::Junction { and, rest, jumps }, Step::Expr(next)]);
+            steps.extend([Step::Junction { role, and, rest, jumps }, Step::Expr(next, role)]);
         }
         None => {
             builder.bool();
@@ -233,29 +261,34 @@ fn junction<'e>(
 }
 
 /// Begins an expression: what it needs is put on the steps, the first on top.
-fn open<'e>(builder: &mut Builder, expr: &'e Expr, steps: &mut Vec<Step<'e>>) -> Done {
+fn open<'e>(builder: &mut Builder, expr: &'e Expr, mut role: Role, steps: &mut Vec<Step<'e>>) -> Done {
+    if role == Role::Term && !form::joins(expr) {
+        steps.push(Step::Leaf(builder.here()));
+        role = Role::Operand;
+    }
+    let operand = |expr| Step::Expr(expr, Role::Operand);
     match expr {
         Expr::Literal(literal) => builder.constant(constant(literal)?)?,
         Expr::Var(var) => builder.var(self::var(var)),
         Expr::Slot(slot @ (SlotId::Principal | SlotId::Resource)) => {
             return Err(Uncompiled(format!("`{slot}` stands in a condition, where it has no value")));
         }
-        Expr::UnaryOp { op, expr } => steps.extend([Step::Unary(unary(*op)?), Step::Expr(expr)]),
+        Expr::UnaryOp { op, expr } => steps.extend([Step::Unary(unary(*op)?), Step::Expr(expr, role)]),
         Expr::BinaryOp { op: op @ (pst::BinaryOp::And | pst::BinaryOp::Or), .. } => {
             let mut rest = Vec::new();
             operands(expr, *op, &mut |operand| rest.push(operand));
             rest.reverse();
-            let first = rest.pop().map(Step::Expr);
-            let junction = Step::Junction { and: *op == pst::BinaryOp::And, rest, jumps: Vec::new() };
+            let first = rest.pop().map(|expr| Step::Expr(expr, role));
+            let junction = Step::Junction { role, and: *op == pst::BinaryOp::And, rest, jumps: Vec::new() };
             steps.push(junction);
             steps.extend(first);
         }
         Expr::BinaryOp { op, left, right } => {
-            steps.extend([binary(*op)?, Step::Expr(right), Step::Expr(left)]);
+            steps.extend([binary(*op)?, operand(right), operand(left)]);
         }
         Expr::GetAttr { expr: inner, attr } => match path(expr) {
             Some((root, names)) => builder.read(root, &names)?,
-            None => steps.extend([Step::Attribute(attr), Step::Expr(inner)]),
+            None => steps.extend([Step::Attribute(attr), operand(inner)]),
         },
         Expr::HasAttr { expr, attrs } => {
             let asked = attrs.iter().map(|name| name.as_str());
@@ -265,26 +298,26 @@ fn open<'e>(builder: &mut Builder, expr: &'e Expr, steps: &mut Vec<Step<'e>>) ->
                     names.extend(asked);
                     builder.has_slot(root, &names, from)?;
                 }
-                None => steps.extend([Step::Has(asked.collect()), Step::Expr(expr)]),
+                None => steps.extend([Step::Has(asked.collect()), operand(expr)]),
             }
         }
-        Expr::Like { expr, pattern } => steps.extend([Step::Like(pattern), Step::Expr(expr)]),
+        Expr::Like { expr, pattern } => steps.extend([Step::Like(pattern), operand(expr)]),
         Expr::Is { expr, entity_type, in_expr: None } => {
-            steps.extend([Step::Is(entity_type.to_string()), Step::Expr(expr)]);
+            steps.extend([Step::Is(entity_type.to_string()), operand(expr)]);
         }
         Expr::Is { expr, entity_type, in_expr: Some(other) } => {
-            steps.extend([Step::IsIn(entity_type.to_string(), other), Step::Expr(expr)]);
+            steps.extend([Step::IsIn(entity_type.to_string(), other), operand(expr)]);
         }
         Expr::IfThenElse { cond, then_expr, else_expr } => {
-            steps.extend([Step::Condition { then: then_expr, otherwise: else_expr }, Step::Expr(cond)]);
+            steps.extend([Step::Condition { role, then: then_expr, otherwise: else_expr }, Step::Expr(cond, role)]);
         }
         Expr::Set(items) => {
             steps.push(Step::Set(items.len()));
-            steps.extend(items.iter().rev().map(|item| Step::Expr(item)));
+            steps.extend(items.iter().rev().map(|item| operand(item)));
         }
         Expr::Record(members) => {
             steps.push(Step::Record(members.keys().map(String::as_str).collect()));
-            steps.extend(members.values().rev().map(|member| Step::Expr(member)));
+            steps.extend(members.values().rev().map(|member| operand(member)));
         }
         other => return Err(Uncompiled(format!("`{other}` is an expression that is not known here"))),
     }

@@ -1,6 +1,6 @@
 //! The compiled program of a bundle, which decides.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{PolicyBundle, actions::Actions};
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
 pub(super) struct Compiled {
     pub(super) program: Program,
     /// What the policies that can apply to each action may look at.
-    pub(super) reads: BTreeMap<String, Reads>,
+    pub(super) reads: Arc<BTreeMap<String, Reads>>,
     /// What each action is in.
-    groups: BTreeMap<String, Vec<EntityRef>>,
+    groups: Arc<BTreeMap<String, Vec<EntityRef>>>,
     nothing: Reads,
 }
 
@@ -25,14 +25,30 @@ impl Compiled {
         let group = |name: &String| EntityRef::new("Action", name.as_str());
         let ancestry = Actions::of(catalog).ancestry.into_iter();
         let groups = ancestry.map(|(action, groups)| (action, groups.iter().map(group).collect())).collect();
-        Self { program, reads, groups, nothing: Reads::default() }
+        Self { program, reads: Arc::new(reads), groups: Arc::new(groups), nothing: Reads::default() }
+    }
+
+    /// The same with another program, whose rule at one place reads these paths of these actions.
+    #[cfg(feature = "author")]
+    pub(super) fn changed<'r>(&self, program: Program, reads: impl Iterator<Item = (&'r str, &'r Reads)>) -> Self {
+        let Self { groups, nothing, .. } = self;
+        let mut all = self.reads.clone();
+        for (action, more) in reads {
+            if let Some(known) = Arc::make_mut(&mut all).get_mut(action) {
+                known.extend(more);
+            }
+        }
+        Self { program, reads: all, groups: groups.clone(), nothing: nothing.clone() }
+    }
+
+    /// A question as the program is asked it.
+    fn asked<'f>(&'f self, question: &'f Question<'f>, entities: &'f Reach) -> Asked<'f> {
+        let groups = self.groups.get(&*question.action.id).map(Vec::as_slice).unwrap_or_default();
+        Asked { question, entities, groups }
     }
 
     pub(super) fn evaluate(&self, entities: &Reach, questions: &[Question<'_>], links: &[Link<'_>]) -> Vec<Evaluation> {
-        let one = |question: &Question<'_>| {
-            let groups = self.groups.get(&*question.action.id).map(Vec::as_slice).unwrap_or_default();
-            self.program.evaluate(&Asked { question, entities, groups }, links)
-        };
+        let one = |question: &Question<'_>| self.program.evaluate(&self.asked(question, entities), links);
         questions.iter().map(one).collect()
     }
 }
@@ -47,17 +63,25 @@ impl PolicyBundle {
         holes: &'f Holes,
         links: &[Link<'f>],
     ) -> Vec<Vec<Weighed>> {
-        let groups = |action: &str| self.compiled.groups.get(action).map(Vec::as_slice).unwrap_or_default();
-        let asked: Vec<_> = questions
-            .iter()
-            .map(|(question, _)| Asked { question, entities, groups: groups(&question.action.id) })
-            .collect();
+        let asked: Vec<_> = questions.iter().map(|(question, _)| self.compiled.asked(question, entities)).collect();
         let questions: Vec<_> = asked
             .iter()
             .zip(questions)
             .map(|(source, (_, resource))| Incomplete { source, resource: *resource })
             .collect();
         self.compiled.program.weigh(&questions, holes, links)
+    }
+}
+
+impl PolicyBundle {
+    /// What decides.
+    pub(crate) fn program(&self) -> &Program {
+        &self.compiled.program
+    }
+
+    /// A question as the program is asked it.
+    pub(crate) fn asked<'f>(&'f self, question: &'f Question<'f>, entities: &'f Reach) -> Asked<'f> {
+        self.compiled.asked(question, entities)
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     compile,
     compiled::Compiled,
     declared::Declared,
-    entities, lint, read_paths, schema, session, slots,
+    entities, leaves, lint, read_paths, schema, session, slots,
     text::{self, Language, Statement},
     validate,
 };
@@ -25,7 +25,6 @@ use crate::{
     digest::{Digest, Domain},
     engine::{Engine, Reads},
     error::{self, Diagnostic, Error, Place, Severity},
-    id::EntityRef,
     json::{Json, Object},
     limits::BUNDLE_FILE,
     sources::Sources,
@@ -92,7 +91,7 @@ impl PolicyBundle {
     /// assert!(error.to_string().contains("did you mean `notes/read`?"), "{error}");
     /// ```
     pub fn load(sources: &Sources) -> Result<Self, Error> {
-        load(sources)
+        load(sources).map(|loaded| loaded.bundle)
     }
 
     /// As [`PolicyBundle::load`], and a warning is an error too.
@@ -105,7 +104,14 @@ impl PolicyBundle {
     }
 }
 
-fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
+/// A bundle, and what it was made of.
+pub(super) struct Loaded {
+    pub(super) bundle: PolicyBundle,
+    pub(super) parsed: Vec<Parsed>,
+    pub(super) schema: Schema,
+}
+
+pub(super) fn load(sources: &Sources) -> Result<Loaded, Error> {
     let mut found = Vec::new();
     for name in sources.names() {
         if sources.text(name).is_some_and(|text| text.len() > BUNDLE_FILE) {
@@ -133,6 +139,7 @@ fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     let mut store = entities::levels(&catalog);
     let mut schema_digest = Digest::of_text(Domain::Schema, "");
     let mut filled = BTreeMap::new();
+    let mut schema = None;
     if let Some((declared, cedar)) = schemas(&catalog, &fragments, sources, &mut found) {
         schema_digest = Digest::of_text(Domain::Schema, &declared.own.to_string());
         let actions = Actions::of(&catalog);
@@ -147,31 +154,33 @@ fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
                 Body::Policy(_) => None,
             })
             .collect();
+        schema = Some(cedar);
     }
     error::sort(&mut found);
-    if found.iter().any(|one| one.severity == Severity::Error) {
-        return Err(Error::new(found));
-    }
+    let broken = found.iter().any(|one| one.severity == Severity::Error);
+    let Some(schema) = schema.filter(|_| !broken) else { return Err(Error::new(found)) };
     // What to review is told of a bundle that loads; beside errors it would only hide them.
     found.extend(catalog.review());
     error::sort(&mut found);
     catalog.named_labels = parsed.iter().flat_map(|one| session::labels(&one.tree)).collect();
     let (cedar, reads) = slices(&catalog, &parsed)?;
     let program = compile::all(parsed.iter().map(|one| (&one.policy, &one.tree))).map_err(Error::new)?;
-    Ok(PolicyBundle {
+    let by_id = parsed.iter().enumerate().map(|(place, one)| (one.policy.id.clone(), place)).collect();
+    let bundle = PolicyBundle {
         compiled: Compiled::new(program, &catalog, reads),
         chosen: Engine::default(),
         unpacked: false,
         cedar: Some(cedar),
-        slots: filled,
-        store,
-        by_id: parsed.iter().enumerate().map(|(place, one)| (one.policy.id.clone(), place)).collect(),
-        policies: parsed.into_iter().map(|one| one.policy).collect(),
+        slots: Arc::new(filled),
+        store: Arc::new(store),
+        by_id: Arc::new(by_id),
+        policies: parsed.iter().map(|one| one.policy.clone()).collect(),
         digest: bundle_digest(sources, &catalog),
         schema_digest,
         warnings: found,
-        catalog,
-    })
+        catalog: Arc::new(catalog),
+    };
+    Ok(Loaded { bundle, parsed, schema })
 }
 
 /// The digest of all files that decide, of just those: whatever else a host puts beside them changes nothing.
@@ -252,13 +261,14 @@ fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Pars
             place: place(statement.head.clone()),
             text: source.get(statement.head.start..statement.span.end).unwrap_or_default().to_owned(),
             template: matches!(body, Body::Template(_)),
+            atoms: leaves::atoms(&statement, &tree, source, &place),
         };
         parsed.push(Parsed { policy, tree, statement, file: file.clone(), source: text.clone(), body });
     }
     parsed
 }
 
-fn tree(policy: &cedar_policy::Policy) -> Option<pst::Template> {
+pub(super) fn tree(policy: &cedar_policy::Policy) -> Option<pst::Template> {
     match policy.to_pst().ok()? {
         pst::Policy::Static(policy) => Some(policy.body().clone()),
         pst::Policy::Linked(_) => None,
@@ -434,13 +444,12 @@ fn slices(catalog: &Catalog, parsed: &[Parsed]) -> Result<(CedarEngine, BTreeMap
         let mut reads = read_paths::of(&one.tree);
         // What a policy names as a literal it can look into, wherever the entity stands.
         for literal in one.statement.entities.iter().filter(|literal| literal.kind != "Action") {
-            reads.mention(EntityRef::new(literal.kind.as_str(), literal.id.as_str()));
+            reads.mention(literal.entity());
         }
         index.insert(one.id(), place);
         for (_, action) in actions.covered(&one.tree.action) {
             let Some(slice) = slices.get_mut(&*action.id) else { continue };
             read.entry(action.id.to_string()).or_default().extend(&reads);
-            slice.candidates.push(place);
             if let Body::Policy(policy) = &one.body {
                 let set = if one.policy.forbids { &mut slice.forbids } else { &mut slice.permits };
                 set.add(policy.clone()).map_err(|error| {
@@ -449,13 +458,12 @@ fn slices(catalog: &Catalog, parsed: &[Parsed]) -> Result<(CedarEngine, BTreeMap
             }
         }
     }
-    let trees = parsed.iter().map(|one| one.tree.clone()).collect();
     let templates = parsed.iter().enumerate().filter_map(|(place, one)| match &one.body {
         Body::Template(template) => Some((place, template.clone())),
         Body::Policy(_) => None,
     });
     let templates = templates.collect();
-    Ok((CedarEngine { slices, ancestry: actions.ancestry, index, templates, trees }, read))
+    Ok((CedarEngine { slices, ancestry: actions.ancestry, index, templates }, read))
 }
 
 /// All policies and templates as one set, for the validator.

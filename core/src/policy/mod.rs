@@ -24,13 +24,17 @@ mod engines;
 #[cfg(feature = "author")]
 mod entities;
 #[cfg(feature = "author")]
-mod explain;
+mod form;
 #[cfg(feature = "author")]
 mod guard;
+#[cfg(feature = "author")]
+mod leaves;
 #[cfg(feature = "author")]
 mod lint;
 #[cfg(feature = "author")]
 mod load;
+#[cfg(feature = "author")]
+mod mutate;
 #[cfg(feature = "author")]
 mod read_paths;
 #[cfg(feature = "author")]
@@ -40,22 +44,34 @@ mod scope;
 #[cfg(feature = "author")]
 mod session;
 #[cfg(feature = "author")]
+mod shapes;
+#[cfg(feature = "author")]
 mod slots;
+#[cfg(feature = "author")]
+mod table;
 #[cfg(feature = "author")]
 mod text;
 #[cfg(feature = "author")]
 mod validate;
-
-use std::collections::{BTreeMap, BTreeSet};
-
 #[cfg(feature = "author")]
-pub use explain::{Condition, Explanation, Truth};
+mod worlds;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
+
 #[cfg(all(test, feature = "author"))]
 pub(crate) use load::schema_of;
 #[cfg(feature = "signing")]
 pub use signing::public_key;
 #[cfg(feature = "author")]
-pub use text::too_deep_to_parse;
+pub use {
+    mutate::{Mutant, Mutants, Operator},
+    shapes::{Feasible, Shapes},
+    text::too_deep_to_parse,
+};
 
 use crate::{
     catalog::{self, Catalog, Drift, ToolReport, definitions},
@@ -92,15 +108,54 @@ pub struct Policy {
     pub text: String,
     /// Whether it is a template, which only counts through grants.
     pub template: bool,
+    /// The constraints of its scope (principal, action, resource), and behind them the leaves of its conditions: what `&&`,
+    /// `||`, `!` and `if` join. In the order of the text; the index of an atom is its place here.
+    pub atoms: Vec<Atom>,
+}
+
+/// A part of a policy that is true or false by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Atom {
+    /// What it is a part of.
+    pub part: Part,
+    /// The line it begins in, counted from 1.
+    pub line: usize,
+    /// The column it begins at in characters, counted from 1.
+    pub column: usize,
+    /// The bytes of [`Policy::text`] that it is.
+    pub span: Range<usize>,
+}
+
+/// What of a policy an [`Atom`] is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The scope's constraint of the principal.
+    Principal,
+    /// The scope's constraint of the action.
+    Action,
+    /// The scope's constraint of the resource.
+    Resource,
+    /// A `when`, by its place among the policy's clauses, counted from 0.
+    When(u32),
+    /// An `unless`, by its place among the policy's clauses, counted from 0.
+    Unless(u32),
+}
+
+impl Policy {
+    /// The text of one of its [`Policy::atoms`], as it stands in the file.
+    pub fn atom_text(&self, atom: &Atom) -> &str {
+        self.text.get(atom.span.clone()).unwrap_or_default()
+    }
 }
 
 /// Policies, schema and catalog: validated, compiled, immutable.
 pub struct PolicyBundle {
-    pub(crate) catalog: Catalog,
-    pub(crate) store: Store,
+    // What mutants of a bundle have in common is shared.
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) store: Arc<Store>,
     pub(crate) policies: Vec<Policy>,
-    slots: BTreeMap<PolicyIndex, grants::Slots>,
-    by_id: BTreeMap<String, PolicyIndex>,
+    slots: Arc<BTreeMap<PolicyIndex, grants::Slots>>,
+    by_id: Arc<BTreeMap<String, PolicyIndex>>,
     compiled: compiled::Compiled,
     pub(crate) chosen: Engine,
     unpacked: bool,

@@ -7,14 +7,17 @@
 //! Numbers of the head are little-endian. The digest is of what stands before it and of the payload, and is compared before
 //! anything in the payload is looked at. A signature is of everything before the signatures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{Policy, PolicyBundle, actions::Actions, compiled::Compiled, grants::Slots};
+use super::{Atom, Part, Policy, PolicyBundle, actions::Actions, compiled::Compiled, grants::Slots};
 use crate::{
     catalog::Catalog,
-    codec::{Broken, Packed, Reader, packed_struct},
+    codec::{Broken, Packed, Reader, packed_enum, packed_struct},
     digest::{Digest, Domain},
-    engine::{Engine, Program, pack_reads, unpack_reads},
+    engine::{Engine, Program, Role, SCOPE, pack_reads, unpack_reads},
     entity::{Entity, Store},
     error::{Diagnostic, Error},
     limits::BUNDLE_FILE,
@@ -24,9 +27,11 @@ use crate::{
 const MAGIC: [u8; 8] = *b"\x89TGB\r\n\x1a\n";
 
 /// The version of the format. Whatever changes the bytes, or what they mean to a decision, raises it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-packed_struct!(Policy { id, forbids, reason, approval, obligations, owner, controls, place, text, template });
+packed_struct!(Policy { id, forbids, reason, approval, obligations, owner, controls, place, text, template, atoms });
+packed_struct!(Atom { part, line, column, span });
+packed_enum!(Part { 0 = Principal, 1 = Action, 2 = Resource, 3 = When(clause), 4 = Unless(clause) });
 packed_struct!(Slots { principal, resource });
 
 /// A packed bundle, taken apart. What it says of itself holds.
@@ -104,8 +109,11 @@ impl PolicyBundle {
         let slots: BTreeMap<_, Slots> = Packed::unpack(from)?;
         let reads = unpack_reads(from)?;
         let program = Program::unpack(from)?;
-        let roles: Vec<_> = policies.iter().map(|policy| (policy.forbids, policy.template)).collect();
-        program.verify(&roles)?;
+        let roles = policies.iter().map(|policy| {
+            let leaves = policy.atoms.len().checked_sub(SCOPE).ok_or(Broken("a policy has no scope"))?;
+            Ok(Role { forbids: policy.forbids, template: policy.template, leaves })
+        });
+        program.verify(&roles.collect::<Result<Vec<_>, _>>()?)?;
         let by_id: BTreeMap<_, _> = policies.iter().zip(0..).map(|(policy, at)| (policy.id.clone(), at)).collect();
         if by_id.len() != policies.len() {
             return Err(Broken("two policies have one id"));
@@ -120,11 +128,11 @@ impl PolicyBundle {
         }
         Ok(Self {
             compiled: Compiled::new(program, &catalog, reads),
-            catalog,
-            store,
+            catalog: Arc::new(catalog),
+            store: Arc::new(store),
             policies,
-            slots,
-            by_id,
+            slots: Arc::new(slots),
+            by_id: Arc::new(by_id),
             chosen: Engine::default(),
             unpacked: true,
             #[cfg(feature = "author")]

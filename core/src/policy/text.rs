@@ -3,7 +3,10 @@
 
 use std::{iter::Peekable, ops::Range, str::CharIndices};
 
-use crate::{id::unescape, limits::POLICY_BRACKETS};
+use crate::{
+    id::{EntityRef, unescape},
+    limits::POLICY_BRACKETS,
+};
 
 /// A token of Cedar's grammar, as fine as is needed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,12 @@ pub(super) struct Literal {
     pub(super) kind: String,
     pub(super) id: String,
     pub(super) span: Range<usize>,
+}
+
+impl Literal {
+    pub(super) fn entity(&self) -> EntityRef {
+        EntityRef::new(self.kind.as_str(), self.id.as_str())
+    }
 }
 
 /// Operators, member accesses and `if`s of one policy. Cedar's tree nests one level for each.
@@ -200,7 +209,7 @@ fn entities(text: &str, tokens: &[Token]) -> Vec<Literal> {
 }
 
 /// The value of a string literal with its quotes.
-fn literal(quoted: &str) -> String {
+pub(super) fn literal(quoted: &str) -> String {
     let body = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
     unescape(body).unwrap_or_default()
 }
@@ -223,6 +232,11 @@ impl Statement {
             has = slice == "has" || (has && matches!(token.kind, Kind::Word | Kind::Text | Kind::Mark('.')));
         }
         None
+    }
+
+    /// From the word `permit` or `forbid` on.
+    pub(super) fn tokens(&self) -> &[Token] {
+        &self.tokens
     }
 
     pub(super) fn annotation(&self, key: &str) -> Option<&Annotation> {

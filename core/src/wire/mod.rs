@@ -4,6 +4,7 @@ mod answer;
 pub mod authzen;
 mod call;
 mod event;
+mod explanation;
 mod fields;
 mod listing;
 pub mod mcp;
@@ -15,6 +16,7 @@ mod snapshot;
 pub use answer::answer;
 pub use call::{read_call, read_list_request};
 pub use event::{JournalError, read_event, read_journal, write_event};
+pub use explanation::explanation;
 pub use listing::listing;
 pub use replay::Replay;
 

@@ -15,6 +15,7 @@ mod desk;
 mod decisions;
 mod documents;
 mod examples;
+mod explaining;
 mod holes;
 mod hostile;
 mod listing;

@@ -22,6 +22,12 @@ pub(super) fn run(gate: &Gate, case: &Case, observer: Option<&dyn Observer>) -> 
     Outcome::Passed
 }
 
+/// Whether a case passes. Where it does not, nobody asks why.
+pub(super) fn passes(gate: &Gate, case: &Case) -> bool {
+    let mut play = Play { quiet: true, ..Play::new(gate, case, None, None) };
+    case.steps.iter().enumerate().all(|(number, step)| play.step(number, step).is_ok())
+}
+
 /// Is told of a call, the ledger and the time that it is decided on, and the decision.
 pub(super) type Watch<'w> = dyn FnMut(&ToolCall, &Ledger, Timestamp, &Decision) + 'w;
 
@@ -36,6 +42,8 @@ struct Play<'a, 'w> {
     gate: &'a Gate,
     case: &'a Case,
     observer: Option<&'a dyn Observer>,
+    /// Whether a failure need not say what policies made of the call.
+    quiet: bool,
     /// Who looks on, instead of the expectations.
     watch: Option<&'a mut Watch<'w>>,
     ledger: Ledger,
@@ -54,7 +62,7 @@ impl<'a, 'w> Play<'a, 'w> {
         watch: Option<&'a mut Watch<'w>>,
     ) -> Self {
         let (ledger, now) = (case.start.ledger.clone(), case.start.now);
-        Self { gate, case, observer, watch, ledger, now, reserved: BTreeMap::new(), waiting: None }
+        Self { gate, case, observer, quiet: false, watch, ledger, now, reserved: BTreeMap::new(), waiting: None }
     }
 
     fn step(&mut self, number: usize, step: &'a Step) -> Result<(), Box<Failure>> {
@@ -210,6 +218,10 @@ impl<'a, 'w> Play<'a, 'w> {
         }
         let named = named(expect);
         let full = matches!(&expect.answer, Expected::Allow { obligations: Some(_), .. });
+        let views = match self.quiet {
+            true => Vec::new(),
+            false => explain::views(self.gate, call, before, self.now, decision, &named),
+        };
         Err(Box::new(Failure {
             place: expect.place.clone(),
             step: None,
@@ -218,7 +230,7 @@ impl<'a, 'w> Play<'a, 'w> {
             got: judge::got(decision, full),
             details,
             call: judge::call(call),
-            views: explain::views(self.gate, call, before, self.now, decision, &named),
+            views,
         }))
     }
 }

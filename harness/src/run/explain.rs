@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use toolgate::{Decision, Explanation, Gate, Ledger, Timestamp, ToolCall, Truth};
+use toolgate::{Decision, Explained, ExplainedAtom, Gate, Ledger, Part, Timestamp, ToolCall, Truth};
 
 use crate::{
     report::{Atom, Standing, View},
@@ -24,7 +24,7 @@ pub(super) fn views(
     decision: &Decision,
     named: &BTreeSet<&str>,
 ) -> Vec<View> {
-    let explanations = gate.explain(call, ledger, now);
+    let explanations = gate.explain(call, ledger, now).policies;
     let basis = decision.basis();
     let mut matter: BTreeSet<&str> = named.clone();
     matter.extend(basis.policies.iter().map(String::as_str));
@@ -38,41 +38,52 @@ pub(super) fn views(
 }
 
 /// The unsatisfied permits of which most holds, by their places.
-fn nearest(explanations: &[Explanation]) -> Vec<usize> {
-    let permitted = |one: &Explanation| {
-        explanations.iter().any(|other| {
-            !other.forbids && other.satisfied && other.principal == one.principal && other.resource == one.resource
+fn nearest(explained: &[Explained]) -> Vec<usize> {
+    let satisfied = |one: &Explained| one.outcome == Truth::True;
+    let permitted = |one: &Explained| {
+        explained.iter().any(|other| {
+            !other.forbids && satisfied(other) && other.principal == one.principal && other.resource == one.resource
         })
     };
     let mut near: Vec<_> =
-        explanations.iter().enumerate().filter(|(_, one)| !one.forbids && !one.satisfied && !permitted(one)).collect();
+        explained.iter().enumerate().filter(|(_, one)| !one.forbids && !satisfied(one) && !permitted(one)).collect();
     near.sort_by_key(|(at, one)| {
-        let met = one.conditions.iter().filter(|condition| condition.outcome == Truth::Met).count();
-        (Reverse(met), one.conditions.len(), *at)
+        let met = one.atoms.iter().filter(|atom| standing(atom) == Standing::True).count();
+        (Reverse(met), one.atoms.len(), *at)
     });
     near.into_iter().take(NEAREST).map(|(at, _)| at).collect()
 }
 
-fn view(one: &Explanation, nearest: bool) -> View {
-    let atom = |condition: &toolgate::Condition| Atom {
-        text: condition.text.clone(),
-        standing: match &condition.outcome {
-            Truth::Met => Standing::True,
-            Truth::Unmet => Standing::False,
-            Truth::Error(why) => Standing::Error(why.clone()),
-            Truth::NotReached => Standing::NotReached,
-        },
-        values: condition.values.clone(),
-    };
+/// An atom's text, as a condition of its own.
+fn text(atom: &ExplainedAtom) -> String {
+    match atom.part {
+        Part::Unless(_) => format!("unless {}", atom.text),
+        _ => atom.text.clone(),
+    }
+}
+
+/// Whether an atom is as its clause wants it.
+fn standing(atom: &ExplainedAtom) -> Standing {
+    let unless = matches!(atom.part, Part::Unless(_));
+    match atom.outcome {
+        Truth::True | Truth::False if (atom.outcome == Truth::True) != unless => Standing::True,
+        Truth::True | Truth::False => Standing::False,
+        Truth::Error => Standing::Error(atom.error.clone().unwrap_or_default()),
+        Truth::NotReached => Standing::NotReached,
+    }
+}
+
+fn view(one: &Explained, nearest: bool) -> View {
+    let atom = |atom: &ExplainedAtom| Atom { text: text(atom), standing: standing(atom), values: atom.values.clone() };
     View {
         policy: one.policy.clone(),
         forbids: one.forbids,
         place: one.place.clone(),
-        principal: one.principal.to_string(),
-        resource: one.resource.to_string(),
-        satisfied: one.satisfied,
+        principal: one.principal.clone(),
+        resource: one.resource.clone(),
+        satisfied: one.outcome == Truth::True,
         nearest,
-        atoms: one.conditions.iter().map(atom).collect(),
+        atoms: one.atoms.iter().map(atom).collect(),
     }
 }
 
@@ -86,7 +97,7 @@ pub(super) fn cause(
     because: &Because,
     expected: &Expected,
 ) -> Result<(), String> {
-    let explanations = gate.explain(call, ledger, now);
+    let explanations = gate.explain(call, ledger, now).policies;
     let of_it: Vec<_> = explanations.iter().filter(|one| one.policy == because.policy).collect();
     let policy = &because.policy;
     if of_it.is_empty() {
@@ -96,7 +107,7 @@ pub(super) fn cause(
         Expected::Allow { .. } => true,
         _ => of_it.iter().any(|one| one.forbids),
     };
-    let fitting: Vec<_> = of_it.iter().filter(|one| one.satisfied == satisfied).collect();
+    let fitting: Vec<_> = of_it.iter().filter(|one| (one.outcome == Truth::True) == satisfied).collect();
     if fitting.is_empty() {
         let is = if satisfied { "is not satisfied" } else { "is satisfied" };
         return Err(format!("`{policy}` {is}"));
@@ -104,15 +115,15 @@ pub(super) fn cause(
     if because.condition.is_empty() {
         return Ok(());
     }
-    let conditions = || fitting.iter().flat_map(|one| &one.conditions);
-    let mut named = conditions().filter(|condition| condition.text == because.condition).peekable();
+    let atoms = || fitting.iter().flat_map(|one| &one.atoms);
+    let mut named = atoms().filter(|atom| text(atom) == because.condition).peekable();
     if named.peek().is_none() {
-        let known: BTreeSet<_> = conditions().map(|condition| format!("`{}`", condition.text)).collect();
+        let known: BTreeSet<_> = atoms().map(|atom| format!("`{}`", text(atom))).collect();
         let known = known.into_iter().collect::<Vec<_>>().join(", ");
         return Err(format!("`{policy}` has no condition `{}`; it has {known}", because.condition));
     }
-    let holds = |outcome: &Truth| *outcome == Truth::Met;
-    if named.any(|condition| holds(&condition.outcome) == satisfied && condition.outcome != Truth::NotReached) {
+    let wanted = if satisfied { Standing::True } else { Standing::False };
+    if named.any(|atom| standing(atom) == wanted) {
         return Ok(());
     }
     let is = if satisfied { "does not hold" } else { "is not what fails" };

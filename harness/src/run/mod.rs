@@ -127,6 +127,14 @@ impl Bench {
         Loaded { suite, probe }
     }
 
+    /// Reads a test file as if this were its text.
+    pub(crate) fn suite_of(&self, name: &str, text: String) -> Suite {
+        let mut sources = self.sources.clone();
+        sources.insert(name, text);
+        let from = suite::From { gate: &self.gate, words: &self.words, sources: &sources, packed: self.packed };
+        suite::load(&from, name).0
+    }
+
     /// Runs suites. The report is the same whatever the number of threads, times aside.
     pub fn run(&self, suites: &[Loaded], options: &Options<'_>) -> Report {
         let all: Vec<Job<'_>> = (0..).zip(suites).flat_map(|(at, loaded)| loaded.jobs(at)).collect();
@@ -234,6 +242,11 @@ impl Job<'_> {
             What::Invariant { .. } => None,
         }
     }
+}
+
+/// Whether a case passes on a gate.
+pub(crate) fn passes(gate: &Gate, case: &Case) -> bool {
+    case::passes(gate, case)
 }
 
 /// Whether a file of that name is a test file.

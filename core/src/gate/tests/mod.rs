@@ -2,4 +2,5 @@
 
 mod agree;
 mod conform;
+mod explain;
 mod story;

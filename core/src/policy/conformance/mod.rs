@@ -101,8 +101,10 @@ impl Compiled {
     pub fn new(set: &PolicySet) -> Result<Self, Vec<String>> {
         let (mut builder, mut ids, mut links, mut faults) = (Builder::default(), Vec::new(), Vec::new(), Vec::new());
         let mut add = |id: String, tree: Result<pst::Template, String>| {
-            let compiled =
-                tree.and_then(|tree| compile::policy(&mut builder, ids.len(), &tree).map_err(|Uncompiled(why)| why));
+            let compiled = tree.and_then(|tree| {
+                let template = tree.principal.has_slot() || tree.resource.has_slot();
+                compile::policy(&mut builder, ids.len(), template, &tree).map_err(|Uncompiled(why)| why)
+            });
             if let Err(why) = compiled {
                 faults.push(format!("{id}: {why}"));
             }

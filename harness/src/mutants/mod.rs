@@ -1,0 +1,144 @@
+//! Mutation testing: does a test fail, if a policy says something else?
+
+mod told;
+mod values;
+mod vary;
+mod witness;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toolgate::{Gate, Mutant, Mutants};
+
+pub use witness::Witness;
+
+use crate::{
+    run::{self, Bench, Loaded},
+    seen::{self, Seen},
+    suite::{Act, Case},
+    threads,
+};
+use values::Values;
+
+/// What became of a mutant.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// This case fails with it.
+    Killed(String),
+    /// No case fails with it. A call that tells it from the bundle, where one was found.
+    Survived(Option<Box<Witness>>),
+    /// No call can tell it from the bundle, for this reason.
+    Equivalent(&'static str),
+}
+
+/// A mutant and what became of it.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The mutant.
+    pub mutant: Mutant,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a bundle's mutants.
+#[derive(Clone, Debug)]
+pub struct MutantReport {
+    /// The bundle's name.
+    pub bundle: String,
+    /// Each mutant, in the order of the policies.
+    pub tried: Vec<Tried>,
+    /// How many cases there were to kill them.
+    pub cases: usize,
+}
+
+/// How many mutants came to what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Score {
+    /// A case failed.
+    pub killed: usize,
+    /// No case failed.
+    pub survived: usize,
+    /// No call can tell them.
+    pub equivalent: usize,
+}
+
+impl Score {
+    /// Killed mutants, in percent of those that can be told; 100 where there are none.
+    #[expect(clippy::cast_precision_loss, reason = "a percentage of small numbers")]
+    pub fn percent(&self) -> f64 {
+        let all = self.killed + self.survived;
+        if all == 0 { 100.0 } else { self.killed as f64 * 100.0 / all as f64 }
+    }
+}
+
+impl MutantReport {
+    /// How many mutants came to what.
+    pub fn score(&self) -> Score {
+        let mut score = Score::default();
+        for one in &self.tried {
+            match one.fate {
+                Fate::Killed(_) => score.killed += 1,
+                Fate::Survived(_) => score.survived += 1,
+                Fate::Equivalent(_) => score.equivalent += 1,
+            }
+        }
+        score
+    }
+}
+
+impl Bench {
+    /// Tries every mutant on the cases of these suites, which pass on the bundle itself. `seen`: the calls of their run, of
+    /// which calls are made that tell the survivors. The same whatever the number of threads.
+    pub fn mutants(&self, mutants: &Mutants, suites: &[Loaded], seen: &[Seen], jobs: usize) -> MutantReport {
+        tried(mutants, self, suites, seen, jobs)
+    }
+}
+
+fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], jobs: usize) -> MutantReport {
+    let cases: Vec<_> = suites.iter().flat_map(|loaded| &loaded.suite.cases).filter(|case| case.skip.is_none()).collect();
+    let mut callers: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for (at, case) in cases.iter().enumerate() {
+        for step in &case.steps {
+            if let Act::Call(asked) = &step.act {
+                callers.entry(seen::target(&asked.call)).or_default().insert(at);
+            }
+        }
+    }
+    let values = Values::of(bench.gate().bundle(), seen);
+    let tried = threads::each(mutants.all().len(), jobs, |at| {
+        let mutant = mutants.all().get(at)?;
+        let fate = match (mutant.equivalent, mutants.bundle(at)) {
+            (Some(why), _) => Fate::Equivalent(why),
+            (None, Err(_)) => return None,
+            (None, Ok(bundle)) => {
+                let gate = Gate::new(bundle);
+                match killer(&gate, mutant, &cases, &callers) {
+                    Some(case) => Fate::Killed(case.id.clone()),
+                    None => {
+                        let found = witness::find(bench, &gate, mutant, seen, &values);
+                        Fate::Survived(found.map(Box::new))
+                    }
+                }
+            }
+        };
+        Some(Tried { mutant: mutant.clone(), fate })
+    });
+    let bundle = mutants.original().name().to_owned();
+    MutantReport { bundle, tried: tried.into_iter().flatten().collect(), cases: cases.len() }
+}
+
+/// What calls an action is named in: an operation is chosen by an argument.
+fn tool(action: &str) -> &str {
+    action.split('#').next().unwrap_or_default()
+}
+
+/// The first case that fails with a mutant. Only those that call what its policy is about can.
+fn killer<'c>(
+    gate: &Gate,
+    mutant: &Mutant,
+    cases: &[&'c Case],
+    callers: &BTreeMap<String, BTreeSet<usize>>,
+) -> Option<&'c Case> {
+    let tools: BTreeSet<_> = mutant.actions.iter().map(|action| tool(action)).collect();
+    let reached: BTreeSet<_> = tools.into_iter().filter_map(|tool| callers.get(tool)).flatten().collect();
+    reached.into_iter().filter_map(|at| cases.get(*at)).find(|case| !run::passes(gate, case)).copied()
+}

@@ -1,0 +1,259 @@
+//! Mutants in words, and the tests that would kill them.
+
+use serde_json::{Value, json};
+use toolgate::{Decision, Json, Mutant, Principal, Reason, ToolCall};
+
+use super::{Fate, MutantReport, Tried, witness::Found};
+use crate::{
+    node::{Mark, Node, Texts},
+    run::Bench,
+    suite::{Act, Case, Suite},
+    yaml,
+};
+
+impl MutantReport {
+    /// The score, each survivor with a test that would kill it, and the mutants that no call can tell. `root`: the bundle's
+    /// folder.
+    pub fn text(&self, root: &str) -> String {
+        let score = self.score();
+        let mut out = format!(
+            "mutants of {}: {} killed, {} survived, {} equivalent; score {:.1} %\n",
+            self.bundle,
+            score.killed,
+            score.survived,
+            score.equivalent,
+            score.percent()
+        );
+        for one in &self.tried {
+            let Fate::Survived(witness) = &one.fate else { continue };
+            out.push_str(&format!("\nsurvived: {}\n", heading(root, &one.mutant)));
+            one.mutant.old.iter().for_each(|line| out.push_str(&format!("  - {line}\n")));
+            one.mutant.new.iter().for_each(|line| out.push_str(&format!("  + {line}\n")));
+            match witness {
+                None => out.push_str("  no call was found that tells it from the bundle\n"),
+                Some(witness) => {
+                    out.push_str(&format!("  this test of {} would kill it:\n", witness.file));
+                    witness.test.lines().for_each(|line| out.push_str(&format!("  {line}\n")));
+                }
+            }
+        }
+        if score.equivalent > 0 {
+            out.push_str("\nequivalent:\n");
+        }
+        for one in &self.tried {
+            let Fate::Equivalent(why) = &one.fate else { continue };
+            let Tried { mutant, .. } = one;
+            let (before, after) = (single(&mutant.before), single(&mutant.after));
+            out.push_str(&format!("  {}: `{before}` → `{after}`: {why}\n", heading(root, mutant)));
+        }
+        out
+    }
+
+    /// The same for programs; versioned.
+    pub fn json(&self) -> Value {
+        let score = self.score();
+        let tried = self.tried.iter().map(|Tried { mutant, fate }| {
+            let mut told = json!({
+                "policy": mutant.policy,
+                "operator": mutant.operator.name(),
+                "file": &*mutant.place.file,
+                "line": mutant.place.line,
+                "column": mutant.place.column,
+                "before": mutant.before,
+                "after": mutant.after,
+            });
+            let mut put = |key: &str, value: Value| drop(told.as_object_mut().map(|told| told.insert(key.to_owned(), value)));
+            match fate {
+                Fate::Killed(case) => {
+                    put("fate", "killed".into());
+                    put("by", case.as_str().into());
+                }
+                Fate::Equivalent(why) => {
+                    put("fate", "equivalent".into());
+                    put("why", (*why).into());
+                }
+                Fate::Survived(witness) => {
+                    put("fate", "survived".into());
+                    if let Some(witness) = witness {
+                        put("test", json!({"file": witness.file, "yaml": witness.test}));
+                    }
+                }
+            }
+            told
+        });
+        json!({
+            "version": 1,
+            "bundle": self.bundle,
+            "cases": self.cases,
+            "killed": score.killed,
+            "survived": score.survived,
+            "equivalent": score.equivalent,
+            "score": (score.percent() * 10.0).round() / 10.0,
+            "mutants": tried.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn heading(root: &str, mutant: &Mutant) -> String {
+    let root = if root.is_empty() { String::new() } else { format!("{root}/") };
+    format!("{root}{} {} {}", mutant.place, mutant.policy, mutant.operator.name())
+}
+
+/// A text in one line.
+fn single(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+/// The call of a case's last step.
+pub(super) fn last(case: &Case) -> Option<&ToolCall> {
+    match &case.steps.last()?.act {
+        Act::Call(asked) => Some(&asked.call),
+        _ => None,
+    }
+}
+
+/// A call that tells a mutant as a test of the file that it was made from: the file, the test, and a suite of that test alone.
+pub(super) fn written(bench: &Bench, mutant: &Mutant, found: &Found<'_>) -> Option<(String, String, Suite)> {
+    let file = found.base.place.file.to_string();
+    let text = bench.sources().text(&file)?;
+    let document = yaml::read(&mut Texts::default(), &file, text).ok()?;
+    let tests = document.entry("tests")?;
+    let within = |mark: Mark| mark.start <= found.base.place.start && found.base.place.start < mark.end;
+    let node = tests.value.as_list()?.iter().rfind(|node| within(node.mark))?;
+    let (call, expect) = (call(&found.call), expect(bench, found)?);
+    let mut test = format!("- name: {}\n", quoted(&name(mutant)));
+    for key in ["now", "given"] {
+        if let Some(value) = node.get(key) {
+            test.push_str(&format!("  {key}:\n    {}\n", slice(text, value, 4)));
+        }
+    }
+    let before: Vec<_> = (node.get("steps").and_then(Node::as_list).into_iter().flatten())
+        .filter(|step| step.mark.start < found.base.place.start)
+        .collect();
+    let expected = format!("{expect}  # as it is: review it");
+    if before.is_empty() && found.before == 0 {
+        test.push_str(&format!("  call: {call}\n  expect: {expected}\n"));
+    } else {
+        test.push_str("  steps:\n");
+        before.iter().for_each(|step| test.push_str(&format!("    - {}\n", slice(text, step, 6))));
+        if found.before > 0 {
+            test.push_str(&format!("    - call: {call}\n      repeat: {}\n      expect: allow\n", found.before));
+        }
+        test.push_str(&format!("    - call: {call}\n      expect: {expected}\n"));
+    }
+    let indented: String = test.lines().map(|line| format!("  {line}\n")).collect();
+    let (head, tail) = (text.get(..tests.mark.start)?, text.get(tests.value.mark.end..)?);
+    let suite = bench.suite_of(&file, format!("{head}tests:\n{indented}\n{}", tail.trim_start()));
+    Some((file, indented, suite))
+}
+
+fn name(mutant: &Mutant) -> String {
+    format!("tells {} in line {} of {}", mutant.operator.name(), mutant.place.line, mutant.policy)
+}
+
+/// A part of a document, indented anew.
+fn slice(text: &str, node: &Node, indent: usize) -> String {
+    let own = node.mark.column.saturating_sub(1);
+    let lines = text.get(node.mark.start..node.mark.end).unwrap_or_default().trim_end().lines();
+    let lines = lines.enumerate().map(|(number, line)| {
+        let blanks = line.len() - line.trim_start_matches(' ').len();
+        match number {
+            0 => line.to_owned(),
+            _ => format!("{}{}", " ".repeat(indent), line.get(own.min(blanks)..).unwrap_or_default()),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A text in single quotes.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A text as it stands in a list: in quotes, unless it is a plain name.
+fn plain(text: &str) -> String {
+    let named = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/' | b'.'));
+    let letter = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if named && letter { text.to_owned() } else { Json::from(text).to_string() }
+}
+
+fn list(items: impl IntoIterator<Item = String>) -> String {
+    format!("[{}]", items.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+/// A call as a test file writes it.
+fn call(call: &ToolCall) -> String {
+    let mut parts = vec![format!("principal: {}", actor(&call.principal))];
+    if !call.on_behalf_of.is_empty() {
+        parts.push(format!("on_behalf_of: {}", list(call.on_behalf_of.iter().map(actor))));
+    }
+    parts.push(format!("tool: {}", plain(&crate::seen::target(call))));
+    parts.push(format!("input: {}", call.input));
+    if let Some(credential) = &call.credential {
+        let text = |text: &str| Json::from(text).to_string();
+        let mut of = Vec::new();
+        let mut put = |key: &str, value: Option<String>| of.extend(value.map(|value| format!("{key}: {value}")));
+        put("id", credential.id.as_deref().map(text));
+        put("issuer", credential.issuer.as_deref().map(text));
+        let some = |all: &[String]| (!all.is_empty()).then(|| list(all.iter().map(|one| text(one))));
+        put("audience", some(&credential.audience));
+        put("expires", credential.expires.map(|time| time.to_string()));
+        put("issued", credential.issued.map(|time| time.to_string()));
+        put("not_before", credential.not_before.map(|time| time.to_string()));
+        put("bound", Some(credential.bound.name().to_owned()));
+        put("key", credential.key.as_deref().map(text));
+        put("scopes", some(&credential.scopes));
+        parts.push(format!("credential: {{{}}}", of.join(", ")));
+    }
+    for (key, value) in [("task", &call.task), ("session", &call.session), ("transport", &call.transport)] {
+        parts.extend(value.iter().map(|value| format!("{key}: {}", plain(value))));
+    }
+    parts.push(format!("origin: {}", call.origin.name()));
+    format!("{{{}}}", parts.join(", "))
+}
+
+fn actor(actor: &Principal) -> String {
+    let entity = actor.entity();
+    if actor.claims.is_empty() {
+        return quoted(&entity.to_string());
+    }
+    let claims = Json::Object(actor.claims.clone());
+    format!("{{type: {}, id: {}, claims: {claims}}}", entity.kind, Json::from(&*entity.id))
+}
+
+/// What the bundle answers, as an expectation.
+fn expect(bench: &Bench, found: &Found<'_>) -> Option<String> {
+    let mut ledger = found.base.ledger.clone();
+    for _ in 0..found.before {
+        bench.gate().authorize(&found.call, &mut ledger, found.base.now);
+    }
+    let decision = bench.gate().decide(&found.call, &ledger, found.base.now);
+    let basis = decision.basis();
+    let policies = || list(basis.policies.iter().map(|id| plain(id)));
+    let mut parts = match &decision {
+        Decision::Allow { obligations, .. } => vec![
+            format!("allow: {}", policies()),
+            format!("obligations: {}", list(obligations.iter().map(|one| plain(&one.to_string())))),
+        ],
+        Decision::NeedsApproval { by, .. } => {
+            vec![format!("approval: {}", list(by.iter().map(|class| plain(class)))), format!("policies: {}", policies())]
+        }
+        Decision::Deny { .. } => match decision.reasons().as_slice() {
+            [Reason::Forbidden] => vec![format!("deny: {}", policies())],
+            [Reason::NoPermit] => vec!["deny: no_permit".to_owned()],
+            reasons => vec![format!("deny: {{reason: {}}}", list(reasons.iter().map(|one| one.code().to_owned())))],
+        },
+    };
+    let mut errors: Vec<_> =
+        basis.answers.iter().flat_map(|answer| &answer.errors).map(|(id, _)| plain(id)).collect();
+    errors.sort();
+    errors.dedup();
+    if !errors.is_empty() {
+        parts.push(format!("errors: {}", list(errors)));
+    }
+    Some(format!("{{{}}}", parts.join(", ")))
+}
