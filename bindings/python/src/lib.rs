@@ -1,24 +1,33 @@
-//! The Python package's native half.
+//! The native half of the Python package `toolgate`: classes over the core, and nothing that decides.
+//!
+//! All classes are frozen, `Send` and `Sync`; what changes is the ledger, behind its own lock. No Python code runs while a
+//! lock is held.
 
-use pyo3::prelude::*;
+mod decision;
+mod event;
+mod fault;
+mod gate;
+mod identity;
+mod json;
+mod ledger;
+mod record;
+mod report;
+mod time;
+mod walk;
 
-/// A gate.
-#[pyclass(frozen, module = "toolgate")]
-struct Gate {
-    gate: toolgate::Gate,
-}
+use pyo3::pymodule;
 
-#[pymethods]
-impl Gate {
-    #[getter]
-    fn name(&self) -> &str {
-        self.gate.bundle().name()
-    }
-}
-
-/// toolgate
+/// The native half of `toolgate`.
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::Gate;
+    use crate::{
+        decision::Decision,
+        event::Event,
+        gate::Gate,
+        identity::Identity,
+        ledger::Ledger,
+        record::{Chain, Record, Trace, verify},
+        report::{Condition, Diagnostic, Explanation, Listed, Obligation},
+    };
 }
