@@ -1,14 +1,12 @@
 //! What can happen between calls, typed: a constructor for each event that a host tells.
 
-use std::collections::BTreeSet;
-
 use pyo3::{
     prelude::*,
     types::{PyDict, PyString},
 };
 use toolgate::{Approval, Digest, EntityRef, Grant, LabelsLowered, Revocation, Scope, TaskOpened, Timestamp, wire};
 
-use crate::{fault, json, time};
+use crate::{fault, json, names::Names, time};
 
 /// Something that happened between calls, for `Ledger.apply`.
 #[pyclass(frozen, eq, module = "toolgate")]
@@ -87,17 +85,17 @@ impl Event {
 
     /// Somebody decided that a session has seen less than it has. `seen` is the highest level that counts from now on.
     #[staticmethod]
-    #[pyo3(signature = (session, *, by, why, labels=BTreeSet::new(), seen=None))]
+    #[pyo3(signature = (session, *, by, why, labels=Names::default(), seen=None))]
     fn labels_lowered(
         py: Python<'_>,
         session: String,
         by: &str,
         why: String,
-        labels: BTreeSet<String>,
+        labels: Names,
         seen: Option<String>,
     ) -> PyResult<Self> {
         let by = entity(py, "by", by)?;
-        Ok(Self(toolgate::Event::LabelsLowered(LabelsLowered { session, labels, seen, by, why })))
+        Ok(Self(toolgate::Event::LabelsLowered(LabelsLowered { session, labels: labels.0, seen, by, why })))
     }
 
     /// A unit of work begins. `destinations` and `objects` that are left out allow any; empty ones allow none.
@@ -111,21 +109,21 @@ impl Event {
         id: String,
         purpose: String,
         initiator: &str,
-        tools: BTreeSet<String>,
+        tools: Names,
         expires: &Bound<'_, PyAny>,
         parent: Option<String>,
-        destinations: Option<BTreeSet<String>>,
-        objects: Option<BTreeSet<String>>,
+        destinations: Option<Names>,
+        objects: Option<Names>,
         max_calls: Option<u64>,
     ) -> PyResult<Self> {
-        let each = |all: BTreeSet<String>| all.iter().map(|one| entity(py, "objects", one)).collect();
+        let each = |all: Names| all.0.iter().map(|one| entity(py, "objects", one)).collect();
         let initiator = entity(py, "initiator", initiator)?;
         Ok(Self(toolgate::Event::TaskOpened(TaskOpened {
             parent,
-            destinations,
+            destinations: destinations.map(|names| names.0),
             objects: objects.map(each).transpose()?,
             max_calls,
-            ..TaskOpened::new(id, purpose, initiator, tools, time::time("expires", expires)?)
+            ..TaskOpened::new(id, purpose, initiator, tools.0, time::time("expires", expires)?)
         })))
     }
 

@@ -1,6 +1,6 @@
 //! The gate: loads a bundle, and decides.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
 use pyo3::{
     exceptions::PyTypeError,
@@ -17,6 +17,7 @@ use crate::{
     identity::Identity,
     json,
     ledger::Ledger,
+    names::Names,
     record::{Record, Trace},
     report::{Diagnostic, Explanation, Listed},
     time,
@@ -190,7 +191,7 @@ impl Gate {
     ///
     /// Raises `EventError` if the call is not reserved, or the outcome names what the bundle does not know.
     #[pyo3(signature = (
-        call, ledger, now=None, *, status="done", labels=BTreeSet::new(), sensitivity=None, output_digest=None,
+        call, ledger, now=None, *, status="done", labels=Names::default(), sensitivity=None, output_digest=None,
         credentials=Vec::new(), downstream=Vec::new()
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
@@ -201,7 +202,7 @@ impl Gate {
         ledger: &Ledger,
         now: Option<&Bound<'_, PyAny>>,
         status: &str,
-        labels: BTreeSet<String>,
+        labels: Names,
         sensitivity: Option<String>,
         output_digest: Option<&str>,
         credentials: Vec<(String, Option<String>, Option<String>)>,
@@ -219,7 +220,7 @@ impl Gate {
         let credentials =
             credentials.into_iter().map(|(id, issuer, audience)| CredentialUse { id, issuer, audience }).collect();
         let downstream = downstream.into_iter().map(|(system, operation)| Downstream { system, operation }).collect();
-        let outcome = Outcome { status, labels, sensitivity, output, credentials, downstream };
+        let outcome = Outcome { status, labels: labels.0, sensitivity, output, credentials, downstream };
         let traces = ledger.run(py, |shared| shared.complete(&self.gate, id, outcome, now));
         traces.map(|all| all.into_iter().map(Trace).collect()).map_err(|error| fault::event(py, &error))
     }

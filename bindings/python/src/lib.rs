@@ -10,6 +10,7 @@ mod gate;
 mod identity;
 mod json;
 mod ledger;
+mod names;
 mod record;
 mod report;
 mod time;
