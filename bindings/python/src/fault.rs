@@ -6,7 +6,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyDict, PyType},
 };
-use toolgate::{ChainError, EventError};
+use toolgate::{ChainError, EventError, wire::mcp::StateError};
 use toolgate_folder::ReadError;
 use toolgate_journal::OpenError;
 
@@ -74,6 +74,11 @@ pub(crate) fn chain(py: Python<'_>, error: &ChainError) -> PyErr {
     let (ChainError::Unreadable(line) | ChainError::Changed(line) | ChainError::Broken(line)) = error;
     let members = attributes(py, |members| members.set_item("line", line));
     raise(py, "JournalError", &error.to_string(), &members)
+}
+
+/// A `requestState` that does not count.
+pub(crate) fn state(py: Python<'_>, error: &StateError) -> PyErr {
+    raise(py, "StateError", &error.to_string(), &attributes(py, |_| Ok(())))
 }
 
 /// A journal that cannot be opened.

@@ -7,7 +7,7 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyDict},
 };
-use toolgate::{CredentialUse, Digest, Downstream, Outcome, PolicyBundle, Sources, Status, filter_tools};
+use toolgate::{CredentialUse, Digest, Downstream, Outcome, PolicyBundle, Sources, Status, filter_list};
 use toolgate_folder::Found;
 
 use crate::{
@@ -272,14 +272,16 @@ impl Gate {
         Ok(self.listed(py, request, ledger, now, identity)?.1.into_iter().map(Listed).collect())
     }
 
-    /// A server's tools/list result (a dict, or JSON text) without the tools that are hidden from `request` or not pinned,
-    /// as JSON text, and the names of the tools left out. Serve it with `cacheScope: "private"`.
+    /// The result of a list method (a dict, or JSON text) without the entries that are hidden from `request` or not pinned,
+    /// as JSON text, and the names of those left out. Serve it with `cacheScope: "private"`.
     ///
-    /// Raises `BundleError` if it is no tools/list result.
-    #[pyo3(signature = (live, request, ledger=None, now=None, *, identity=None))]
-    fn filter_tools(
+    /// Raises `BundleError` if it is no such result.
+    #[pyo3(signature = (method, live, request, ledger=None, now=None, *, identity=None))]
+    #[expect(clippy::too_many_arguments, reason = "most are keywords in Python")]
+    fn filter_list(
         &self,
         py: Python<'_>,
+        method: &str,
         live: &Bound<'_, PyAny>,
         request: &Bound<'_, PyAny>,
         ledger: Option<&Ledger>,
@@ -289,7 +291,7 @@ impl Gate {
         let (server, listed) = self.listed(py, request, ledger, now, identity)?;
         let server = server.ok_or_else(|| fault::usage(py, "request", "it has no `server`: say whose list it is"))?;
         let live = json::text(py, "live", live)?;
-        let filtered = filter_tools(&live, &server, &listed).map_err(|error| fault::bundle(py, &error))?;
+        let filtered = filter_list(&live, method, &server, &listed).map_err(|error| fault::bundle(py, &error))?;
         Ok((filtered.text, filtered.left_out))
     }
 

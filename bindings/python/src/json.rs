@@ -10,6 +10,7 @@ use toolgate::{Decision, Denial, Json, JsonFault, Limits, ListRequest, Reason, T
 use crate::{
     fault,
     identity::Identity,
+    mcp::McpRequest,
     walk::{self, Stop},
 };
 
@@ -42,6 +43,15 @@ pub(crate) fn text(py: Python<'_>, argument: &str, value: &Bound<'_, PyAny>) -> 
     DUMPS.import(py, "json", "dumps")?.call1((value,))?.extract()
 }
 
+/// A value as JSON, where what is wrong with it is a deny.
+pub(crate) fn lenient(value: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Result<Json, Box<Decision>>> {
+    match walk::json(value, limits, limits.depth + 1) {
+        Ok(json) => Ok(Ok(json)),
+        Err(Stop::Refused(fault, place)) => Ok(Err(refused(&fault, &place.to_string()))),
+        Err(Stop::Misuse(why, place)) => Err(fault::usage(value.py(), &format!("call{place}"), &why)),
+    }
+}
+
 /// A call from a dict, or from JSON text. What text could say and the gate refuses is a deny; what no JSON could say is
 /// misuse. With an identity, the call is one of its own, and the dict says nothing of who asks.
 pub(crate) fn call(
@@ -50,6 +60,9 @@ pub(crate) fn call(
     limits: &Limits,
 ) -> PyResult<Result<ToolCall, Box<Decision>>> {
     let py = value.py();
+    if let Ok(request) = value.cast::<McpRequest>() {
+        return Ok(Ok(request.get().call.clone()));
+    }
     let text = match (value.cast::<PyString>(), value.cast::<PyBytes>()) {
         (Ok(text), _) => text.to_str().map(str::as_bytes),
         (_, Ok(bytes)) => Ok(bytes.as_bytes()),
@@ -76,10 +89,9 @@ fn of_dict(
     if !value.is_exact_instance_of::<PyDict>() {
         return Err(fault::usage(py, "call", "neither a dict nor JSON text"));
     }
-    let mut json = match walk::json(value, limits, limits.depth + 1) {
+    let mut json = match lenient(value, limits)? {
         Ok(json) => json,
-        Err(Stop::Refused(fault, place)) => return Ok(Err(refused(&fault, &place.to_string()))),
-        Err(Stop::Misuse(why, place)) => return Err(fault::usage(py, &format!("call{place}"), &why)),
+        Err(refused) => return Ok(Err(refused)),
     };
     if identity.is_some() {
         nobody(py, "call", &mut json)?;

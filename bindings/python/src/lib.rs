@@ -10,6 +10,7 @@ mod gate;
 mod identity;
 mod json;
 mod ledger;
+mod mcp;
 mod names;
 mod record;
 mod report;
@@ -28,6 +29,7 @@ mod _core {
         gate::Gate,
         identity::Identity,
         ledger::Ledger,
+        mcp::{McpAnswers, McpRequest},
         record::{Chain, Record, Trace, verify},
         report::{Condition, Diagnostic, Explanation, Listed, Obligation},
     };

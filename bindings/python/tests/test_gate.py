@@ -172,12 +172,12 @@ def test_listing_and_filtering(gate: Gate) -> None:
     assert (listed["notes/read"].standing, listed["notes/write"].standing) == ("allowed", "approval")
     assert listed["notes/write"].approvals == ["initiator"]
     live = json.loads(FILES["tools/notes.json"]) | {"nextCursor": "2"}
-    text, left_out = gate.filter_tools(live, {"principal": 'Agent::"bot"', "server": "notes"}, None, NOW)
+    text, left_out = gate.filter_list("tools/list", live, {"principal": 'Agent::"bot"', "server": "notes"}, None, NOW)
     assert (json.loads(text), left_out) == ({"tools": [], "nextCursor": "2"}, ["read", "write"])
     with pytest.raises(UsageError, match="say whose list"):
-        gate.filter_tools(live, {"principal": 'Agent::"bot"'}, None, NOW)
+        gate.filter_list("tools/list", live, {"principal": 'Agent::"bot"'}, None, NOW)
     with pytest.raises(BundleError, match="no list `tools`"):
-        gate.filter_tools({}, {"principal": 'Agent::"bot"', "server": "notes"}, None, NOW)
+        gate.filter_list("tools/list", {}, {"principal": 'Agent::"bot"', "server": "notes"}, None, NOW)
 
 
 def test_an_explanation_names_conditions_and_values(gate: Gate) -> None:

@@ -137,9 +137,9 @@ def test_events_and_claims_are_held_to_the_same_limits(gate: Gate) -> None:
 def test_a_filter_that_is_deep_does_not_end_the_process(gate: Gate) -> None:
     live = "[" * 1_000_000
     with pytest.raises(BundleError):
-        gate.filter_tools(live, {"principal": 'User::"a"', "server": "notes"}, None, NOW)
+        gate.filter_list("tools/list", live, {"principal": 'User::"a"', "server": "notes"}, None, NOW)
     with pytest.raises((BundleError, RecursionError)):
-        gate.filter_tools({"tools": [deep(100_000)]}, {"principal": 'User::"a"', "server": "notes"}, None, NOW)
+        gate.filter_list("tools/list", {"tools": [deep(100_000)]}, {"principal": 'User::"a"', "server": "notes"}, None, NOW)
 
 
 def test_an_interpreter_on_a_small_stack_survives() -> None:

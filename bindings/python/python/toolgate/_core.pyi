@@ -15,6 +15,8 @@ __all__ = [
     "Identity",
     "Ledger",
     "Listed",
+    "McpAnswers",
+    "McpRequest",
     "Obligation",
     "Record",
     "Trace",
@@ -40,7 +42,7 @@ class Gate:
     def pack(self) -> bytes: ...
     def decide(
         self,
-        call: Call | Mapping[str, Any] | str | bytes,
+        call: Call | Mapping[str, Any] | str | bytes | McpRequest,
         ledger: Ledger | None = None,
         now: Time | None = None,
         *,
@@ -48,7 +50,7 @@ class Gate:
     ) -> Decision: ...
     def authorize(
         self,
-        call: Call | Mapping[str, Any] | str | bytes,
+        call: Call | Mapping[str, Any] | str | bytes | McpRequest,
         ledger: Ledger,
         now: Time | None = None,
         *,
@@ -56,7 +58,7 @@ class Gate:
     ) -> Record: ...
     def confirm(
         self,
-        call: Call | Mapping[str, Any] | str | bytes,
+        call: Call | Mapping[str, Any] | str | bytes | McpRequest,
         reserved: Record | int,
         ledger: Ledger,
         now: Time | None = None,
@@ -79,14 +81,15 @@ class Gate:
     def abort(self, call: Record | int, ledger: Ledger, now: Time | None = None) -> list[Trace]: ...
     def explain(
         self,
-        call: Call | Mapping[str, Any] | str | bytes,
+        call: Call | Mapping[str, Any] | str | bytes | McpRequest,
         ledger: Ledger | None = None,
         now: Time | None = None,
         *,
         identity: Identity | None = None,
     ) -> list[Explanation]: ...
-    def filter_tools(
+    def filter_list(
         self,
+        method: str,
         live: Mapping[str, Any] | str,
         request: ListRequest | Mapping[str, Any],
         ledger: Ledger | None = None,
@@ -341,5 +344,37 @@ class Listed:
     def approvals(self) -> list[str]: ...
     @property
     def why(self) -> str | None: ...
+
+@final
+class McpRequest:
+    @property
+    def method(self) -> str: ...
+    @property
+    def tool(self) -> str: ...
+    @property
+    def state(self) -> str | None: ...
+
+@final
+class McpAnswers:
+    def __new__(cls, gate: Gate, rendering: str, obligations: Sequence[str], key: bytes) -> McpAnswers: ...
+    def request(
+        self, method: str, params: Mapping[str, Any], host: Mapping[str, Any], identity: Identity | None = None
+    ) -> McpRequest | Decision: ...
+    def refusal(
+        self, record: Record, scopes: Sequence[str] = ..., metadata: str | None = None
+    ) -> dict[str, Any] | None: ...
+    def unsupported(self, record: Record) -> dict[str, Any] | None: ...
+    def declined(self, record: Record) -> dict[str, Any]: ...
+    @staticmethod
+    def invalid_state() -> dict[str, Any]: ...
+    def elicitation(self, record: Record) -> dict[str, Any] | None: ...
+    def input_required(self, record: Record) -> dict[str, Any] | None: ...
+    def confirmation(self, record: Record, request: McpRequest, answer: Mapping[str, Any]) -> Event | None: ...
+    def resume(
+        self, request: McpRequest, ledger: Ledger, now: Time | None = None
+    ) -> tuple[Event, bool] | None: ...
+    def missing_scopes(
+        self, request: McpRequest, needed: Sequence[str], ledger: Ledger, now: Time | None = None
+    ) -> list[str]: ...
 
 def verify(lines: Sequence[str], after: str | None = None) -> str | None: ...

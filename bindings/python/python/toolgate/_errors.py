@@ -49,3 +49,7 @@ class JournalError(ToolgateError):
     def __init__(self, message: str, *, line: int | None = None) -> None:
         super().__init__(message)
         self.line = line
+
+
+class StateError(ToolgateError):
+    """A `requestState` that does not count: forged, altered, expired, of another call, or used before."""
