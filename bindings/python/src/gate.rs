@@ -296,12 +296,24 @@ impl Gate {
     }
 
     /// The event that a server lists these tools now, made of its live tools/list result (a dict, or JSON text). By a list
-    /// that cannot be read, every tool of the server has drifted.
+    /// that cannot be read, every tool of the server has drifted. With `only`, tools of other names are not held against the
+    /// list: a page of it shows some, and not every client is shown all.
     ///
     /// Raises `BundleError` if the bundle has no such server.
-    fn tools_listed(&self, py: Python<'_>, server: &str, live: &Bound<'_, PyAny>) -> PyResult<Event> {
+    #[pyo3(signature = (server, live, *, only=None))]
+    fn tools_listed(
+        &self,
+        py: Python<'_>,
+        server: &str,
+        live: &Bound<'_, PyAny>,
+        only: Option<Names>,
+    ) -> PyResult<Event> {
         let live = json::text(py, "live", live)?;
-        self.gate.bundle().tools_listed(server, &live).map(Event).map_err(|error| fault::bundle(py, &error))
+        let mut event = self.gate.bundle().tools_listed(server, &live).map_err(|error| fault::bundle(py, &error))?;
+        if let (toolgate::Event::ToolsListed { drifted, .. }, Some(Names(only))) = (&mut event, only) {
+            drifted.retain(|name, _| only.contains(name));
+        }
+        Ok(Event(event))
     }
 
     /// Who asks, from the claims of a token that the host has verified; `[identity]` in the manifest says whose tokens

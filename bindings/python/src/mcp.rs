@@ -73,6 +73,11 @@ fn shown<'py>(py: Python<'py>, json: Option<Json>) -> PyResult<Option<Bound<'py,
     json.map(|json| json::dict(py, &json.to_string())).transpose()
 }
 
+fn answered(event: toolgate::Event) -> (Event, bool) {
+    let approves = matches!(event, toolgate::Event::ApprovalGranted(_));
+    (Event(event), approves)
+}
+
 #[pymethods]
 impl McpAnswers {
     /// `rendering` is "tool_error", "protocol_error", "hide" or "scope_challenge"; `key` has at least 32 random bytes.
@@ -156,16 +161,16 @@ impl McpAnswers {
         shown(py, mcp::input_required(&self.gate.get().gate, &record.0, &self.sealer))
     }
 
-    /// The event that the answer to an elicitation is.
+    /// The event that the answer to an elicitation is, and whether it approves.
     fn confirmation(
         &self,
         record: &Record,
         request: &McpRequest,
         answer: &Bound<'_, PyAny>,
-    ) -> PyResult<Option<Event>> {
+    ) -> PyResult<Option<(Event, bool)>> {
         // An answer that is no JSON is no yes.
         let answer = json::lenient(answer, self.gate.get().gate.limits())?.unwrap_or(Json::Null);
-        Ok(mcp::confirmation(&record.0, &request.call, &answer).map(Event))
+        Ok(mcp::confirmation(&record.0, &request.call, &answer).map(answered))
     }
 
     /// The event that a request with `requestState` brings, and whether it approves; `None` where the call does not wait for
@@ -186,10 +191,7 @@ impl McpAnswers {
         let view = ledger.shared.view();
         let resumed = mcp::resume(&self.gate.get().gate, &view, &self.sealer, &request.call, answers, now);
         let event = resumed.map_err(|error| fault::state(py, &error))?;
-        Ok(event.map(|event| {
-            let approves = matches!(event, toolgate::Event::ApprovalGranted(_));
-            (Event(event), approves)
-        }))
+        Ok(event.map(answered))
     }
 
     /// Which of the scopes that a call needs its token lacks, if these are all that is missing: with them, it would not be
