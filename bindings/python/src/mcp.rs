@@ -119,6 +119,12 @@ impl McpAnswers {
         Ok(Py::new(py, McpRequest { call, state: request.state, responses: request.responses })?.into_any())
     }
 
+    /// Whether a method carries no authority: it runs without being decided, and lists are filtered.
+    #[staticmethod]
+    fn passes(method: &str) -> bool {
+        mcp::passes(method)
+    }
+
     /// How the denial in a record is answered; `None` for an allowed call. `scopes` are those that are missing, if scopes
     /// are all that is missing.
     #[pyo3(signature = (record, scopes=Vec::new(), metadata=None))]

@@ -136,6 +136,8 @@ class Guard:
         try:
             if request.method in LISTS:
                 return await self._list(request, port)
+            if self._answers.passes(request.method):
+                return await port.run()
             return await self._handle(request, port)
         except Refused:
             raise
@@ -216,9 +218,7 @@ class Guard:
 
     def _authorize(self, call: McpRequest, request: Request) -> Record:
         record = self.gate.authorize(call, self.ledger, self.now())
-        # What carries no authority is passed without a trace in the ledger, and is not worth a record.
-        if record.id is not None or not record.allowed:
-            self._records.decided(record, request.what)
+        self._records.decided(record, request.what)
         return record
 
     async def _decided(self, call: McpRequest, request: Request, port: Port, record: Record) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
@@ -19,7 +20,7 @@ MODERN = "2026-07-28"
 class Middleware:
     """The guard in the SDK's chain. It must be the innermost one: what runs is what was decided."""
 
-    def __init__(self, guard: Guard, server: Server[Any]) -> None:
+    def __init__(self, guard: Guard, server: Server[Any] | MCPServer[Any]) -> None:
         self._guard, self._server = guard, server
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -85,5 +86,6 @@ def _wire(result: HandlerResult) -> dict[str, Any]:
 
 def install(server: Any, guard: Guard) -> None:
     """Puts the guard behind all middleware that the server has by now."""
-    low = server if isinstance(server, Server) else getattr(server, "_mcp_server", server)
+    # The low-level server of fastmcp has no public name; its own middleware sees no tools/list as it goes over the wire.
+    low = server if isinstance(server, (Server, MCPServer)) else server._mcp_server
     low.middleware.append(Middleware(guard, low))
