@@ -82,6 +82,12 @@ impl SharedLedger {
         self.lock().ledger.clone()
     }
 
+    /// Looks at the ledger while nobody can change it, and its journal holds exactly the events that it took: for a
+    /// compaction.
+    pub fn locked<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        look(&self.lock().ledger)
+    }
+
     /// As [`Gate::decide`].
     pub fn decide(&self, gate: &Gate, call: &ToolCall, now: Timestamp) -> Decision {
         let view = self.view();

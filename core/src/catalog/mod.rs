@@ -28,6 +28,7 @@ pub(crate) use load::load;
 pub(crate) use manifest::{Attribute, AttributeType, FILE as MANIFEST, Output, Placed, Principals, Require};
 pub(crate) use mapping::percent_encode;
 pub use method::REVISION;
+pub(crate) use method::passes;
 pub(crate) use pin::digest as pin_of;
 pub use pin::{Change, Drift, UNPINNED};
 pub use report::{ArgumentReport, ToolReport};

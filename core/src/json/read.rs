@@ -33,7 +33,7 @@ pub enum JsonFault {
 
 impl JsonFault {
     /// Whether the document is only too large, not wrong.
-    pub(crate) fn is_limit(&self) -> bool {
+    pub fn is_limit(&self) -> bool {
         matches!(self, Self::Bytes(..) | Self::Depth(_) | Self::StringLength(..) | Self::Items(_))
     }
 }

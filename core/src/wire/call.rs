@@ -21,8 +21,22 @@ use crate::{
 /// assert!(wire::read_call(b"{", &Limits::default()).is_err());
 /// ```
 pub fn read_call(text: &[u8], limits: &Limits) -> Result<ToolCall, Decision> {
-    let read = json(text, limits).and_then(|json| call(&json).map_err(malformed));
-    read.map_err(|denial| refused(denial.reason, denial.detail))
+    let json = json(text, limits).map_err(|denial| refused(denial.reason, denial.detail))?;
+    call_of(json)
+}
+
+/// As [`read_call`], of JSON that was read before: by a binding, from the values of its language.
+///
+/// # Errors
+/// The deny.
+///
+/// ```
+/// use toolgate::{Json, wire};
+/// let json = Json::parse(br#"{"server": "github", "tool": "get_me", "principal": "User::\"alice\""}"#).unwrap();
+/// assert_eq!(wire::call_of(json).unwrap().principal.id, "alice");
+/// ```
+pub fn call_of(json: Json) -> Result<ToolCall, Decision> {
+    call(json).map_err(malformed).map_err(|denial| refused(denial.reason, denial.detail))
 }
 
 fn malformed(detail: String) -> Denial {
@@ -40,18 +54,25 @@ fn refused(reason: Reason, detail: String) -> Decision {
     Decision::refused(Fault::new(reason, detail), None)
 }
 
-fn call(json: &Json) -> Result<ToolCall, String> {
-    let mut fields = Fields::of(json, "")?;
+fn call(mut json: Json) -> Result<ToolCall, String> {
+    // The arguments are moved: they may be large.
+    let input = match &mut json {
+        Json::Object(members) => members.get_mut("input").map(std::mem::take),
+        _ => None,
+    };
+    let mut fields = Fields::of(&json, "")?;
     let server = fields.required("server")?;
     let method = fields.string("method")?.unwrap_or_else(|| "tools/call".to_owned());
     let tool = fields.string("tool")?;
     if tool.is_none() && method == "tools/call" {
         return Err(fields.missing("tool"));
     }
-    let input = fields.value("input").cloned().unwrap_or_default();
-    if !matches!(input, Json::Object(_)) {
-        return Err("`/input` is not an object".to_owned());
-    }
+    fields.value("input");
+    let input = match input.filter(|input| *input != Json::Null) {
+        None => Json::default(),
+        Some(input @ Json::Object(_)) => input,
+        Some(_) => return Err("`/input` is not an object".to_owned()),
+    };
     let (principal, on_behalf_of) = chain(&mut fields)?;
     let credential = fields.value("credential").map(credential).transpose()?;
     let call = ToolCall {

@@ -14,7 +14,7 @@ mod replay;
 mod snapshot;
 
 pub use answer::answer;
-pub use call::{read_call, read_list_request};
+pub use call::{call_of, read_call, read_list_request};
 pub use event::{JournalError, read_event, read_journal, write_event};
 pub use explanation::explanation;
 pub use listing::listing;

@@ -1,0 +1,323 @@
+"""What a guard does with each request, whatever the SDK."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal, Union
+
+from .. import Decision, Event, Gate, Identity, Ledger, Obligation, Record, UsageError
+from .._core import McpAnswers, McpRequest
+from .._errors import StateError
+from ..types import Origin, Who
+from ._records import LOG, Records
+from ._request import Request, claims_of
+
+Rendering = Literal["tool_error", "protocol_error", "hide", "scope_challenge"]
+"""How a denial reaches the client: as a result that the model sees, as a JSON-RPC error with code -31403, as a tool that does
+not exist, or (where scopes are all that is missing, on HTTP, behind `challenges`) as HTTP 403 that names the scopes."""
+
+WhoAsks = Callable[[Request], Union[Who, Identity, None]]
+"""Tells who asks, by what the host has verified. `None`: nobody is known, which is a denial."""
+
+Handle = Callable[[Request], Union[str, None]]
+"""A handle of the host's for a request: its session, or its task."""
+
+Meets = Callable[[Request, Obligation, dict[str, Any]], Union[dict[str, Any], None]]
+"""Meets an obligation of an allowed call, given the result. A result that it gives takes its place."""
+
+LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
+"""Lists are filtered."""
+
+
+class Port(ABC):
+    """What a guard needs of the SDK for one request."""
+
+    modern: bool
+    """Whether the client takes `input_required` (2026-07-28)."""
+
+    asks: bool
+    """Whether the client can ask its user."""
+
+    failed: BaseException | None = None
+    """What the server raised, if it did."""
+
+    async def run(self) -> dict[str, Any]:
+        """Runs what was asked for. The result, as it goes over the wire."""
+        try:
+            return await self.answer()
+        except BaseException as failed:
+            self.failed = failed
+            raise
+
+    @abstractmethod
+    async def answer(self) -> dict[str, Any]:
+        """As `run`."""
+
+    @abstractmethod
+    async def list_tools(self) -> dict[str, Any]:
+        """What the server's own tools/list shows, all pages."""
+
+    @abstractmethod
+    async def ask(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Asks the client's user, and waits for the answer."""
+
+    @abstractmethod
+    def resumed(self) -> None:
+        """The request brought an answer to the guard: what runs is the request without it."""
+
+
+class Refused(Exception):
+    """A JSON-RPC error in place of a result."""
+
+    def __init__(self, code: int, message: str, data: dict[str, Any] | None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.data = code, message, data
+
+
+class Challenge(Refused):
+    """HTTP 403 in place of any answer. The error is what a client gets where nobody turns it into one."""
+
+    def __init__(self, authenticate: str) -> None:
+        super().__init__(-31403, "Denied: the call needs more scopes.", None)
+        self.authenticate = authenticate
+
+
+class Guard:
+    """Puts every request of one MCP server to the gate. `toolgate.mcp.guard` makes one, and says what its options mean."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        ledger: Ledger,
+        *,
+        server: str | None = None,
+        principal: str | None = None,
+        who: WhoAsks | None = None,
+        issuer: str | None = None,
+        session: Handle | None = None,
+        task: Handle | None = None,
+        origin: Origin | Callable[[Request], Origin] = "agent",
+        rendering: Rendering = "tool_error",
+        obligations: Mapping[str, Meets] | None = None,
+        scopes: Mapping[str, Sequence[str]] | None = None,
+        resource_metadata: str | None = None,
+        labels: Callable[[Request, dict[str, Any]], Collection[str]] | None = None,
+        records: str | os.PathLike[str] | None = None,
+        key: bytes | None = None,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        self.gate, self.ledger = gate, ledger
+        self.server = server if server is not None else _only(gate.servers)
+        if self.server not in gate.servers:
+            raise UsageError(f"server: the bundle has no server `{self.server}`", place="server")
+        self._principal, self._who, self._issuer = principal, who, issuer
+        self._session, self._task, self._origin = session, task, origin
+        self._obligations = dict(obligations or {"audit": _recorded})
+        self._scopes, self._metadata = dict(scopes or {}), resource_metadata
+        self._labels, self._records, self._clock = labels, Records(records), clock
+        sealing = key if key is not None else os.urandom(32)
+        self._listed: Event | None = None
+        self._answers = McpAnswers(gate, rendering, list(self._obligations), sealing)
+
+    def now(self) -> int | None:
+        """The time of the next decision; `None` is the system's clock."""
+        return self._clock() if self._clock is not None else None
+
+    async def handle(self, request: Request, port: Port) -> dict[str, Any]:
+        """Answers a request: by running it, or by a refusal.
+
+        Raises `Refused` where the answer is a JSON-RPC error, and what the server raised. What goes wrong in the guard, or in
+        what the host gave it, is a refusal too, and the client learns nothing of it.
+        """
+        try:
+            if request.method in LISTS:
+                return await self._list(request, port)
+            if self._answers.passes(request.method):
+                return await port.run()
+            return await self._handle(request, port)
+        except Refused:
+            raise
+        except Exception as fault:
+            if fault is port.failed:
+                raise
+            LOG.exception("refused %s", request.what)
+            raise Refused(-32603, "Internal error", None) from fault
+
+    async def _handle(self, request: Request, port: Port) -> dict[str, Any]:
+        call = self._call(request)
+        if isinstance(call, Decision):
+            record = self.gate.refuse(call, self.now())
+            self._records.decided(record, request.what)
+            return _refused(self._answers.refusal(record))
+        if self._listed is None and call.tool:
+            self._hold(await port.list_tools())
+        # A state of another form is the tool's own, which sees it if the call is allowed.
+        if call.state is not None and call.state.startswith("1."):
+            port.resumed()
+            return await self._resumed(call, request, port)
+        record = self._authorize(call, request)
+        question = self._answers.elicitation(record) if port.asks else None
+        if question is None:
+            return await self._decided(call, request, port, record)
+        if port.modern:
+            return _refused({"result": self._answers.input_required(record)})
+        answer = await port.ask(question)
+        confirmed = self._answers.confirmation(record, call, answer)
+        if confirmed is None:
+            return _refused(self._answers.refusal(record))
+        self._apply(confirmed[0])
+        if not confirmed[1]:
+            return _refused(self._answers.declined(record))
+        return await self._decided(call, request, port, self._authorize(call, request))
+
+    async def _resumed(self, call: McpRequest, request: Request, port: Port) -> dict[str, Any]:
+        """A request that brings the user's answer."""
+        try:
+            event = self._answers.resume(call, self.ledger, self.now())
+        except StateError as fault:
+            LOG.warning("refused %s: %s", request.what, fault)
+            return _refused(self._answers.invalid_state())
+        if event is not None:
+            self._apply(event[0])
+            if not event[1]:
+                # How a denial of this call looks; what was asked stands in the record of the first round.
+                return _refused(self._answers.declined(self.gate.authorize(call, Ledger(), self.now())))
+        return await self._decided(call, request, port, self._authorize(call, request))
+
+    def _host(self, request: Request) -> tuple[dict[str, Any], Identity | None] | Decision:
+        """What the host says of a request, and who asks."""
+        said: dict[str, Any] = {"transport": request.transport}
+        if self._session is not None:
+            said["session"] = self._session(request)
+        if self._task is not None:
+            said["task"] = self._task(request)
+        said["origin"] = self._origin(request) if callable(self._origin) else self._origin
+        if self._who is not None:
+            who = self._who(request)
+            if isinstance(who, Identity):
+                return said, who
+            return said | dict(who or {}), None
+        if request.token is not None:
+            identity = self.gate.identify(claims_of(request.token, self._issuer))
+            return identity if isinstance(identity, Decision) else (said, identity)
+        if request.http is None and self._principal is not None:
+            said["principal"] = self._principal
+        return said, None
+
+    def _call(self, request: Request) -> McpRequest | Decision:
+        host = self._host(request)
+        if isinstance(host, Decision):
+            return host
+        said, identity = host
+        params = {name: value for name, value in request.params.items() if name != "_meta"}
+        return self._answers.request(request.method, params, said | {"server": self.server, "tool": "-"}, identity)
+
+    def _authorize(self, call: McpRequest, request: Request) -> Record:
+        record = self.gate.authorize(call, self.ledger, self.now())
+        self._records.decided(record, request.what)
+        return record
+
+    async def _decided(self, call: McpRequest, request: Request, port: Port, record: Record) -> dict[str, Any]:
+        """Does what a decision says."""
+        needed = self._scopes.get(call.tool or call.method, ())
+        challenged = needed and not record.allowed and request.challenges is not None
+        missing = self._answers.missing_scopes(call, needed, self.ledger, self.now()) if challenged else []
+        refusal = self._answers.refusal(record, missing, self._metadata)
+        if refusal is not None:
+            return _refused(refusal)
+        if record.id is None:
+            return await port.run()
+        unsupported = self._answers.unsupported(record)
+        if unsupported is not None:
+            self._records.told(self.gate.abort(record, self.ledger, self.now()))
+            return _refused(unsupported)
+        try:
+            result = await port.run()
+            for obligation in record.obligations:
+                changed = self._obligations[obligation.kind](request, obligation, result)
+                result = changed if changed is not None else result
+            labels = self._labels(request, result) if self._labels is not None else ()
+        except Exception:
+            self._complete(record, "failed")
+            raise
+        except BaseException:
+            self._complete(record, "timed_out")
+            raise
+        status: Literal["done", "failed"] = "failed" if result.get("isError") else "done"
+        self._complete(record, status, labels, _digest(result))
+        return result
+
+    def _complete(
+        self,
+        record: Record,
+        status: Literal["done", "failed", "timed_out"],
+        labels: Collection[str] = (),
+        digest: str | None = None,
+    ) -> None:
+        traces = self.gate.complete(
+            record, self.ledger, self.now(), status=status, labels=labels, output_digest=digest
+        )
+        self._records.told(traces)
+
+    async def _list(self, request: Request, port: Port) -> dict[str, Any]:
+        """A list without what is hidden from who asks. Computed for any session, so that it tells nothing of one."""
+        result = await port.run()
+        if request.method == "tools/list":
+            self._hold(result)
+        host = self._host(request)
+        if isinstance(host, Decision):
+            return _refused(self._answers.refusal(self.gate.refuse(host, self.now())))
+        said, identity = host
+        asks = {name: said[name] for name in _ASKS if name in said} | {"server": self.server, "any_session": True}
+        text, _ = self.gate.filter_list(
+            request.method, result, asks, self.ledger, self.now(), identity=identity
+        )
+        filtered: dict[str, Any] = json.loads(text)
+        return filtered | {"cacheScope": "private"}
+
+    def _hold(self, result: dict[str, Any]) -> None:
+        """Holds tools that the server shows against the pins. A tool that it does not show to everybody is not gone."""
+        names = [tool["name"] for tool in result.get("tools", ())]
+        listed = self.gate.tools_listed(self.server, result, only=names)
+        if listed != self._listed:
+            self._apply(listed)
+        self._listed = listed
+
+    def _apply(self, event: Event) -> None:
+        self._records.told(self.ledger.apply(self.gate, event, self.now()))
+
+
+def _refused(refusal: dict[str, Any] | None) -> dict[str, Any]:
+    """The result that a refusal is, unless it is an error. Without one, nothing is known, and nothing runs."""
+    if refusal is None or refusal.get("result", "") is None:
+        raise Refused(-32603, "Internal error", None)
+    if "challenge" in refusal:
+        raise Challenge(refusal["challenge"])
+    if "error" in refusal:
+        raise Refused(refusal["error"]["code"], refusal["error"]["message"], refusal["error"]["data"])
+    result: dict[str, Any] = refusal["result"]
+    return result
+
+
+_ASKS = ("principal", "on_behalf_of", "credential", "origin", "transport")
+
+
+def _recorded(request: Request, obligation: Obligation, result: dict[str, Any]) -> None:
+    """Every call leaves a record: that is what `audit` asks for."""
+
+
+def _only(servers: list[str]) -> str:
+    if len(servers) != 1:
+        raise UsageError(f"server: the bundle has the servers {servers}; say which one this is", place="server")
+    return servers[0]
+
+
+def _digest(result: dict[str, Any]) -> str:
+    """SHA-256 of a result's JSON, keys sorted."""
+    text = json.dumps(result, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
