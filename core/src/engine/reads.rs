@@ -36,6 +36,12 @@ impl Reads {
         self.entities.iter()
     }
 
+    /// The paths from a root.
+    #[cfg(feature = "author")]
+    pub(crate) fn paths(&self, root: Root) -> impl Iterator<Item = &[String]> {
+        self.paths.iter().filter(move |(own, _)| *own == root).map(|(_, path)| &**path)
+    }
+
     pub(crate) fn extend(&mut self, other: &Reads) {
         self.paths.extend(other.paths.iter().cloned());
         self.entities.extend(other.entities.iter().cloned());

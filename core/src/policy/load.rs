@@ -16,15 +16,17 @@ use super::{
     compile,
     compiled::Compiled,
     declared::Declared,
-    entities, lint, read_paths, schema, session, slots,
+    entities, lint, read_paths,
+    sample::Samples,
+    schema, session, slots,
     text::{self, Language, Statement},
-    validate,
+    threads, validate,
 };
 use crate::{
     catalog::{self, Catalog, MANIFEST},
     digest::{Digest, Domain},
     engine::{Engine, Reads},
-    error::{self, Diagnostic, Error, Place, Severity},
+    error::{self, Diagnostic, Error, Lines, Place, Severity},
     id::EntityRef,
     json::{Json, Object},
     limits::BUNDLE_FILE,
@@ -44,6 +46,7 @@ pub(super) struct Parsed {
     pub(super) statement: Statement,
     pub(super) file: Arc<str>,
     pub(super) source: Arc<str>,
+    lines: Arc<Lines>,
     body: Body,
 }
 
@@ -52,9 +55,21 @@ enum Body {
     Template(cedar_policy::Template),
 }
 
+impl Body {
+    fn tree(&self) -> Option<pst::Template> {
+        match self {
+            Self::Template(template) => template.to_pst().ok(),
+            Self::Policy(policy) => match policy.to_pst().ok()? {
+                pst::Policy::Static(policy) => Some(policy.body().clone()),
+                pst::Policy::Linked(_) => None,
+            },
+        }
+    }
+}
+
 impl Parsed {
     pub(super) fn at(&self, span: Range<usize>) -> Place {
-        Place::new(&self.file, &self.source, span)
+        self.lines.place(&self.file, &self.source, span)
     }
 
     /// Whether it ships with the crate.
@@ -64,6 +79,14 @@ impl Parsed {
 
     fn id(&self) -> PolicyId {
         PolicyId::new(&self.policy.id)
+    }
+
+    /// Adds it to a set, for the validator.
+    pub(super) fn add(&self, set: &mut PolicySet) -> Result<(), cedar_policy::PolicySetError> {
+        match &self.body {
+            Body::Policy(policy) => set.add(policy.clone()),
+            Body::Template(template) => set.add_template(template.clone()),
+        }
     }
 }
 
@@ -137,7 +160,8 @@ fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
         schema_digest = Digest::of_text(Domain::Schema, &declared.own.to_string());
         let actions = Actions::of(&catalog);
         lint::all(&catalog, &actions, &declared, &parsed, &mut found);
-        validate::all(&actions, &cedar, &parsed, &mut found);
+        let doubtful = Samples::new(&actions, &declared, &fragments).doubtful(&parsed);
+        validate::all(&actions, &cedar, &doubtful, &mut found);
         entities::load(&catalog, &fragments, sources, &mut store, &mut found);
         filled = parsed
             .iter()
@@ -195,7 +219,8 @@ fn bundle_digest(sources: &Sources, catalog: &Catalog) -> Digest {
 
 /// Parses one file of policies. Text that is too deep never reaches Cedar.
 fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
-    let place = |span: Range<usize>| Place::new(file, source, span);
+    let lines = Arc::new(Lines::of(source));
+    let place = |span: Range<usize>| lines.place(file, source, span);
     let tokens = text::tokens(source);
     if let Some(deep) = text::too_deep(&tokens, source, Language::Policies) {
         found.push(Diagnostic::error("policy_too_deep", deep.message).at(place(deep.span)));
@@ -217,15 +242,10 @@ fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Pars
         found.push(Diagnostic::error("policy_syntax", message).at(Place::whole(file)));
         return Vec::new();
     }
-    for (index, statement) in statements.into_iter().enumerate() {
-        // Cedar numbers the statements of a text; policies and templates share the numbers.
-        let number = PolicyId::new(format!("policy{index}"));
-        let (body, tree) = match (set.policy(&number), set.template(&number)) {
-            (Some(policy), _) => (Some(Body::Policy(policy.clone())), tree(policy)),
-            (None, Some(template)) => (Some(Body::Template(template.clone())), template.to_pst().ok()),
-            (None, None) => (None, None),
-        };
-        let (Some(body), Some(tree)) = (body, tree) else {
+    let bodies: Vec<_> = (0..statements.len()).map(|index| body(&set, index)).collect();
+    let trees = threads::each(&bodies, |body| body.as_ref().and_then(Body::tree));
+    for (index, (statement, part)) in statements.into_iter().zip(bodies.into_iter().zip(trees)).enumerate() {
+        let (Some(body), Some(tree)) = part else {
             found.push(Diagnostic::error("policy_syntax", "the policy has no syntax tree").at(place(statement.head)));
             continue;
         };
@@ -253,16 +273,24 @@ fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Pars
             text: source.get(statement.head.start..statement.span.end).unwrap_or_default().to_owned(),
             template: matches!(body, Body::Template(_)),
         };
-        parsed.push(Parsed { policy, tree, statement, file: file.clone(), source: text.clone(), body });
+        parsed.push(Parsed {
+            policy,
+            tree,
+            statement,
+            file: file.clone(),
+            source: text.clone(),
+            lines: lines.clone(),
+            body,
+        });
     }
     parsed
 }
 
-fn tree(policy: &cedar_policy::Policy) -> Option<pst::Template> {
-    match policy.to_pst().ok()? {
-        pst::Policy::Static(policy) => Some(policy.body().clone()),
-        pst::Policy::Linked(_) => None,
-    }
+/// A policy or template by its place in a text: Cedar numbers them together.
+fn body(set: &PolicySet, index: usize) -> Option<Body> {
+    let number = PolicyId::new(format!("policy{index}"));
+    let policy = set.policy(&number).cloned().map(Body::Policy);
+    policy.or_else(|| set.template(&number).cloned().map(Body::Template))
 }
 
 /// Takes out the baseline rules that the manifest switches off.
@@ -456,22 +484,6 @@ fn slices(catalog: &Catalog, parsed: &[Parsed]) -> Result<(CedarEngine, BTreeMap
     });
     let templates = templates.collect();
     Ok((CedarEngine { slices, ancestry: actions.ancestry, index, templates, trees }, read))
-}
-
-/// All policies and templates as one set, for the validator.
-pub(super) fn whole_set(parsed: &[Parsed], found: &mut Vec<Diagnostic>) -> PolicySet {
-    let mut set = PolicySet::new();
-    for one in parsed {
-        let added = match &one.body {
-            Body::Policy(policy) => set.add(policy.clone()),
-            Body::Template(template) => set.add_template(template.clone()),
-        };
-        // What is not in the set is not validated, and must not load.
-        if let Err(error) = added {
-            found.push(Diagnostic::error("policy_invalid", error.to_string()).at(one.policy.place.clone()));
-        }
-    }
-    set
 }
 
 /// The schema of a bundle's policies, to hold facts against.

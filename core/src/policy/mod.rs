@@ -34,6 +34,8 @@ mod load;
 #[cfg(feature = "author")]
 mod read_paths;
 #[cfg(feature = "author")]
+mod sample;
+#[cfg(feature = "author")]
 mod schema;
 #[cfg(feature = "author")]
 mod scope;
@@ -43,6 +45,8 @@ mod session;
 mod slots;
 #[cfg(feature = "author")]
 mod text;
+#[cfg(feature = "author")]
+mod threads;
 #[cfg(feature = "author")]
 mod validate;
 
