@@ -180,7 +180,7 @@ fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     found.extend(catalog.review());
     error::sort(&mut found);
     catalog.named_labels = parsed.iter().flat_map(|one| session::labels(&one.tree)).collect();
-    let (cedar, reads) = slices(&catalog, &parsed)?;
+    let (cedar, reads) = slices(&catalog, &parsed);
     let program = compile::all(parsed.iter().map(|one| (&one.policy, &one.tree))).map_err(Error::new)?;
     Ok(PolicyBundle {
         compiled: Compiled::new(program, &catalog, reads),
@@ -450,40 +450,35 @@ fn declares(json: &serde_json::Value, kind: &str) -> bool {
     types.is_some_and(|types| types.get(base).is_some())
 }
 
-/// Slices the policies by action, with what those of each slice may look at.
-fn slices(catalog: &Catalog, parsed: &[Parsed]) -> Result<(CedarEngine, BTreeMap<String, Reads>), Error> {
+/// Cedar's policies, by the actions that they can apply to, with what those of each action may look at.
+fn slices(catalog: &Catalog, parsed: &[Parsed]) -> (CedarEngine, BTreeMap<String, Reads>) {
     let actions = Actions::of(catalog);
     let mut read: BTreeMap<_, _> =
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Reads::default())).collect();
     let mut slices: BTreeMap<String, Slice> =
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Slice::default())).collect();
-    let mut index = HashMap::new();
     for (place, one) in parsed.iter().enumerate() {
         let mut reads = read_paths::of(&one.tree);
         // What a policy names as a literal it can look into, wherever the entity stands.
         for literal in one.statement.entities.iter().filter(|literal| literal.kind != "Action") {
             reads.mention(EntityRef::new(literal.kind.as_str(), literal.id.as_str()));
         }
-        index.insert(one.id(), place);
         for (_, action) in actions.covered(&one.tree.action) {
-            let Some(slice) = slices.get_mut(&*action.id) else { continue };
-            read.entry(action.id.to_string()).or_default().extend(&reads);
+            let Some((slice, read)) = slices.get_mut(&*action.id).zip(read.get_mut(&*action.id)) else { continue };
+            read.extend(&reads);
             slice.candidates.push(place);
-            if let Body::Policy(policy) = &one.body {
-                let set = if one.policy.forbids { &mut slice.forbids } else { &mut slice.permits };
-                set.add(policy.clone()).map_err(|error| {
-                    Diagnostic::error("policy_invalid", error.to_string()).at(one.policy.place.clone())
-                })?;
-            }
         }
     }
+    let index = parsed.iter().enumerate().map(|(place, one)| (one.id(), place)).collect();
     let trees = parsed.iter().map(|one| one.tree.clone()).collect();
-    let templates = parsed.iter().enumerate().filter_map(|(place, one)| match &one.body {
-        Body::Template(template) => Some((place, template.clone())),
-        Body::Policy(_) => None,
-    });
-    let templates = templates.collect();
-    Ok((CedarEngine { slices, ancestry: actions.ancestry, index, templates, trees }, read))
+    let (mut policies, mut templates) = (HashMap::new(), HashMap::new());
+    for (place, one) in parsed.iter().enumerate() {
+        match &one.body {
+            Body::Policy(policy) => drop(policies.insert(place, (one.policy.forbids, policy.clone()))),
+            Body::Template(template) => drop(templates.insert(place, template.clone())),
+        }
+    }
+    (CedarEngine { slices, ancestry: actions.ancestry, index, policies, templates, trees }, read)
 }
 
 /// The schema of a bundle's policies, to hold facts against.
