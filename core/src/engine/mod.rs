@@ -10,6 +10,7 @@ mod holes;
 mod index;
 mod like;
 mod literal;
+mod live;
 mod machine;
 mod ops;
 mod outcome;
@@ -27,6 +28,7 @@ mod verify;
 mod weigh;
 
 pub(crate) use holes::{Hole, Holes, Kind};
+pub(crate) use live::{About, Live, Where};
 pub(crate) use outcome::Outcome;
 pub(crate) use packed::{pack_reads, unpack_reads};
 pub(crate) use possible::Mapped;
@@ -45,7 +47,11 @@ pub(crate) use {
 
 pub(crate) use weigh::{Incomplete, Weighed};
 
-use crate::{entity::Reach, id::EntityRef, value::Record};
+use crate::{
+    facts::{Facts, Gathered},
+    id::EntityRef,
+    value::Record,
+};
 
 /// One question: may this principal do this action to this resource.
 pub(crate) struct Question<'f> {
@@ -53,6 +59,13 @@ pub(crate) struct Question<'f> {
     pub(crate) action: &'f EntityRef,
     pub(crate) resource: &'f EntityRef,
     pub(crate) context: &'f Record,
+}
+
+/// One question for each hop and each resource.
+pub(crate) fn questions(facts: &Gathered) -> impl Iterator<Item = Question<'_>> {
+    facts.hops.iter().flat_map(move |(principal, context)| {
+        facts.resources.iter().map(move |resource| Question { principal, action: &facts.action, resource, context })
+    })
 }
 
 /// A policy, by its place in the bundle.
@@ -92,14 +105,9 @@ pub(crate) struct Evaluation {
 
 /// Something that evaluates the policies of a bundle.
 pub(crate) trait Evaluate: Send + Sync {
-    /// Evaluates every policy and every link for each question of one call, over the same entities: as many evaluations
-    /// as questions. A fault of the engine itself is an `Err`, and a deny.
-    fn evaluate(
-        &self,
-        entities: &Reach,
-        questions: &[Question<'_>],
-        links: &[Link<'_>],
-    ) -> Result<Vec<Evaluation>, String>;
+    /// Evaluates every policy and every link for each hop and each resource of one call: as many evaluations as both
+    /// together, hop by hop. A fault of the engine itself is an `Err`, and a deny.
+    fn evaluate(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String>;
 
     /// What the policies that can apply to an action may look at.
     fn reads(&self, action: &str) -> &Reads;

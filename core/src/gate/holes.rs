@@ -4,7 +4,7 @@ use crate::{
     Ledger, Timestamp, ToolCall,
     catalog::{Action, Fields, Server, Tool, Type},
     engine::{Hole, Holes, Kind},
-    facts::Facts,
+    facts::Gathered,
     value::Value,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn of(
     call: &ToolCall,
     (server, tool, action): (&Server, &Tool, &Action),
-    facts: &Facts,
+    facts: &Gathered,
     ledger: &Ledger,
     now: Timestamp,
 ) -> Holes {
@@ -54,7 +54,7 @@ pub(super) fn of(
 }
 
 /// Whether the task covers what a call touches. What it does not cover of every call stays so.
-fn covered(holes: &mut Holes, facts: &Facts, name: &str) {
+fn covered(holes: &mut Holes, facts: &Gathered, name: &str) {
     let task = facts.hops.first().and_then(|(_, context)| context.get("task"));
     let covers = match task {
         Some(Value::Record(task)) => task.get(name),

@@ -183,7 +183,7 @@ fn load(sources: &Sources) -> Result<PolicyBundle, Error> {
     let (cedar, reads) = slices(&catalog, &parsed);
     let program = compile::all(parsed.iter().map(|one| (&one.policy, &one.tree))).map_err(Error::new)?;
     Ok(PolicyBundle {
-        compiled: Compiled::new(program, &catalog, reads),
+        compiled: Compiled::new(program, &catalog, &mut store, reads),
         chosen: Engine::default(),
         unpacked: false,
         cedar: Some(cedar),
