@@ -1,7 +1,7 @@
 //! Entities with their attributes, tags and parents, and the store that holds what the bundle says of them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -33,43 +33,151 @@ impl Entity {
         self.attributes.insert(name.into(), value);
         self
     }
+
+    /// The entities that it is in or that stand in its attributes and tags.
+    pub(crate) fn mentions(&self) -> Vec<EntityRef> {
+        let mut found: Vec<_> = self.parents.iter().cloned().collect();
+        self.attributes.values().chain(self.tags.values()).for_each(|value| mentioned(value, &mut found));
+        found
+    }
 }
 
-/// The entities of a bundle. Immutable; shared.
+/// The entities of a bundle. Immutable; replaced as a whole.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Store(BTreeMap<EntityRef, Arc<Entity>>);
+pub(crate) struct Store(HashMap<Arc<str>, HashMap<Arc<str>, Stored>>);
+
+/// An entity of a bundle, with what is known of it beforehand.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) entity: Arc<Entity>,
+    /// What it is in; nothing for one that is in too much to be worth it.
+    pub(crate) above: Option<Above>,
+    /// How many entities and parents can be reached from it, at most.
+    pub(crate) weight: usize,
+}
+
+/// What an entity is in, directly or through others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Above {
+    pub(crate) ids: Box<[EntityRef]>,
+    /// The places that the bundle's program gives to the entity and to what it is in, where it knows them.
+    pub(crate) own: Option<u32>,
+    pub(crate) places: Box<[u32]>,
+}
+
+/// What an entity may be in to have its ancestors listed.
+const ANCESTORS: usize = 256;
 
 impl Store {
     pub(crate) fn insert(&mut self, entity: Entity) {
-        self.0.insert(entity.id.clone(), Arc::new(entity));
+        let EntityRef { kind, id } = entity.id.clone();
+        let stored = Stored { entity: Arc::new(entity), above: None, weight: usize::MAX };
+        self.0.entry(kind).or_default().insert(id, stored);
+    }
+
+    pub(crate) fn find(&self, kind: &str, id: &str) -> Option<&Stored> {
+        self.0.get(kind)?.get(id)
     }
 
     pub(crate) fn get(&self, id: &EntityRef) -> Option<&Arc<Entity>> {
-        self.0.get(id)
+        self.find(&id.kind, &id.id).map(|stored| &stored.entity)
     }
 
+    /// All of them, sorted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
-        self.0.values()
+        let mut all: Vec<_> = self.0.values().flat_map(HashMap::values).map(|stored| &stored.entity).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all.into_iter()
     }
 
     /// The names of the levels that `id` is in.
-    pub(crate) fn level_of(&self, id: &EntityRef) -> BTreeSet<String> {
-        self.upwards(id).into_iter().filter(|id| &*id.kind == "Level").map(|id| id.id.to_string()).collect()
+    pub(crate) fn levels_of<'s>(&'s self, id: &'s EntityRef) -> BTreeSet<&'s str> {
+        self.upwards(id, usize::MAX).into_iter().filter(|id| &*id.kind == "Level").map(|id| &*id.id).collect()
+    }
+
+    /// Whether `id` is in a level.
+    pub(crate) fn has_level(&self, id: &EntityRef) -> bool {
+        match self.find(&id.kind, &id.id) {
+            Some(Stored { above: Some(above), .. }) => above.ids.iter().any(|id| &*id.kind == "Level"),
+            Some(_) => !self.levels_of(id).is_empty(),
+            None => false,
+        }
     }
 
     /// Whether `id` is in `group`.
     pub(crate) fn within(&self, id: &EntityRef, group: &EntityRef) -> bool {
-        self.upwards(id).contains(group)
+        self.upwards(id, usize::MAX).contains(group)
     }
 
-    /// An entity and everything it is in.
-    pub(crate) fn upwards<'s>(&'s self, id: &'s EntityRef) -> BTreeSet<&'s EntityRef> {
+    /// An entity and everything it is in, as soon as that is not more than `most`.
+    pub(crate) fn upwards<'s>(&'s self, id: &'s EntityRef, most: usize) -> BTreeSet<&'s EntityRef> {
         let (mut found, mut next) = (BTreeSet::from([id]), vec![id]);
-        while let Some(id) = next.pop() {
-            let parents = self.0.get(id).into_iter().flat_map(|entity| &entity.parents);
+        while let Some(id) = next.pop().filter(|_| found.len() <= most) {
+            let parents = self.get(id).into_iter().flat_map(|entity| &entity.parents);
             next.extend(parents.filter(|parent| found.insert(*parent)));
         }
         found
+    }
+
+    /// Finds out beforehand what decisions will ask. `place`: where the bundle's program has an entity.
+    pub(crate) fn settle(&mut self, place: impl Fn(&EntityRef) -> Option<u32>) {
+        let weights = self.weights();
+        let known: Vec<_> = self.iter().map(|entity| self.above(&entity.id, &place)).collect();
+        let ids: Vec<_> = self.iter().map(|entity| entity.id.clone()).collect();
+        for (id, above) in ids.iter().zip(known) {
+            let stored = self.0.get_mut(&id.kind).and_then(|kind| kind.get_mut(&id.id));
+            if let Some(stored) = stored {
+                stored.weight = weights.get(id).copied().unwrap_or(usize::MAX);
+                stored.above = above;
+            }
+        }
+    }
+
+    fn above(&self, id: &EntityRef, place: &impl Fn(&EntityRef) -> Option<u32>) -> Option<Above> {
+        let mut found = self.upwards(id, ANCESTORS);
+        if found.len() > ANCESTORS {
+            return None;
+        }
+        found.remove(id);
+        let mut places: Vec<_> = found.iter().filter_map(|id| place(id)).collect();
+        places.sort_unstable();
+        let ids = found.into_iter().cloned().collect();
+        Some(Above { ids, own: place(id), places: places.into() })
+    }
+
+    /// For each entity, the sum of what it mentions and of their sums. What can be reached in two ways counts twice; what
+    /// leads back to itself counts as without end.
+    fn weights(&self) -> HashMap<EntityRef, usize> {
+        let mut weights: HashMap<EntityRef, usize> = HashMap::new();
+        for start in self.iter() {
+            let mut next = vec![(&**start, false)];
+            while let Some((entity, seen)) = next.pop() {
+                let mentions = entity.mentions();
+                if seen {
+                    let of = |id: &EntityRef| if self.get(id).is_some() { weights.get(id).copied() } else { Some(0) };
+                    let own = 1 + entity.parents.len();
+                    let sum = mentions.iter().try_fold(own, |sum, id| of(id).and_then(|one| sum.checked_add(one)));
+                    weights.insert(entity.id.clone(), sum.unwrap_or(usize::MAX));
+                } else if !weights.contains_key(&entity.id) {
+                    // Until its own is known, whoever comes back to it finds no end.
+                    weights.insert(entity.id.clone(), usize::MAX);
+                    next.push((entity, true));
+                    let fresh = mentions.iter().filter(|id| !weights.contains_key(id));
+                    next.extend(fresh.filter_map(|id| self.get(id)).map(|entity| (&**entity, false)));
+                }
+            }
+        }
+        weights
+    }
+
+    /// The greatest weight of an entity of this type.
+    pub(crate) fn kind_weight(&self, kind: &str) -> usize {
+        self.0.get(kind).into_iter().flat_map(HashMap::values).map(|stored| stored.weight).max().unwrap_or(0)
+    }
+
+    /// How many entities and parents can be reached from `id`, at most.
+    pub(crate) fn weight(&self, id: &EntityRef) -> usize {
+        self.find(&id.kind, &id.id).map_or(0, |stored| stored.weight)
     }
 }
 
@@ -101,10 +209,7 @@ impl Reach {
             if edges > limit {
                 return Err(TooMany);
             }
-            next.extend(entity.parents.iter().cloned());
-            for value in entity.attributes.values().chain(entity.tags.values()) {
-                mentioned(value, &mut next);
-            }
+            next.extend(entity.mentions());
             reached.insert(id, entity.clone());
         }
         Ok(Self(reached))

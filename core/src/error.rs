@@ -31,17 +31,32 @@ pub struct Place {
 impl Place {
     /// The place of `span` in `text`, which is the content of `file`. A span outside the text is cut to it.
     pub fn new(file: &Arc<str>, text: &str, span: Range<usize>) -> Self {
-        let start = floor_char(text, span.start);
-        let end = floor_char(text, span.end).max(start);
-        let before = text.get(..start).unwrap_or_default();
-        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Self { file: file.clone(), line, column, start, end }
+        Lines::of(text).place(file, text, span)
     }
 
     /// The place that means a file as a whole.
     pub fn whole(file: &Arc<str>) -> Self {
         Self { file: file.clone(), line: 1, column: 1, start: 0, end: 0 }
+    }
+}
+
+/// Where the lines of a text start: for many places in one text.
+pub(crate) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(crate) fn of(text: &str) -> Self {
+        let behind = text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n').map(|(_, behind)| behind);
+        Self(std::iter::once(0).chain(behind).collect())
+    }
+
+    /// As [`Place::new`], in the text that the lines are of.
+    pub(crate) fn place(&self, file: &Arc<str>, text: &str, span: Range<usize>) -> Place {
+        let start = floor_char(text, span.start);
+        let end = floor_char(text, span.end).max(start);
+        let line = self.0.partition_point(|line| *line <= start);
+        let before = self.0.get(line.saturating_sub(1)).and_then(|line| text.get(*line..start));
+        let column = before.unwrap_or_default().chars().count() + 1;
+        Place { file: file.clone(), line, column, start, end }
     }
 }
 

@@ -100,13 +100,15 @@ impl SharedLedger {
             let view = self.view();
             let decided = after(&view, now);
             let judgement = gate.judge(call, &view, decided);
-            let stamp = view.stamp(&judgement.watched);
+            let watched = gate.watched(call, &judgement);
+            let stamp = view.stamp(&watched);
+            let draft = gate.draft(judgement);
             drop(view);
             let mut state = self.lock();
             // What was decided holds at its own time: an approval may have ended since.
             let same_time = after(&state.ledger, now) == decided;
-            if same_time && state.ledger.stamp(&judgement.watched) == stamp {
-                return state.record(now, |ledger, at| gate.commit(call, judgement, ledger, at));
+            if same_time && state.ledger.stamp(&watched) == stamp {
+                return state.record(now, |ledger, at| gate.commit(call, draft, ledger, at));
             }
         }
         self.lock().record(now, |ledger, at| gate.authorize(call, ledger, at))

@@ -30,6 +30,12 @@ impl Known {
         self.own == Some(entity)
     }
 
+    /// Takes over what is known of another, into its own memory.
+    pub(crate) fn become_like(&mut self, other: &Self) {
+        (self.own, self.kind) = (other.own, other.kind);
+        self.above.clone_from(&other.above);
+    }
+
     pub(crate) fn is_in(&self, entity: u32) -> bool {
         self.is(entity) || self.above.binary_search(&entity).is_ok()
     }

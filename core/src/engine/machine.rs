@@ -361,15 +361,15 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
 
     /// Reads a path for the first time.
     fn read(&mut self, slot: u32) -> usize {
-        if let Some(reading) = self.source.slot(slot) {
-            return self.keep(slot, reading);
-        }
-        // Up to what was read before, and down again: a path may be as long as a policy.
+        // Up to what was read before or the source knows, and down again: a path may be as long as a policy.
         self.scratch.plain.climb.clear();
         let mut found = None;
         let mut next = Some(slot);
         while let Some(here) = next {
-            found = self.read_before(here);
+            found = match self.read_before(here) {
+                None => self.source.slot(here).map(|reading| self.keep(here, reading)),
+                found => found,
+            };
             if found.is_some() {
                 break;
             }
@@ -430,6 +430,9 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
     }
 
     pub(super) fn has(&mut self, slot: u32, from: u32) -> Computed<bool> {
+        if self.source.stands(slot) {
+            return Ok(true);
+        }
         match self.reading(slot) {
             Reading::Value(_) => Ok(true),
             Reading::Absent { depth } | Reading::Nobody { depth } if depth > from => Ok(false),

@@ -11,6 +11,7 @@ mod holes;
 mod index;
 mod like;
 mod literal;
+mod live;
 mod machine;
 mod operands;
 mod ops;
@@ -33,6 +34,7 @@ mod weigh;
 
 pub use form::Truth;
 pub(crate) use holes::{Hole, Holes, Kind};
+pub(crate) use live::{About, Live, Where};
 pub(crate) use operands::{Inside, Operand, UNSAID};
 pub(crate) use outcome::Outcome;
 pub(crate) use packed::{pack_reads, unpack_reads};
@@ -60,7 +62,11 @@ pub(crate) use {
     weigh::{Incomplete, Weighed},
 };
 
-use crate::{entity::Reach, id::EntityRef, value::Record};
+use crate::{
+    facts::{Facts, Gathered},
+    id::EntityRef,
+    value::Record,
+};
 
 /// One question: may this principal do this action to this resource.
 pub(crate) struct Question<'f> {
@@ -72,6 +78,12 @@ pub(crate) struct Question<'f> {
 
 /// The atoms of a policy's scope: what stands before the leaves of its conditions.
 pub(crate) const SCOPE: usize = 3;
+/// One question for each hop and each resource.
+pub(crate) fn questions(facts: &Gathered) -> impl Iterator<Item = Question<'_>> {
+    facts.hops.iter().flat_map(move |(principal, context)| {
+        facts.resources.iter().map(move |resource| Question { principal, action: &facts.action, resource, context })
+    })
+}
 
 /// A policy, by its place in the bundle.
 pub(crate) type PolicyIndex = usize;
@@ -110,14 +122,9 @@ pub(crate) struct Evaluation {
 
 /// Something that evaluates the policies of a bundle.
 pub(crate) trait Evaluate: Send + Sync {
-    /// Evaluates every policy and every link for each question of one call, over the same entities: as many evaluations
-    /// as questions. A fault of the engine itself is an `Err`, and a deny.
-    fn evaluate(
-        &self,
-        entities: &Reach,
-        questions: &[Question<'_>],
-        links: &[Link<'_>],
-    ) -> Result<Vec<Evaluation>, String>;
+    /// Evaluates every policy and every link for each hop and each resource of one call: as many evaluations as both
+    /// together, hop by hop. A fault of the engine itself is an `Err`, and a deny.
+    fn evaluate(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String>;
 
     /// What the policies that can apply to an action may look at.
     fn reads(&self, action: &str) -> &Reads;

@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    entity::Reach,
     id::EntityRef,
     value::{Record, Value},
 };
@@ -32,8 +31,15 @@ impl Reads {
         self.entities.insert(entity);
     }
 
-    pub(crate) fn entities(&self) -> impl Iterator<Item = &EntityRef> {
-        self.entities.iter()
+    /// The entities that policies name.
+    pub(crate) fn entities(&self) -> &BTreeSet<EntityRef> {
+        &self.entities
+    }
+
+    /// The paths from a root.
+    #[cfg(feature = "author")]
+    pub(crate) fn paths(&self, root: Root) -> impl Iterator<Item = &[String]> {
+        self.paths.iter().filter(move |(own, _)| *own == root).map(|(_, path)| &**path)
     }
 
     pub(crate) fn extend(&mut self, other: &Reads) {
@@ -47,7 +53,7 @@ impl Reads {
     }
 
     /// The part of `record` that policies may look at. Entities on the way are opened: `id`, and the attributes looked at.
-    pub(crate) fn project(&self, root: Root, record: &Record, entities: &Reach) -> Record {
+    pub(crate) fn project(&self, root: Root, record: &Record, entities: Attributes<'_, '_>) -> Record {
         let mut out = Record::new();
         for (_, path) in self.paths.iter().filter(|(r, _)| *r == root) {
             copy(record, path, entities, &mut out);
@@ -56,8 +62,11 @@ impl Reads {
     }
 }
 
+/// The attributes of an entity, if there is one.
+pub(crate) type Attributes<'e, 'f> = &'e dyn Fn(&EntityRef) -> Option<&'f Record>;
+
 /// Copies what stands at `path`; a whole record for an empty path. As deep as the path, which came out of a policy.
-fn copy(from: &Record, path: &[String], entities: &Reach, to: &mut Record) {
+fn copy(from: &Record, path: &[String], entities: Attributes<'_, '_>, to: &mut Record) {
     let Some((first, rest)) = path.split_first() else {
         to.extend(from.iter().map(|(name, value)| (name.clone(), value.clone())));
         return;
@@ -65,8 +74,8 @@ fn copy(from: &Record, path: &[String], entities: &Reach, to: &mut Record) {
     let name: Arc<str> = first.as_str().into();
     let (inner, start) = match (from.get(&name), rest) {
         (Some(Value::Record(inner)), [_, ..]) => (inner, Record::new()),
-        (Some(Value::Entity(id)), [_, ..]) => match entities.get(id) {
-            Some(entity) => (&entity.attributes, Record::from([("id".into(), Value::Entity(id.clone()))])),
+        (Some(Value::Entity(id)), [_, ..]) => match entities(id) {
+            Some(attributes) => (attributes, Record::from([("id".into(), Value::Entity(id.clone()))])),
             None => return,
         },
         (Some(value), _) => {

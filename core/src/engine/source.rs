@@ -24,7 +24,7 @@ pub(crate) enum Found<'f> {
 }
 
 impl<'f> Found<'f> {
-    fn of(value: Option<&'f Value>) -> Self {
+    pub(super) fn of(value: Option<&'f Value>) -> Self {
         value.map_or(Self::Absent, |value| Self::Value(value.into()))
     }
 }
@@ -59,6 +59,11 @@ pub(crate) trait Source<'f> {
     /// path and question.
     fn slot(&self, _slot: u32) -> Option<Reading<'f>> {
         None
+    }
+
+    /// Whether the source knows, without reading it, that something stands at a path.
+    fn stands(&self, _slot: u32) -> bool {
+        false
     }
 
     fn attribute(&self, entity: &EntityRef, name: &str) -> Found<'f>;
@@ -136,31 +141,40 @@ impl<'f> Source<'f> for Asked<'f> {
     }
 
     fn ancestors(&self, entity: &EntityRef, walk: &mut Vec<&'f EntityRef>) {
-        let start = walk.len();
         if entity == self.question.action {
             walk.extend(self.groups);
         }
-        // A short list is looked through; a long one is worth a set.
-        let mut seen: Option<BTreeSet<&EntityRef>> = None;
-        let mut here = self.entity(entity);
-        let mut next = start;
-        loop {
-            for parent in here.into_iter().flat_map(|entity| &entity.parents) {
-                let known = walk.get(start..).unwrap_or_default();
-                if known.len() >= 32 && seen.is_none() {
-                    seen = Some(known.iter().copied().collect());
-                }
-                let fresh = match &mut seen {
-                    Some(seen) => seen.insert(parent),
-                    None => !known.contains(&parent),
-                };
-                if fresh {
-                    walk.push(parent);
-                }
+        upwards(entity, walk, |id| self.entity(id).into_iter().flat_map(|entity| &entity.parents));
+    }
+}
+
+/// Puts what an entity is in behind what stands in `walk`, given the parents of each.
+pub(super) fn upwards<'f, P: Iterator<Item = &'f EntityRef>>(
+    entity: &EntityRef,
+    walk: &mut Vec<&'f EntityRef>,
+    parents: impl Fn(&EntityRef) -> P,
+) {
+    let start = walk.len();
+    // A short list is looked through; a long one is worth a set.
+    let mut seen: Option<BTreeSet<&EntityRef>> = None;
+    let mut here = parents(entity);
+    let mut next = start;
+    loop {
+        for parent in here {
+            let known = walk.get(start..).unwrap_or_default();
+            if known.len() >= 32 && seen.is_none() {
+                seen = Some(known.iter().copied().collect());
             }
-            let Some(id) = walk.get(next) else { break };
-            here = self.entity(id);
-            next += 1;
+            let fresh = match &mut seen {
+                Some(seen) => seen.insert(parent),
+                None => !known.contains(&parent),
+            };
+            if fresh {
+                walk.push(parent);
+            }
         }
+        let Some(id) = walk.get(next) else { break };
+        here = parents(id);
+        next += 1;
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     Principal, Reason,
     catalog::{Attribute, AttributeType, Catalog, Fault},
-    entity::{Entity, Store},
+    entity::{Entity, Store, Stored},
     facts::level,
     id::EntityRef,
     json::{Json, Number},
@@ -11,19 +11,33 @@ use crate::{
 };
 
 /// An actor of the chain.
-pub(super) struct Actor {
-    pub(super) entity: Entity,
-    pub(super) tenant: Option<String>,
-    pub(super) environment: Option<String>,
+pub(crate) struct Actor<'c> {
+    pub(super) is: Is<'c>,
+    pub(super) environment: Option<&'c str>,
 }
 
-impl Actor {
+/// What is known of an actor.
+pub(super) enum Is<'c> {
+    /// Just what the bundle says.
+    Stored(&'c Stored),
+    /// Something else, or nothing.
+    Own(Box<Entity>),
+}
+
+impl<'c> Actor<'c> {
     /// Joins the claims of `principal` with what the bundle's entities say.
-    pub(super) fn identify(principal: &Principal, catalog: &Catalog, store: &Store) -> Result<Self, Fault> {
-        let id = principal.entity();
-        let mut entity = store.get(&id).map_or_else(|| Entity::new(id.clone()), |known| (**known).clone());
+    pub(super) fn identify(principal: &'c Principal, catalog: &'c Catalog, store: &'c Store) -> Result<Self, Fault> {
+        let stored = store.find(principal.kind.name(), &principal.id);
+        let attributes = || catalog.principals.attributes.get(&principal.kind).into_iter().flatten();
+        let claimed = || attributes().any(|(_, attribute)| attribute.claim.is_some() || attribute.required);
+        let plain = principal.claims.is_empty() && catalog.principals.groups_claim.is_none();
+        if let Some(stored) = stored.filter(|_| plain && !claimed()) {
+            return Ok(Self { is: Is::Stored(stored), environment: None });
+        }
+        let id = stored.map_or_else(|| principal.entity(), |stored| stored.entity.id.clone());
+        let mut entity = stored.map_or_else(|| Entity::new(id.clone()), |known| (*known.entity).clone());
         let claim = |name: &str| principal.claims.get(name).filter(|value| **value != Json::Null);
-        for (name, attribute) in catalog.principals.attributes.get(&principal.kind).into_iter().flatten() {
+        for (name, attribute) in attributes() {
             if let Some(name_of_claim) = &attribute.claim {
                 entity.attributes.remove(name.as_str());
                 if let Some(value) = claim(name_of_claim) {
@@ -39,10 +53,10 @@ impl Actor {
                 return Err(Fault::new(Reason::MissingFact, detail));
             }
         }
-        let tenant = tenant(&id, &mut entity, claim("tenant"))?;
+        tenant(&id, &mut entity, claim("tenant"))?;
         let environment = match claim("environment") {
             None => None,
-            Some(Json::String(text)) => Some(text.clone()),
+            Some(Json::String(text)) => Some(text.as_str()),
             Some(_) => {
                 let detail = format!("the claim `environment` of {id} is not a string");
                 return Err(Fault::new(Reason::IdentityConflict, detail));
@@ -60,26 +74,40 @@ impl Actor {
             }
             entity.tags.insert(name.as_str().into(), text);
         }
-        Ok(Self { entity, tenant, environment })
+        Ok(Self { is: Is::Own(Box::new(entity)), environment })
+    }
+
+    pub(super) fn entity(&self) -> &Entity {
+        match &self.is {
+            Is::Stored(stored) => &stored.entity,
+            Is::Own(entity) => entity,
+        }
+    }
+
+    pub(super) fn id(&self) -> &EntityRef {
+        &self.entity().id
+    }
+
+    pub(super) fn tenant(&self) -> Option<&str> {
+        match self.entity().attributes.get("tenant") {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        }
     }
 }
 
-/// The tenant by the claim and by the bundle, which must not contradict each other.
-fn tenant(id: &EntityRef, entity: &mut Entity, claim: Option<&Json>) -> Result<Option<String>, Fault> {
+/// Takes the tenant from the claim, which must not contradict the bundle.
+fn tenant(id: &EntityRef, entity: &mut Entity, claim: Option<&Json>) -> Result<(), Fault> {
     let conflict = |detail| Fault::new(Reason::IdentityConflict, detail);
-    let known = match entity.attributes.get("tenant") {
-        Some(Value::String(text)) => Some(text.to_string()),
-        _ => None,
-    };
-    let Some(claim) = claim else { return Ok(known) };
+    let Some(claim) = claim else { return Ok(()) };
     let claimed = claim.as_str().ok_or_else(|| conflict(format!("the claim `tenant` of {id} is not a string")))?;
-    match known {
-        Some(known) if known != claimed => {
+    match entity.attributes.get("tenant") {
+        Some(Value::String(known)) if **known != *claimed => {
             Err(conflict(format!("{id} claims the tenant `{claimed}`, the bundle says `{known}`")))
         }
         _ => {
             entity.attributes.insert("tenant".into(), Value::string(claimed));
-            Ok(Some(claimed.to_owned()))
+            Ok(())
         }
     }
 }

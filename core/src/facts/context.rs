@@ -1,8 +1,8 @@
-//! `context`: what is known about the call besides principal, action and resource.
+//! What each fact of `context` comes to, when somebody asks.
 
 use std::collections::BTreeSet;
 
-use super::{Actor, Origins, level, schema};
+use super::{Facts, Hop, fixed::Fixed, level};
 use crate::{
     Binding, PrincipalKind, ToolCall,
     call::Credential,
@@ -10,7 +10,7 @@ use crate::{
     id::EntityRef,
     ledger::{Counts, Session, Tally, Task},
     time::Timestamp,
-    value::{Record, Value},
+    value::Value,
 };
 
 /// The chain ends in somebody who can want something by himself.
@@ -18,96 +18,192 @@ pub(super) fn has_initiator(call: &ToolCall) -> bool {
     call.initiator().kind != PrincipalKind::Agent
 }
 
-/// The context of the question about one `actor`. Names and types are those of [`schema::CONTEXT`].
-pub(super) fn record(origins: &Origins<'_>, actors: &[Actor], actor: &Actor) -> Record {
-    let Origins { call, admitted, now, .. } = origins;
-    let mut out = Out::default();
-    out.put("now", Value::Datetime(*now));
-    out.put("tool", Value::Entity(admitted.tool.entity()));
-    out.put("server", Value::Entity(EntityRef::new("Server", admitted.server.id.clone())));
-    out.put("input", Value::Record(admitted.record.clone()));
-    out.put("destinations", Value::strings(admitted.destinations.iter().map(String::as_str)));
-    out.put("objects", Value::strings(admitted.resources.iter().map(ToString::to_string)));
-    out.put("origin", Value::string(call.origin.name()));
-    out.put("transport", Value::string(call.transport.as_deref().unwrap_or("unknown")));
-    let tenants = actors.iter().filter_map(|actor| actor.tenant.as_deref());
-    out.flag("halted", origins.ledger.halts(&call.server, tenants));
-    out.flag("revoked", origins.ledger.revokes(call, Some(&admitted.tool.id), *now));
-    task(origins, &mut out);
-    session(origins, &mut out);
-    credential(origins, &mut out);
-    delegation(call, actors, &mut out);
-    usage(origins, actor, &mut out);
-    environment(origins, actor, &mut out);
-    out.0
+/// The facts of the question about one actor.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'f> {
+    pub(super) facts: &'f Facts<'f, 'f>,
+    pub(super) hop: &'f Hop<'f>,
 }
 
-/// A record in the making; dots in a name make records within.
-#[derive(Default)]
-struct Out(Record);
+/// A fact, as it stands wherever it comes from.
+pub(crate) enum Seen<'f> {
+    Bool(bool),
+    Long(i64),
+    Text(&'f str),
+    Datetime(Timestamp),
+    Duration(i64),
+    Entity(&'f EntityRef),
+    Value(&'f Value),
+}
 
-impl Out {
-    fn put(&mut self, path: &str, value: Value) {
-        match path.split_once('.') {
-            None => drop(self.0.insert(path.into(), value)),
-            Some((first, rest)) => {
-                let mut inner = match self.0.remove(first) {
-                    Some(Value::Record(members)) => Out(members),
-                    _ => Out::default(),
-                };
-                inner.put(rest, value);
-                self.0.insert(first.into(), Value::Record(inner.0));
-            }
+impl Seen<'_> {
+    pub(crate) fn owned(&self) -> Value {
+        match self {
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Long(value) => Value::Long(*value),
+            Self::Text(text) => Value::string(*text),
+            Self::Datetime(time) => Value::Datetime(*time),
+            Self::Duration(millis) => Value::Duration(*millis),
+            Self::Entity(id) => Value::Entity((*id).clone()),
+            Self::Value(value) => (*value).clone(),
         }
-    }
-
-    fn flag(&mut self, path: &str, value: bool) {
-        self.put(path, Value::Bool(value));
-    }
-
-    /// A three-state fact: `"yes"`, `"no"`, or `"absent"` where there is nothing to judge.
-    fn state(&mut self, name: &str, value: Option<bool>) {
-        let text = match value {
-            Some(true) => schema::YES,
-            Some(false) => schema::NO,
-            None => schema::ABSENT,
-        };
-        self.put(&format!("status.{name}"), Value::string(text));
     }
 }
 
-fn task(origins: &Origins<'_>, out: &mut Out) {
-    let Origins { call, admitted, ledger, now, .. } = origins;
-    let Some(id) = &call.task else {
-        for name in ["active", "covers_tool", "covers_destinations", "covers_objects", "initiator_matches", "has_calls"]
-        {
-            out.state(&format!("task_{name}"), None);
+pub(super) fn flag<'f>(value: bool) -> Option<Seen<'f>> {
+    Some(Seen::Bool(value))
+}
+
+pub(super) fn text(text: &str) -> Option<Seen<'_>> {
+    Some(Seen::Text(text))
+}
+
+pub(super) fn long<'f>(count: u64) -> Option<Seen<'f>> {
+    Some(Seen::Long(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+/// The state of a fact that may have nothing to judge.
+pub(super) fn state<'f>(known: Option<bool>) -> Option<Seen<'f>> {
+    Some(Seen::Text(match known {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "absent",
+    }))
+}
+
+/// A part of the context that may be absent as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Always,
+    Task,
+    Credential,
+}
+
+impl Part {
+    /// The part that a first name of a path leads into.
+    pub(crate) fn of(name: &str) -> Self {
+        match name {
+            "task" => Self::Task,
+            "credential" => Self::Credential,
+            _ => Self::Always,
         }
-        return;
-    };
-    let task = ledger.task(id, *now);
-    // A task covers what it covers itself and what all tasks that it is a part of cover.
-    let judge = |test: &dyn Fn(&Task) -> bool| task.is_some() && ledger.lineage(id, *now).all(test);
-    let action = admitted.action;
-    let left = ledger.task_calls_left(id, *now);
-    let facts = [
-        ("active", ledger.task_active(id, *now) && !ledger.revokes_task(call, *now)),
-        ("initiator_matches", judge(&|task| task.opened.initiator == call.initiator().entity())),
-        ("covers_tool", judge(&|task| covers_tool(&task.opened.tools, &admitted.tool.id, action))),
-        ("covers_destinations", judge(&|task| within(task.opened.destinations.as_ref(), &admitted.destinations))),
-        ("covers_objects", judge(&|task| within(task.opened.objects.as_ref(), &admitted.resources))),
-    ];
-    for (name, value) in facts {
-        out.flag(&format!("task.{name}"), value);
-        // Of a task that nobody opened, one thing is wrong: that.
-        out.state(&format!("task_{name}"), (task.is_some() || name == "active").then_some(value));
     }
-    out.state("task_has_calls", left.filter(|_| task.is_some()).map(|left| left > 0));
-    out.put("task.remaining_calls", long(task.map_or(0, |_| left.unwrap_or(Counts::UNKNOWN.total))));
-    out.put("task.id", Value::string(id.as_str()));
-    out.put("task.purpose", Value::string(task.map_or("", |task| &task.opened.purpose)));
-    let expires = task.map_or(Timestamp::from_millis(0), |task| task.opened.expires);
-    out.put("task.expires", Value::Datetime(expires));
+}
+
+impl<'f> View<'f> {
+    pub(crate) fn facts(self) -> &'f Facts<'f, 'f> {
+        self.facts
+    }
+
+    pub(crate) fn principal(self) -> &'f EntityRef {
+        self.hop.actor.id()
+    }
+
+    /// Whether a part of the context is there.
+    pub(crate) fn carries(self, part: Part) -> bool {
+        match part {
+            Part::Always => true,
+            Part::Task => self.call().task.is_some(),
+            Part::Credential => self.call().credential.is_some(),
+        }
+    }
+
+    pub(super) fn now(self) -> Timestamp {
+        self.facts.from.now
+    }
+
+    pub(super) fn call(self) -> &'f ToolCall {
+        self.facts.from.call
+    }
+
+    pub(super) fn fixed(self) -> &'f Fixed {
+        self.facts.from.fixed
+    }
+
+    pub(super) fn hops(self) -> &'f [Hop<'f>] {
+        &self.facts.hops
+    }
+
+    pub(super) fn destinations(self) -> Option<Seen<'f>> {
+        let all = || Value::strings(self.facts.admitted.destinations.iter().map(String::as_str));
+        Some(Seen::Value(self.facts.kept.destinations.get_or_init(all)))
+    }
+
+    pub(super) fn objects(self) -> Option<Seen<'f>> {
+        let all = || Value::strings(self.facts.admitted.resources.iter().map(ToString::to_string));
+        Some(Seen::Value(self.facts.kept.objects.get_or_init(all)))
+    }
+
+    pub(super) fn halted(self) -> bool {
+        let tenants = self.hops().iter().filter_map(|hop| hop.actor.tenant());
+        self.facts.from.ledger.halts(&self.call().server, tenants)
+    }
+
+    pub(super) fn revoked(self) -> bool {
+        self.facts.from.ledger.revokes(self.call(), Some(&self.facts.admitted.tool.id), self.now())
+    }
+}
+
+/// The task.
+impl<'f> View<'f> {
+    fn task(self) -> Option<&'f Task> {
+        self.facts.task
+    }
+
+    pub(super) fn task_known(self) -> bool {
+        self.task().is_some()
+    }
+
+    pub(super) fn task_purpose(self) -> Option<Seen<'f>> {
+        self.call().task.as_ref()?;
+        text(self.task().map_or("", |task| &task.opened.purpose))
+    }
+
+    pub(super) fn task_expires(self) -> Option<Seen<'f>> {
+        self.call().task.as_ref()?;
+        let expires = self.task().map_or(Timestamp::from_millis(0), |task| task.opened.expires);
+        Some(Seen::Datetime(expires))
+    }
+
+    pub(super) fn task_active(self) -> Option<bool> {
+        let (id, ledger) = (self.call().task.as_deref()?, self.facts.from.ledger);
+        Some(ledger.task_active(id, self.now()) && !ledger.revokes_task(self.call(), self.now()))
+    }
+
+    /// A task covers what it covers itself and what all tasks that it is a part of cover.
+    fn task_judged(self, test: impl Fn(&Task) -> bool) -> Option<bool> {
+        let id = self.call().task.as_deref()?;
+        Some(self.task_known() && self.facts.from.ledger.lineage(id, self.now()).all(test))
+    }
+
+    pub(super) fn task_initiator_matches(self) -> Option<bool> {
+        let initiator = self.facts.initiator()?;
+        self.task_judged(|task| task.opened.initiator == *initiator)
+    }
+
+    pub(super) fn task_covers_tool(self) -> Option<bool> {
+        let admitted = &self.facts.admitted;
+        self.task_judged(|task| covers_tool(&task.opened.tools, &admitted.tool.id, admitted.action))
+    }
+
+    pub(super) fn task_covers_destinations(self) -> Option<bool> {
+        self.task_judged(|task| within(task.opened.destinations.as_ref(), &self.facts.admitted.destinations))
+    }
+
+    pub(super) fn task_covers_objects(self) -> Option<bool> {
+        self.task_judged(|task| within(task.opened.objects.as_ref(), &self.facts.admitted.resources))
+    }
+
+    /// How many calls are left; nothing where there is no limit, or no task.
+    pub(super) fn task_calls_left(self) -> Option<u64> {
+        self.task()?;
+        self.facts.from.ledger.task_calls_left(self.call().task.as_deref()?, self.now())
+    }
+
+    pub(super) fn task_remaining_calls(self) -> Option<Seen<'f>> {
+        self.call().task.as_ref()?;
+        long(self.task().map_or(0, |_| self.task_calls_left().unwrap_or(Counts::UNKNOWN.total)))
+    }
 }
 
 /// Whether one of these tools and groups covers an action of a tool.
@@ -121,140 +217,214 @@ fn within<T: Ord>(allowed: Option<&BTreeSet<T>>, touched: &[T]) -> bool {
     allowed.is_none_or(|allowed| touched.iter().all(|one| allowed.contains(one)))
 }
 
-/// A call without a session gets the facts of the worst one: everything seen, every label, every counter full.
-fn session(origins: &Origins<'_>, out: &mut Out) {
-    let Origins { call, admitted, catalog, ledger, now, .. } = origins;
-    let levels = &catalog.levels;
-    let given = call.session.is_some();
-    let session = call.session.as_ref().and_then(|id| ledger.session(id, *now));
-    let owned = session.is_none_or(|session| session.owner == call.initiator().entity());
-    let bound = session.is_none_or(|session| session.accepts(call.key()));
-    out.flag("session.present", given);
-    out.flag("session.principal_matches", given && owned);
-    out.flag("session.binding_matches", given && bound);
-    out.flag("session.lowered", session.map_or(!given, |session| session.lowered));
-    out.state("session_principal_matches", given.then_some(owned));
-    out.state("session_binding_matches", given.then_some(bound));
-    out.put("session.id", Value::string(call.session.as_deref().unwrap_or_default()));
-    let seen = match session {
-        // A level that another bundle knew, and this one does not, is as high as can be.
-        Some(session) => {
-            let seen = session.levels.iter().map(|name| levels.index(name).unwrap_or(levels.highest()));
-            levels.name(seen.max().unwrap_or(0))
+/// The session. A call without one gets the facts of the worst: everything seen, every label, every counter full.
+impl<'f> View<'f> {
+    fn session(self) -> Option<&'f Session> {
+        self.facts.session
+    }
+
+    pub(super) fn in_session(self) -> bool {
+        self.call().session.is_some()
+    }
+
+    pub(super) fn session_owned(self) -> bool {
+        self.session().is_none_or(|session| self.facts.initiator().is_some_and(|id| session.owner == *id))
+    }
+
+    pub(super) fn session_bound(self) -> bool {
+        self.session().is_none_or(|session| session.accepts(self.call().key()))
+    }
+
+    pub(super) fn session_lowered(self) -> Option<Seen<'f>> {
+        flag(self.session().map_or(!self.in_session(), |session| session.lowered))
+    }
+
+    pub(super) fn session_seen(self) -> Option<Seen<'f>> {
+        let levels = &self.facts.from.catalog.levels;
+        let name = match self.session() {
+            // A level that another bundle knew, and this one does not, is as high as can be.
+            Some(session) => {
+                let seen = session.levels.iter().map(|name| levels.index(name).unwrap_or(levels.highest()));
+                levels.name(seen.max().unwrap_or(0))
+            }
+            None if self.in_session() => levels.name(0),
+            None => levels.name(levels.highest()),
+        };
+        let known = self.facts.from.store.find("Level", name);
+        Some(match known {
+            Some(known) => Seen::Entity(&known.entity.id),
+            None => Seen::Entity(self.facts.kept.seen.get_or_init(|| level(name))),
+        })
+    }
+
+    fn tally(self, of: impl Fn(&'f Session) -> &'f Tally, all: impl Fn() -> Value) -> Value {
+        match self.session() {
+            Some(session) => Value::strings(of(session).iter()),
+            None if self.in_session() => Value::Set(Vec::new()),
+            None => all(),
         }
-        None if given => levels.name(0),
-        None => levels.name(levels.highest()),
-    };
-    out.put("session.seen", Value::Entity(level(seen)));
-    let strings = |tally: &Tally| Value::strings(tally.iter());
-    let nothing = || Value::Set(Vec::new());
-    let (labels, tools, servers) = match session {
-        Some(session) => (strings(&session.labels), strings(&session.tools), strings(&session.servers)),
-        None if given => (nothing(), nothing(), nothing()),
-        None => (
-            Value::strings(catalog.labels()),
-            Value::strings(catalog.tools().map(|(_, tool)| &*tool.id)),
-            Value::strings(catalog.servers.keys().map(String::as_str)),
-        ),
-    };
-    out.flag("session.tool_is_new", session.is_none_or(|session| !session.tools.contains(&admitted.tool.id)));
-    out.flag("session.server_is_new", session.is_none_or(|session| !session.servers.contains(&admitted.server.id)));
-    out.put("session.labels", labels);
-    out.put("session.tools", tools);
-    out.put("session.servers", servers);
-    let denials = session.map_or(if given { 0 } else { Counts::UNKNOWN.total }, |session| session.denials);
-    out.put("session.denials", long(denials));
+    }
+
+    pub(super) fn session_labels(self) -> Option<Seen<'f>> {
+        let all = || Value::strings(self.facts.from.catalog.labels());
+        let labels = || self.tally(|session| &session.labels, all);
+        Some(Seen::Value(self.facts.kept.labels.get_or_init(labels)))
+    }
+
+    pub(super) fn session_tools(self) -> Option<Seen<'f>> {
+        let all = || Value::strings(self.facts.from.catalog.tools().map(|(_, tool)| &*tool.id));
+        let tools = || self.tally(|session| &session.tools, all);
+        Some(Seen::Value(self.facts.kept.tools.get_or_init(tools)))
+    }
+
+    pub(super) fn session_servers(self) -> Option<Seen<'f>> {
+        let all = || Value::strings(self.facts.from.catalog.servers.keys().map(String::as_str));
+        let servers = || self.tally(|session| &session.servers, all);
+        Some(Seen::Value(self.facts.kept.servers.get_or_init(servers)))
+    }
+
+    pub(super) fn session_tool_is_new(self) -> Option<Seen<'f>> {
+        flag(self.session().is_none_or(|session| !session.tools.contains(&self.facts.admitted.tool.id)))
+    }
+
+    pub(super) fn session_server_is_new(self) -> Option<Seen<'f>> {
+        flag(self.session().is_none_or(|session| !session.servers.contains(&self.facts.admitted.server.id)))
+    }
+
+    pub(super) fn session_denials(self) -> Option<Seen<'f>> {
+        let unknown = if self.in_session() { 0 } else { Counts::UNKNOWN.total };
+        long(self.session().map_or(unknown, |session| session.denials))
+    }
 }
 
-fn credential(origins: &Origins<'_>, out: &mut Out) {
-    let Origins { call, admitted, ledger, now, .. } = origins;
-    let Some(credential) = &call.credential else {
-        for name in ["expired", "audience_matches", "revoked", "bound", "not_yet_valid", "seen_elsewhere"] {
-            out.state(&format!("credential_{name}"), None);
+/// The delegation chain.
+impl<'f> View<'f> {
+    pub(super) fn cycle(self) -> bool {
+        let hops = self.hops();
+        let before = |at: usize| hops.iter().take(at);
+        hops.iter().enumerate().any(|(at, hop)| before(at).any(|other| other.actor.id() == hop.actor.id()))
+    }
+
+    pub(super) fn tenant_changes(self) -> bool {
+        let mut tenants = self.hops().iter().filter_map(|hop| hop.actor.tenant());
+        let first = tenants.next();
+        tenants.any(|other| Some(other) != first)
+    }
+
+    pub(super) fn delegation_caller(self) -> Option<Seen<'f>> {
+        let name = || Value::string(self.call().principal.entity().to_string());
+        Some(Seen::Value(self.facts.kept.caller.get_or_init(name)))
+    }
+
+    pub(super) fn delegation_initiator(self) -> Option<Seen<'f>> {
+        let name = || Value::string(self.call().initiator().entity().to_string());
+        Some(Seen::Value(self.facts.kept.initiator.get_or_init(name)))
+    }
+
+    pub(super) fn delegation_actors(self) -> Option<Seen<'f>> {
+        let all = || Value::strings(self.hops().iter().map(|hop| hop.actor.id().to_string()));
+        Some(Seen::Value(self.facts.kept.actors.get_or_init(all)))
+    }
+}
+
+/// The credential.
+impl<'f> View<'f> {
+    pub(super) fn credential(self) -> Option<&'f Credential> {
+        self.call().credential.as_ref()
+    }
+
+    /// A token without an id can be neither revoked nor recognised.
+    pub(super) fn credential_named(self) -> bool {
+        self.credential().is_some_and(|credential| credential.id.is_some())
+    }
+
+    pub(super) fn credential_audience(self) -> Option<Seen<'f>> {
+        let all = Value::strings(self.credential()?.audience.iter().map(String::as_str));
+        Some(Seen::Value(self.facts.kept.audience.get_or_init(|| all)))
+    }
+
+    pub(super) fn credential_scopes(self) -> Option<Seen<'f>> {
+        let all = Value::strings(self.credential()?.scopes.iter().map(String::as_str));
+        Some(Seen::Value(self.facts.kept.scopes.get_or_init(|| all)))
+    }
+
+    /// A token that does not say when it ends counts as ended.
+    pub(super) fn expired(self) -> Option<bool> {
+        Some(self.credential()?.expires.is_none_or(|expires| expires <= self.now()))
+    }
+
+    pub(super) fn not_yet_valid(self) -> Option<bool> {
+        Some(self.credential()?.not_before.is_some_and(|start| self.now() < start))
+    }
+
+    pub(super) fn audience_matches(self) -> Option<bool> {
+        Some(self.facts.admitted.server.accepts(&self.credential()?.audience))
+    }
+
+    pub(super) fn credential_revoked(self) -> Option<bool> {
+        self.credential().map(|_| self.facts.from.ledger.revokes_credential(self.call(), self.now()))
+    }
+
+    pub(super) fn seen_elsewhere(self) -> Option<bool> {
+        let (here, id) = (self.facts.admitted.server.audience(), &self.credential()?.id);
+        Some(id.as_ref().is_some_and(|id| self.facts.from.ledger.seen_elsewhere(id, here, self.now())))
+    }
+
+    pub(super) fn credential_bound(self) -> Option<bool> {
+        Some(self.credential()?.bound != Binding::None)
+    }
+
+    /// One that does not say when it was issued lives at least from now on.
+    pub(super) fn lifetime(self) -> Option<i64> {
+        let Credential { issued, expires, .. } = self.credential()?;
+        let since = issued.map_or(self.now(), |issued| issued.min(self.now()));
+        Some(expires.map_or(i64::MAX, |expires| expires.millis().saturating_sub(since.millis())))
+    }
+
+    /// Of a token that does not say when it ends, one thing is wrong: that.
+    pub(super) fn judged_lifetime(self) -> i64 {
+        let ends = self.credential().is_some_and(|credential| credential.expires.is_some());
+        self.lifetime().filter(|_| ends).unwrap_or(0)
+    }
+}
+
+/// How often, and where.
+impl<'f> View<'f> {
+    pub(super) fn session_counts(self) -> Counts {
+        match self.session() {
+            Some(session) => session.usage.counts(self.now()),
+            None if self.in_session() => Counts::NONE,
+            None => Counts::UNKNOWN,
         }
-        out.put("status.credential_lifetime", Value::Duration(0));
-        return;
-    };
-    let Credential { id, issuer, audience, expires, issued, not_before, bound, key: _, scopes } = credential;
-    let here = admitted.server.audience();
-    let judged = [
-        // A token that does not say when it ends counts as ended.
-        ("expired", expires.is_none_or(|expires| expires <= *now)),
-        ("not_yet_valid", not_before.is_some_and(|start| *now < start)),
-        ("audience_matches", admitted.server.accepts(audience)),
-        ("revoked", ledger.revokes_credential(call, *now)),
-        ("seen_elsewhere", id.as_ref().is_some_and(|id| ledger.seen_elsewhere(id, here, *now))),
-    ];
-    for (name, value) in judged {
-        out.flag(&format!("credential.{name}"), value);
-        // A token without an id can be neither revoked nor recognised.
-        let known = id.is_some() || !matches!(name, "revoked" | "seen_elsewhere");
-        out.state(&format!("credential_{name}"), known.then_some(value));
     }
-    out.state("credential_bound", Some(*bound != Binding::None));
-    // One that does not say when it was issued lives at least from now on.
-    let since = issued.map_or(*now, |issued| issued.min(*now));
-    let lifetime = expires.map_or(i64::MAX, |expires| expires.millis().saturating_sub(since.millis()));
-    out.put("credential.lifetime", Value::Duration(lifetime));
-    // Of a token that does not say when it ends, one thing is wrong: that.
-    out.put("status.credential_lifetime", Value::Duration(expires.map_or(0, |_| lifetime)));
-    out.put("credential.id", Value::string(id.as_deref().unwrap_or_default()));
-    out.put("credential.issuer", Value::string(issuer.as_deref().unwrap_or_default()));
-    out.put("credential.audience", Value::strings(audience.iter().map(String::as_str)));
-    out.put("credential.bound", Value::string(bound.name()));
-    out.put("credential.scopes", Value::strings(scopes.iter().map(String::as_str)));
-    if let Some(expires) = expires {
-        out.put("credential.expires", Value::Datetime(*expires));
+
+    pub(super) fn tool_counts(self) -> Counts {
+        self.facts.from.ledger.tool_counts(&self.facts.admitted.tool.id, self.now())
     }
-    if let Some(issued) = issued {
-        out.put("credential.issued", Value::Datetime(*issued));
+
+    pub(super) fn principal_counts(self) -> Counts {
+        self.facts.from.ledger.principal_counts(self.hop.actor.id(), self.now())
     }
-}
 
-fn delegation(call: &ToolCall, actors: &[Actor], out: &mut Out) {
-    let ids: BTreeSet<_> = actors.iter().map(|actor| &actor.entity.id).collect();
-    let tenants: BTreeSet<_> = actors.iter().filter_map(|actor| actor.tenant.as_ref()).collect();
-    out.put("delegation.depth", long(actors.len().saturating_sub(1) as u64));
-    out.flag("delegation.cycle", ids.len() < actors.len());
-    out.flag("delegation.tenant_changes", tenants.len() > 1);
-    out.flag("delegation.has_initiator", has_initiator(call));
-    out.put("delegation.caller", Value::string(call.principal.entity().to_string()));
-    out.put("delegation.initiator", Value::string(call.initiator().entity().to_string()));
-    out.put("delegation.actors", Value::strings(ids.iter().map(ToString::to_string)));
-}
-
-fn usage(origins: &Origins<'_>, actor: &Actor, out: &mut Out) {
-    let Origins { call, admitted, ledger, ask, now, .. } = origins;
-    let session = call.session.as_ref().map(|id| ledger.session(id, *now));
-    let by_session = |known: Option<&Session>| known.map_or(Counts::NONE, |session| session.usage.counts(*now));
-    let by = [
-        ("session", session.map_or(Counts::UNKNOWN, by_session)),
-        ("tool", ledger.tool_counts(&admitted.tool.id, *now)),
-        ("principal", ledger.principal_counts(&actor.entity.id, *now)),
-    ];
-    for (name, counts) in by {
-        out.put(&format!("usage.{name}.minute"), long(counts.minute));
-        out.put(&format!("usage.{name}.hour"), long(counts.hour));
-        out.put(&format!("usage.{name}.total"), long(counts.total));
+    pub(super) fn distinct(self, count: fn(&Session) -> usize) -> Option<Seen<'f>> {
+        let unknown = if self.in_session() { 0 } else { Counts::UNKNOWN.total };
+        long(self.session().map_or(unknown, |session| count(session) as u64))
     }
-    let distinct = |count: fn(&Session) -> usize| match session {
-        None => long(Counts::UNKNOWN.total),
-        Some(known) => long(known.map_or(0, count) as u64),
-    };
-    out.put("usage.distinct_tools", distinct(|session| session.tools.len()));
-    out.put("usage.distinct_servers", distinct(|session| session.servers.len()));
-    out.put("usage.pending_approvals", long(ledger.waiting(&call.initiator().entity(), ask, *now)));
-}
 
-fn environment(origins: &Origins<'_>, actor: &Actor, out: &mut Out) {
-    let (server, principal) = (&origins.admitted.server.environment, &actor.environment);
-    let text = |known: &Option<String>| Value::string(known.as_deref().unwrap_or("unknown"));
-    out.put("environment.server", text(server));
-    out.put("environment.principal", text(principal));
-    let both = server.as_ref().zip(principal.as_ref());
-    out.state("environment_matches", both.map(|(server, principal)| server == principal));
-}
+    pub(super) fn pending_approvals(self) -> Option<Seen<'f>> {
+        let initiator = self.facts.initiator()?;
+        long(self.facts.from.ledger.waiting(initiator, &self.facts.from.ask, self.now()))
+    }
 
-fn long(count: u64) -> Value {
-    Value::Long(i64::try_from(count).unwrap_or(i64::MAX))
+    pub(super) fn server_environment(self) -> Option<&'f str> {
+        self.facts.admitted.server.environment.as_deref()
+    }
+
+    pub(super) fn principal_environment(self) -> Option<&'f str> {
+        self.hop.actor.environment
+    }
+
+    pub(super) fn environment_matches(self) -> Option<bool> {
+        Some(self.server_environment()? == self.principal_environment()?)
+    }
 }

@@ -1,82 +1,178 @@
-//! What is true now: everything that policy may look at, gathered from the call, the catalog, the ledger and the time.
-//! One constructor, [`Facts::gather`].
+//! What is true now: everything that policy may look at, from the call, the catalog, the ledger and the time. One constructor,
+//! [`Facts::new`]; each fact is computed when it is first asked for.
 
 mod actors;
 mod context;
+mod fixed;
+mod reach;
 mod schema;
 
-use std::collections::BTreeSet;
+use std::{cell::OnceCell, collections::BTreeSet};
 
-pub(crate) use context::covers_tool;
-pub(crate) use schema::{CONTEXT, FactType};
+pub(crate) use context::{Part, Seen, View, covers_tool};
+pub(crate) use fixed::Fixed;
+pub(crate) use reach::Gathered;
+pub(crate) use schema::{CONTEXT, Fact, FactType};
 
 use crate::{
     Limits, Reason, ToolCall,
     catalog::{Admitted, Catalog, Fault, Require},
     digest::Digest,
-    entity::{Entity, Reach, Store},
+    entity::{Entity, Store},
     id::EntityRef,
-    ledger::Ledger,
+    ledger::{Ledger, Session, Task},
     time::Timestamp,
     value::{Record, Value},
 };
 use actors::Actor;
+use context::has_initiator;
 
-/// The facts of one call. One question follows for each hop and each resource.
-pub(crate) struct Facts {
-    pub(crate) action: EntityRef,
-    /// The actors, caller first, and what policy sees when it asks about each.
-    pub(crate) hops: Vec<(EntityRef, Record)>,
-    pub(crate) resources: Vec<EntityRef>,
-    pub(crate) entities: Reach,
-    /// The digest of what is asked, whatever policies stand in the way.
-    pub(crate) ask: Digest,
+/// The facts of one call, computed when somebody asks. One question follows for each hop and each resource.
+pub(crate) struct Facts<'c, 'l> {
+    pub(crate) from: Origins<'c, 'l>,
+    pub(crate) admitted: Admitted<'c>,
+    /// The actors, caller first.
+    pub(crate) hops: Vec<Hop<'c>>,
+    session: Option<&'l Session>,
+    task: Option<&'l Task>,
+    kept: Kept,
 }
 
-/// Where facts come from.
-pub(crate) struct Origins<'a> {
-    pub(crate) call: &'a ToolCall,
-    pub(crate) admitted: &'a Admitted<'a>,
-    pub(crate) catalog: &'a Catalog,
-    pub(crate) store: &'a Store,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) limits: &'a Limits,
+/// Where facts come from, besides what the call was admitted as.
+pub(crate) struct Origins<'c, 'l> {
+    pub(crate) call: &'c ToolCall,
+    pub(crate) catalog: &'c Catalog,
+    pub(crate) fixed: &'c Fixed,
+    pub(crate) store: &'c Store,
+    pub(crate) ledger: &'l Ledger,
+    pub(crate) limits: &'c Limits,
     /// What the call must carry.
     pub(crate) require: Require,
-    /// The entities that candidate policies name.
-    pub(crate) named: Vec<EntityRef>,
-    /// The digest of what is asked.
+    pub(crate) named: Named<'c>,
+    /// The digest of what is asked, whatever policies stand in the way.
     pub(crate) ask: Digest,
     pub(crate) now: Timestamp,
 }
 
-impl Facts {
-    pub(crate) fn gather(origins: &Origins<'_>) -> Result<Self, Fault> {
-        let Origins { call, admitted, catalog, store, .. } = origins;
-        missing(call, origins.require)?;
-        let actors = call.chain().map(|one| Actor::identify(one, catalog, store)).collect::<Result<Vec<_>, _>>()?;
-        let action = EntityRef::new("Action", admitted.action.id.clone());
-        let hops: Vec<_> =
-            actors.iter().map(|actor| (actor.entity.id.clone(), context::record(origins, &actors, actor))).collect();
-        let mut own = own_entities(origins);
-        let resources = admitted.resources.clone();
-        own.extend(resources.iter().filter(|id| **id != admitted.tool.entity()).map(|id| resource(id, origins)));
-        own.extend(actors.into_iter().map(|actor| actor.entity));
-        let mut roots = resources.clone();
-        roots.extend(origins.named.iter().cloned());
-        hops.iter().flat_map(|(_, context)| context.values()).for_each(|v| crate::entity::mentioned(v, &mut roots));
-        let entities = Reach::from(own, store, roots, origins.limits.entities).map_err(|_| {
-            let detail = format!("policies could reach more than {} entities", origins.limits.entities);
-            Fault::new(Reason::LimitExceeded, detail)
-        })?;
-        Ok(Self { action, hops, resources, entities, ask: origins.ask })
+/// The entities that candidate policies name.
+#[derive(Clone, Copy)]
+pub(crate) struct Named<'c> {
+    pub(crate) ids: &'c BTreeSet<EntityRef>,
+    /// As [`Store::weight`], of all of them.
+    pub(crate) weight: usize,
+}
+
+/// An actor, and what policy sees when it asks about him.
+pub(crate) struct Hop<'c> {
+    pub(crate) actor: Actor<'c>,
+    context: OnceCell<Record>,
+}
+
+/// Facts that have to be put together, each once they are asked for.
+#[derive(Default)]
+struct Kept {
+    destinations: OnceCell<Value>,
+    objects: OnceCell<Value>,
+    labels: OnceCell<Value>,
+    tools: OnceCell<Value>,
+    servers: OnceCell<Value>,
+    seen: OnceCell<EntityRef>,
+    caller: OnceCell<Value>,
+    initiator: OnceCell<Value>,
+    actors: OnceCell<Value>,
+    audience: OnceCell<Value>,
+    scopes: OnceCell<Value>,
+}
+
+impl<'c, 'l> Facts<'c, 'l> {
+    /// The facts of a call; why it cannot be decided on, if it cannot.
+    pub(crate) fn new(from: Origins<'c, 'l>, admitted: Admitted<'c>) -> Result<Self, (Fault, Admitted<'c>)> {
+        let Origins { call, catalog, store, ledger, now, .. } = from;
+        let hop = |actor: Actor<'c>| Hop { actor, context: OnceCell::new() };
+        let actors = call.chain().map(|one| Actor::identify(one, catalog, store).map(hop));
+        let hops = missing(call, from.require).and_then(|()| actors.collect::<Result<Vec<_>, _>>());
+        let hops = match hops {
+            Ok(hops) => hops,
+            Err(fault) => return Err((fault, admitted)),
+        };
+        let session = call.session.as_deref().and_then(|id| ledger.session(id, now));
+        let task = call.task.as_deref().and_then(|id| ledger.task(id, now));
+        let facts = Self { from, admitted, hops, session, task, kept: Kept::default() };
+        match facts.within_limit() {
+            Ok(()) => Ok(facts),
+            Err(fault) => Err((fault, facts.admitted)),
+        }
+    }
+
+    fn initiator(&self) -> Option<&EntityRef> {
+        self.hops.last().map(|hop| hop.actor.id())
+    }
+
+    /// What the question about one of the actors sees.
+    pub(crate) fn view<'f>(&'f self, hop: &'f Hop<'f>) -> View<'f> {
+        View { facts: self, hop }
+    }
+
+    /// The tool, as it is now.
+    pub(crate) fn tool(&self) -> &Entity {
+        let tool = self.admitted.tool;
+        self.from.fixed.tool(self.from.ledger.drifted(&tool.id, tool.pin))
+    }
+
+    /// Whether a resource is an entity of the author's, and not the tool.
+    pub(crate) fn is_mapped(&self, resource: &EntityRef) -> bool {
+        resource != self.from.fixed.tool_id()
+    }
+}
+
+impl<'c> Hop<'c> {
+    pub(crate) fn id(&self) -> &EntityRef {
+        self.actor.id()
+    }
+}
+
+impl<'f> View<'f> {
+    /// The whole of `context`.
+    pub(crate) fn context(self) -> &'f Record {
+        self.hop.context.get_or_init(|| self.part(CONTEXT.iter(), true))
+    }
+
+    /// `context` with these facts, and `input` if that is wanted.
+    pub(crate) fn part(self, facts: impl Iterator<Item = &'static Fact>, input: bool) -> Record {
+        let mut out = Record::new();
+        if input {
+            out.insert("input".into(), Value::Record(self.facts.admitted.record.clone()));
+        }
+        for fact in facts {
+            if let Some(seen) = (fact.of)(self) {
+                put(&mut out, fact.path, seen.owned());
+            }
+        }
+        out
+    }
+}
+
+/// Puts a fact into a record; dots in a path make records within.
+fn put(out: &mut Record, path: &str, value: Value) {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let name = name.trim_end_matches('?');
+    match rest {
+        None => drop(out.insert(name.into(), value)),
+        Some(rest) => {
+            if !out.contains_key(name) {
+                out.insert(name.into(), Value::Record(Record::new()));
+            }
+            if let Some(Value::Record(members)) = out.get_mut(name) {
+                put(members, rest, value);
+            }
+        }
     }
 }
 
 /// The tenants of a call's actors, by their claims and by the bundle.
 pub(crate) fn tenants(call: &ToolCall, catalog: &Catalog, store: &Store) -> Result<Vec<String>, Fault> {
     let actors = call.chain().map(|one| Actor::identify(one, catalog, store)).collect::<Result<Vec<_>, _>>()?;
-    Ok(actors.into_iter().filter_map(|actor| actor.tenant).collect())
+    Ok(actors.iter().filter_map(|actor| actor.tenant().map(str::to_owned)).collect())
 }
 
 /// What `[require]` names, and the call does not carry.
@@ -85,7 +181,7 @@ pub(crate) fn missing(call: &ToolCall, require: Require) -> Result<(), Fault> {
         (require.session && call.session.is_none(), "session"),
         (require.task && call.task.is_none(), "task"),
         (require.credential && call.credential.is_none(), "credential"),
-        (require.initiator && !context::has_initiator(call), "initiator"),
+        (require.initiator && !has_initiator(call), "initiator"),
     ];
     match wanted.iter().filter(|(missing, _)| *missing).map(|(_, name)| format!("`{name}`")).collect::<Vec<_>>() {
         names if names.is_empty() => Ok(()),
@@ -95,37 +191,6 @@ pub(crate) fn missing(call: &ToolCall, require: Require) -> Result<(), Fault> {
             Err(Fault::new(Reason::MissingFact, detail))
         }
     }
-}
-
-/// The tool and the server, as entities.
-fn own_entities(origins: &Origins<'_>) -> Vec<Entity> {
-    let Admitted { server, tool, action, .. } = origins.admitted;
-    let server_id = EntityRef::new("Server", server.id.clone());
-    let text = |text: &str| Value::string(text);
-    let drifted = origins.ledger.drifted(&tool.id, tool.pin);
-    let tool = Entity::new(tool.entity())
-        .within([server_id.clone(), level(origins.catalog.levels.name(action.level.0))])
-        .with("owner", text(&tool.owner))
-        .with("purpose", text(&tool.purpose))
-        .with("effect", text(action.effect.0.name()))
-        .with("egress", Value::Bool(action.egress.0))
-        .with("drifted", Value::Bool(drifted));
-    let server = Entity::new(server_id)
-        .with("owner", text(&server.owner))
-        .with("environment", text(server.environment.as_deref().unwrap_or("unknown")))
-        .with("verified", Value::Bool(server.verified));
-    vec![tool, server]
-}
-
-/// An entity that arguments name: what the bundle says of it, within this server, and with the tool's level if it has
-/// none of its own.
-fn resource(id: &EntityRef, origins: &Origins<'_>) -> Entity {
-    let mut entity = origins.store.get(id).map_or_else(|| Entity::new(id.clone()), |known| (**known).clone());
-    entity.parents.insert(EntityRef::new("Server", origins.admitted.server.id.clone()));
-    if origins.store.level_of(id).is_empty() {
-        entity.parents.insert(level(origins.catalog.levels.name(origins.admitted.action.level.0)));
-    }
-    entity
 }
 
 pub(crate) fn level(name: &str) -> EntityRef {

@@ -1,14 +1,21 @@
 //! What becomes of a call: decided, reserved, confirmed, completed or given up. Each step is an event of the ledger.
 
-use super::{Gate, Judgement};
+use super::{Gate, Judgement, Known};
 use crate::{
-    Decision, DecisionRecord, Identity, Json, Ledger, Reason, Timestamp, ToolCall,
+    Decision, DecisionRecord, Digest, Identity, Json, Ledger, Reason, Timestamp, ToolCall,
     call::ClaimsError,
     catalog::{Admitted, Fault},
-    facts::Facts,
     ledger::{ApprovalRequest, CallDenied, CredentialSeen, Event, EventError, Outcome, Reservation},
     record::{Facts as Recorded, Trace},
 };
+
+/// What a decision leaves behind, before the ledger takes it.
+pub(crate) struct Draft<'c> {
+    decision: Decision,
+    admitted: Option<Admitted<'c>>,
+    /// The facts for the record, and the digest of what was asked.
+    known: Option<(Recorded, Digest)>,
+}
 
 impl Gate {
     /// Who asks, from the claims of a token that the host has verified: signature, issuer's keys, proof of possession.
@@ -55,25 +62,38 @@ impl Gate {
     /// The record carries the id under which [`Gate::complete`] and [`Gate::abort`] know the call, and the event that the
     /// ledger took, for the host's journal.
     pub fn authorize(&self, call: &ToolCall, ledger: &mut Ledger, now: Timestamp) -> DecisionRecord {
-        let judgement = self.judge(call, ledger, now);
-        self.commit(call, judgement, ledger, now)
+        let draft = self.draft(self.judge(call, ledger, now));
+        self.commit(call, draft, ledger, now)
+    }
+
+    /// Keeps of a judgement what the record and the event need, and lets go of the ledger that it was made on.
+    pub(crate) fn draft<'c>(&self, judgement: Judgement<'c, '_>) -> Draft<'c> {
+        let Judgement { decision, known } = judgement;
+        match known {
+            Known::Nothing => Draft { decision, admitted: None, known: None },
+            Known::Admitted(admitted) => Draft { decision, admitted: Some(admitted), known: None },
+            Known::Facts(facts) => {
+                let action = &facts.admitted.action.id;
+                let about = self.bundle.about(action);
+                let recorded = about.map(|(about, _)| Recorded::of(&facts, about, self.bundle.engine().reads(action)));
+                let known = recorded.map(|recorded| (recorded, facts.from.ask));
+                Draft { decision, admitted: Some(facts.admitted), known }
+            }
+        }
     }
 
     /// Puts a judgement made at `at` into the ledger.
     pub(crate) fn commit(
         &self,
         call: &ToolCall,
-        judgement: Judgement<'_>,
+        draft: Draft<'_>,
         ledger: &mut Ledger,
         at: Timestamp,
     ) -> DecisionRecord {
-        let Judgement { mut decision, admitted, facts, .. } = judgement;
-        let admitted = admitted.as_deref();
-        let recorded = admitted
-            .zip(facts.as_ref())
-            .map(|(admitted, facts)| Recorded::of(admitted, facts, self.bundle.engine().reads(&facts.action.id)));
+        let Draft { mut decision, admitted, known } = draft;
+        let (recorded, ask) = known.unzip();
         let id = ledger.next_id();
-        let mut event = self.event(id, call, &decision, admitted, facts.as_ref(), at);
+        let mut event = self.event(id, call, &decision, admitted.as_ref().zip(ask), at);
         if let Some(Err(why)) = event.clone().map(|event| ledger.apply(event, at)) {
             // Nothing happens that the ledger could not take.
             let digest = decision.basis().call;
@@ -81,7 +101,7 @@ impl Gate {
             event = None;
         }
         let id = event.is_some().then_some(id);
-        DecisionRecord::new(&self.bundle, call, decision, admitted, recorded, at).with(id, event)
+        DecisionRecord::new(&self.bundle, call, decision, admitted.as_ref(), recorded, at).with(id, event)
     }
 
     /// What the ledger is told of a decision; nothing, where there is nothing to keep.
@@ -90,14 +110,13 @@ impl Gate {
         id: u64,
         call: &ToolCall,
         decision: &Decision,
-        admitted: Option<&Admitted<'_>>,
-        facts: Option<&Facts>,
+        known: Option<(&Admitted<'_>, Digest)>,
         at: Timestamp,
     ) -> Option<Event> {
         let initiator = call.initiator().entity();
         match decision {
             Decision::Allow { basis, .. } => {
-                let (admitted, facts, digest) = (admitted?, facts?, basis.call?);
+                let ((admitted, _), digest) = (known?, basis.call?);
                 let credential = call.credential.as_ref().and_then(|credential| {
                     let audience = admitted.server.audience().to_owned();
                     Some(CredentialSeen { id: credential.id.clone()?, audience, expires: credential.expires })
@@ -113,14 +132,14 @@ impl Gate {
                     credential,
                     task: call.task.clone(),
                     labels: admitted.tool.output.labels.iter().cloned().collect(),
-                    seen: self.brings(admitted, facts).to_owned(),
+                    seen: self.brings(admitted).to_owned(),
                     until: at.plus(self.limits.reservation),
                 }))
             }
             Decision::NeedsApproval { basis, .. } => Some(Event::ApprovalRequested(ApprovalRequest {
                 id,
                 call: basis.call?,
-                ask: facts?.ask,
+                ask: known?.1,
                 initiator,
                 until: at.plus(self.limits.approval),
             })),
@@ -138,11 +157,11 @@ impl Gate {
 
     /// The sensitivity that a call brings into its session. An entity that carries a label of its own is not less
     /// sensitive because the tool is.
-    fn brings(&self, admitted: &Admitted<'_>, facts: &Facts) -> &str {
+    fn brings(&self, admitted: &Admitted<'_>) -> &str {
         let levels = &self.bundle.catalog.levels;
         let brings = admitted.tool.output.level.unwrap_or(admitted.action.level.0);
-        let labelled = facts.resources.iter().filter(|id| **id != admitted.tool.entity());
-        let labels = labelled.flat_map(|id| self.bundle.store.level_of(id)).filter_map(|name| levels.index(&name));
+        let mapped = if admitted.action.resources.is_empty() { &[] } else { admitted.resources.as_slice() };
+        let labels = mapped.iter().flat_map(|id| self.bundle.store.levels_of(id)).filter_map(|name| levels.index(name));
         levels.name(labels.fold(brings, usize::max))
     }
 

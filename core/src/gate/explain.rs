@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Gate, Nearest, questions,
+    Gate, Nearest,
     secrets::{HIDDEN, Secrets},
     survey::{Finding, Survey},
     who::Who,
 };
 use crate::{
     Decision, Denial, EntityRef, Ledger, Part, Place, Reason, Timestamp, ToolCall, Truth,
-    engine::{Inside, Question, SCOPE, UNSAID},
-    facts::Facts,
+    engine::{Inside, Question, SCOPE, UNSAID, questions},
+    facts::Gathered,
 };
 
 /// Why the answer to a call is what it is. For the host and its people: a client gets the reason codes and `@reason`.
@@ -111,9 +111,10 @@ impl Gate {
         let judgement = self.judge(call, ledger, now);
         let linked = self.linked(call, ledger, now);
         let survey = self.surveyed(&judgement, &linked);
-        let secrets = Secrets::of(call, judgement.admitted.as_deref());
+        let secrets = Secrets::of(call, judgement.admitted());
         let (mut policies, mut nearest) = (Vec::new(), Nearest::default());
-        if let Some(facts) = &judgement.facts {
+        let gathered = judgement.facts().and_then(|facts| facts.gathered().ok());
+        if let Some(facts) = &gathered {
             let questions: Vec<_> = questions(facts).collect();
             for finding in survey.findings.iter().take(POLICIES) {
                 let question = questions.get(finding.question as usize);
@@ -122,12 +123,12 @@ impl Gate {
             }
         }
         if let (Some(facts), Some(admitted), Decision::Deny { .. }) =
-            (&judgement.facts, &judgement.admitted, &judgement.decision)
+            (&gathered, judgement.admitted(), &judgement.decision)
         {
             nearest = self.nearest(call, admitted, facts, &linked, &secrets);
         }
         let decision = quiet(judgement.decision.clone(), &policies, &secrets);
-        let refusals = if judgement.facts.is_none() { refusals(&decision) } else { Vec::new() };
+        let refusals = if gathered.is_none() { refusals(&decision) } else { Vec::new() };
         Explanation { refusals, decision, policies, nearest }
     }
 
@@ -144,7 +145,7 @@ impl Gate {
     fn explained(
         &self,
         question: &Question<'_>,
-        facts: &Facts,
+        facts: &Gathered,
         survey: &Survey,
         finding: &Finding,
         secrets: &Secrets,

@@ -4,7 +4,7 @@ use crate::{
     Ledger, Timestamp, ToolCall,
     catalog::{Action, Fields, Server, Tool, Type},
     engine::{Hole, Holes, Kind},
-    facts::{self, FactType, Facts},
+    facts::{self, Fact, FactType, Gathered},
     value::Value,
 };
 
@@ -22,7 +22,7 @@ pub(super) fn of(
     call: &ToolCall,
     (server, tool, action): (&Server, &Tool, &Action),
     known: Known,
-    facts: &Facts,
+    facts: &Gathered,
     ledger: &Ledger,
     now: Timestamp,
 ) -> Holes {
@@ -69,7 +69,7 @@ pub(super) fn of(
 /// Everything that depends on the session and on the task.
 fn of_any_session(holes: &mut Holes) {
     let mut roots = std::collections::BTreeMap::<&str, Hole>::new();
-    for (path, ty) in facts::CONTEXT {
+    for Fact { path, ty, .. } in facts::CONTEXT {
         let mut names = path.split('.');
         let (Some(root), rest) = (names.next(), names.collect::<Vec<_>>()) else { continue };
         let (name, optional) = root.strip_suffix('?').map_or((root, false), |name| (name, true));
@@ -106,7 +106,7 @@ fn kind(ty: FactType) -> Kind {
 }
 
 /// Whether the task covers what a call touches. What it does not cover of every call stays so.
-fn covered(holes: &mut Holes, facts: &Facts, name: &str) {
+fn covered(holes: &mut Holes, facts: &Gathered, name: &str) {
     let task = facts.hops.first().and_then(|(_, context)| context.get("task"));
     let covers = match task {
         Some(Value::Record(task)) => task.get(name),

@@ -9,7 +9,7 @@ use crate::{
     decision::Linked,
     digest::{Digest, Domain},
     engine::{Mapped, Outcome, Question, Root, Weighed},
-    facts::{Facts, Origins},
+    facts::Gathered,
     id::EntityRef,
     json::Json,
     value::Record,
@@ -237,7 +237,7 @@ impl Gate {
             resources: if mapped { Vec::new() } else { vec![tool.entity()] },
             destinations: if action.egress.0 { server.origin.iter().cloned().collect() } else { Vec::new() },
         };
-        let facts = match self.known(call, &admitted, known, ledger, now) {
+        let facts = match self.known(call, admitted, known, ledger, now) {
             Ok(facts) => facts,
             Err(fault) => return hidden(fault.detail),
         };
@@ -279,24 +279,22 @@ impl Gate {
     fn known(
         &self,
         call: &ToolCall,
-        admitted: &Admitted<'_>,
+        admitted: Admitted<'_>,
         known: holes::Known,
         ledger: &Ledger,
         now: Timestamp,
-    ) -> Result<Facts, Fault> {
+    ) -> Result<Gathered, Fault> {
         if ledger.now.is_some_and(|last| now < last) {
             return Err(Fault::new(Reason::ClockBehind, "the time of the listing is before the ledger's last event"));
         }
         call.within(&self.limits).map_err(|why| Fault::new(Reason::LimitExceeded, why))?;
-        let named = self.bundle.engine().reads(&admitted.action.id).entities().cloned().collect();
         // What is asked is not known; the one fact that needs it is unknown, too.
         let ask = Digest::of(Domain::Call, &Json::Null);
-        let (catalog, store) = (&self.bundle.catalog, &self.bundle.store);
-        let mut require = catalog.require;
+        let mut require = self.bundle.catalog.require;
         // A task may come with the call.
         require.task &= known == holes::Known::Session;
-        let limits = &self.limits;
-        Facts::gather(&Origins { call, admitted, catalog, store, ledger, limits, require, named, ask, now })
+        let facts = self.facts(call, admitted, require, ask, ledger, now).map_err(|(fault, _)| fault)?;
+        facts.gathered()
     }
 
     /// The arguments that a policy may read, and that may have values which policies do not see as they are.

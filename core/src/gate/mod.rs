@@ -1,7 +1,7 @@
 //! The pipeline: a call, what is pinned, what has happened, and the time become a decision and its record.
 //!
 //! ```text
-//! call ─▶ limits ─▶ catalog.admit ─▶ Facts::gather ─▶ evaluate each hop and resource ─▶ combine ─▶ Decision
+//! call ─▶ limits ─▶ catalog.admit ─▶ Facts::new ─▶ evaluate each hop and resource ─▶ combine ─▶ Decision
 //! ```
 //!
 //! Every step that cannot go on ends in a `Deny` with its reason; nothing here returns an error.
@@ -29,10 +29,10 @@ pub use who::Who;
 
 use crate::{
     Decision, DecisionRecord, Digest, Ledger, Limits, PolicyBundle, Reason, Timestamp, ToolCall,
-    catalog::{Admission, Admitted, Fault},
+    catalog::{Admission, Admitted, Fault, Require},
     decision::{self, Asked, Linked},
     digest::Domain,
-    engine::{Engine, Question, Reads, Root},
+    engine::{Engine, Reads, Root},
     facts::{Facts, Origins},
     json::{Json, Object},
     ledger::Watched,
@@ -44,13 +44,35 @@ pub struct Gate {
     limits: Limits,
 }
 
-/// A decision, and what the record and the ledger take from the way there.
-pub(crate) struct Judgement<'g> {
-    decision: Decision,
-    admitted: Option<Box<Admitted<'g>>>,
-    facts: Option<Facts>,
-    /// What of the ledger it rests on.
-    pub(crate) watched: Watched,
+/// A decision, and how far the call got on the way there.
+pub(crate) struct Judgement<'c, 'l> {
+    pub(crate) decision: Decision,
+    known: Known<'c, 'l>,
+}
+
+/// What is known of a call. Both are of very different size, and there is one of them at a time.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is moved once")]
+enum Known<'c, 'l> {
+    Nothing,
+    Admitted(Admitted<'c>),
+    Facts(Facts<'c, 'l>),
+}
+
+impl<'c, 'l> Judgement<'c, 'l> {
+    fn admitted(&self) -> Option<&Admitted<'c>> {
+        match &self.known {
+            Known::Nothing => None,
+            Known::Admitted(admitted) => Some(admitted),
+            Known::Facts(facts) => Some(&facts.admitted),
+        }
+    }
+
+    fn facts(&self) -> Option<&Facts<'c, 'l>> {
+        match &self.known {
+            Known::Facts(facts) => Some(facts),
+            _ => None,
+        }
+    }
 }
 
 impl Gate {
@@ -104,33 +126,20 @@ impl Gate {
         DecisionRecord::without_call(&self.bundle, decision, now)
     }
 
-    pub(crate) fn judge<'g>(&'g self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Judgement<'g> {
-        let mut judgement = Judgement {
-            decision: Decision::refused(internal(), None),
-            admitted: None,
-            facts: None,
-            watched: self.watched(call),
-        };
-        judgement.decision = match self.admit(call, ledger, now) {
-            Err(fault) => Decision::refused(fault, None),
-            Ok(Admission::Pass) => passed(),
-            Ok(Admission::Owner(id)) => self.owned(call, &id, ledger, now),
+    pub(crate) fn judge<'c, 'l>(&'c self, call: &'c ToolCall, ledger: &'l Ledger, now: Timestamp) -> Judgement<'c, 'l> {
+        let (decision, known) = match self.admit(call, ledger, now) {
+            Err(fault) => (Decision::refused(fault, None), Known::Nothing),
+            Ok(Admission::Pass) => (passed(), Known::Nothing),
+            Ok(Admission::Owner(id)) => (self.owned(call, &id, ledger, now), Known::Nothing),
             Ok(Admission::Decide(admitted)) => {
                 let ask = self.call_digest(call, &admitted, &[]);
-                judgement.watched.usage(call, &admitted, self.bundle.engine().reads(&admitted.action.id));
-                let decision = match self.facts(call, &admitted, ask, ledger, now) {
-                    Err(fault) => Decision::refused(fault, Some(ask)),
-                    Ok(facts) => {
-                        let decision = self.evaluate(call, &admitted, &facts, ledger, now);
-                        judgement.facts = Some(facts);
-                        decision
-                    }
-                };
-                judgement.admitted = Some(admitted);
-                decision
+                match self.facts(call, *admitted, self.bundle.catalog.require, ask, ledger, now) {
+                    Err((fault, admitted)) => (Decision::refused(fault, Some(ask)), Known::Admitted(admitted)),
+                    Ok(facts) => (self.evaluate(&facts), Known::Facts(facts)),
+                }
             }
         };
-        judgement
+        Judgement { decision, known }
     }
 
     fn admit(&self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Result<Admission<'_>, Fault> {
@@ -150,56 +159,51 @@ impl Gate {
         Ok(admission)
     }
 
-    fn facts(
-        &self,
-        call: &ToolCall,
-        admitted: &Admitted<'_>,
+    fn facts<'c, 'l>(
+        &'c self,
+        call: &'c ToolCall,
+        admitted: Admitted<'c>,
+        require: Require,
         ask: Digest,
-        ledger: &Ledger,
+        ledger: &'l Ledger,
         now: Timestamp,
-    ) -> Result<Facts, Fault> {
-        let reads = self.bundle.engine().reads(&admitted.action.id);
+    ) -> Result<Facts<'c, 'l>, (Fault, Admitted<'c>)> {
         for (path, why) in &admitted.inexact {
             let full: Vec<_> = std::iter::once("input".to_owned()).chain(path.iter().cloned()).collect();
-            if reads.touches(Root::Context, &full) {
+            if self.bundle.engine().reads(&admitted.action.id).touches(Root::Context, &full) {
                 let detail = format!("a policy reads `context.{}`, which {why}", full.join("."));
-                return Err(Fault::new(Reason::InexactArgument, detail));
+                return Err((Fault::new(Reason::InexactArgument, detail), admitted));
             }
         }
-        let (catalog, store) = (&self.bundle.catalog, &self.bundle.store);
-        let (limits, require) = (&self.limits, catalog.require);
-        let named = reads.entities().cloned().collect();
-        Facts::gather(&Origins { call, admitted, catalog, store, ledger, limits, require, named, ask, now })
+        let Some((about, named)) = self.bundle.about(&admitted.action.id) else {
+            let detail = format!("the action `{}` is missing in the bundle", admitted.action.id);
+            return Err((Fault::new(Reason::InternalFault, detail), admitted));
+        };
+        let (catalog, store, fixed, limits) = (&*self.bundle.catalog, &*self.bundle.store, &about.fixed, &self.limits);
+        Facts::new(Origins { call, catalog, fixed, store, ledger, limits, require, named, ask, now }, admitted)
     }
 
-    fn evaluate(
-        &self,
-        call: &ToolCall,
-        admitted: &Admitted<'_>,
-        facts: &Facts,
-        ledger: &Ledger,
-        now: Timestamp,
-    ) -> Decision {
-        let questions: Vec<_> = questions(facts).collect();
+    fn evaluate(&self, facts: &Facts<'_, '_>) -> Decision {
+        let Origins { call, ledger, ask, now, .. } = facts.from;
         let linked = self.linked(call, ledger, now);
         let links: Vec<_> = linked.iter().map(Linked::link).collect();
-        let evaluations = match self.bundle.engine().evaluate(&facts.entities, &questions, &links) {
+        let evaluations = match self.bundle.engine().evaluate(facts, &links) {
             Ok(evaluations) => evaluations,
-            Err(why) => return Decision::refused(Fault::new(Reason::InternalFault, why), Some(facts.ask)),
+            Err(why) => return Decision::refused(Fault::new(Reason::InternalFault, why), Some(ask)),
         };
-        let asked: Vec<_> = questions
-            .iter()
+        let resources = &facts.admitted.resources;
+        let asked =
+            facts.hops.iter().flat_map(|hop| resources.iter().map(|resource| (hop.id().clone(), resource.clone())));
+        let asked: Vec<_> = asked
             .zip(evaluations)
-            .map(|(question, evaluation)| Asked {
-                principal: question.principal.clone(),
-                resource: question.resource.clone(),
-                evaluation,
-            })
+            .map(|((principal, resource), evaluation)| Asked { principal, resource, evaluation })
             .collect();
         let lift = decision::liftable(&asked, &self.bundle.policies);
-        let digest = if lift.is_empty() { facts.ask } else { self.call_digest(call, admitted, &lift) };
-        let chain: Vec<_> = call.chain().map(crate::Principal::entity).collect();
-        let approved = |class: &str| ledger.approved(&digest, class, &chain, now);
+        let digest = if lift.is_empty() { ask } else { self.call_digest(call, &facts.admitted, &lift) };
+        let approved = |class: &str| {
+            let chain: Vec<_> = call.chain().map(crate::Principal::entity).collect();
+            ledger.approved(&digest, class, &chain, now)
+        };
         decision::combine(&asked, &linked, &self.bundle.policies, digest, approved)
     }
 
@@ -209,14 +213,18 @@ impl Gate {
         grants.filter_map(|grant| Some(Linked { grant, template: self.bundle.links(grant).ok()? })).collect()
     }
 
-    /// What of the ledger every decision about a call rests on.
-    fn watched(&self, call: &ToolCall) -> Watched {
-        Watched {
+    /// What of the ledger a judgement rests on.
+    pub(crate) fn watched(&self, call: &ToolCall, judgement: &Judgement<'_, '_>) -> Watched {
+        let mut watched = Watched {
             session: call.session.clone(),
             task: call.task.clone(),
             credential: call.credential.as_ref().and_then(|credential| credential.id.clone()),
             ..Watched::default()
+        };
+        if let Some(admitted) = judgement.admitted() {
+            watched.usage(call, admitted, self.bundle.engine().reads(&admitted.action.id));
         }
+        watched
     }
 
     /// The digest of the exact call: what an approval is bound to, and what the host can check before it executes.
@@ -251,17 +259,6 @@ impl Watched {
             self.principals = call.chain().map(crate::Principal::entity).collect();
         }
     }
-}
-
-/// One question for each hop and each resource.
-fn questions(facts: &Facts) -> impl Iterator<Item = Question<'_>> {
-    facts.hops.iter().flat_map(move |(principal, context)| {
-        facts.resources.iter().map(move |resource| Question { principal, action: &facts.action, resource, context })
-    })
-}
-
-fn internal() -> Fault {
-    Fault::new(Reason::InternalFault, "the call was not judged")
 }
 
 /// A method that carries no authority.

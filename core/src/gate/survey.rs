@@ -1,7 +1,13 @@
 //! What every part of every policy comes to in a call: what coverage is counted from, and what explanations begin with.
 
-use super::{Gate, Judgement, questions};
-use crate::{Decision, Ledger, Timestamp, ToolCall, Truth, decision::Linked, engine::Seen, id::EntityRef};
+use super::{Gate, Judgement};
+use crate::{
+    Decision, Ledger, Timestamp, ToolCall, Truth,
+    decision::Linked,
+    engine::{Seen, questions},
+    facts::Facts,
+    id::EntityRef,
+};
 
 /// A call, held against each policy whose action fits, for each hop and each resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +70,7 @@ impl Gate {
         self.surveyed(&judgement, &linked)
     }
 
-    pub(super) fn surveyed(&self, judgement: &Judgement<'_>, linked: &[Linked<'_>]) -> Survey {
+    pub(super) fn surveyed(&self, judgement: &Judgement<'_, '_>, linked: &[Linked<'_>]) -> Survey {
         let links: Vec<_> = linked.iter().map(Linked::link).collect();
         let mut survey = Survey {
             decision: judgement.decision.clone(),
@@ -73,8 +79,8 @@ impl Gate {
             findings: Vec::new(),
             atoms: Vec::new(),
         };
-        let Some(facts) = &judgement.facts else { return survey };
-        for (question, at) in questions(facts).zip(0..) {
+        let Some(Ok(facts)) = judgement.facts().map(Facts::gathered) else { return survey };
+        for (question, at) in questions(&facts).zip(0..) {
             survey.questions.push((question.principal.clone(), question.resource.clone()));
             let asked = self.bundle.asked(&question, &facts.entities);
             self.bundle.program().survey(&asked, &links, |seen, atoms| survey.put(at, seen, atoms));

@@ -1,9 +1,12 @@
 //! Evaluation by `cedar_policy::Authorizer`, sliced by action.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use cedar_policy::{
-    Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Request,
+    Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, Request,
     RestrictedExpression, SlotId, Template,
 };
 
@@ -14,12 +17,19 @@ use crate::{
     value::{Record, Value},
 };
 
-/// The policies that can apply to one action. Permits apart from forbids: Cedar names the satisfied permits only where
-/// no forbid is satisfied.
+/// The policies that can apply to one action.
 #[derive(Default)]
 pub(crate) struct Slice {
-    pub(super) permits: PolicySet,
-    pub(super) forbids: PolicySet,
+    pub(super) candidates: Vec<PolicyIndex>,
+    /// Made when Cedar is first asked.
+    sets: OnceLock<Result<Sets, String>>,
+}
+
+/// Permits apart from forbids: Cedar names the satisfied permits only where no forbid is satisfied.
+#[derive(Default)]
+struct Sets {
+    permits: PolicySet,
+    forbids: PolicySet,
 }
 
 /// Cedar's engine.
@@ -27,6 +37,8 @@ pub(crate) struct CedarEngine {
     pub(super) slices: BTreeMap<String, Slice>,
     pub(super) ancestry: super::actions::Ancestry,
     pub(super) index: HashMap<PolicyId, PolicyIndex>,
+    /// Whether each forbids, and it.
+    pub(super) policies: HashMap<PolicyIndex, (bool, Policy)>,
     pub(super) templates: HashMap<PolicyIndex, Template>,
 }
 
@@ -44,9 +56,7 @@ impl CedarEngine {
     }
 
     fn one(&self, question: &Question<'_>, entities: &Entities, linked: &PolicySet) -> Result<Evaluation, String> {
-        let Some(slice) = self.slices.get(&*question.action.id) else {
-            return Err(format!("no policies were compiled for {}", question.action));
-        };
+        let sets = self.sets(question.action)?;
         let context = Context::from_pairs(pairs(question.context)?).map_err(|e| e.to_string())?;
         let (principal, action) = (uid(question.principal)?, uid(question.action)?);
         let request =
@@ -63,11 +73,24 @@ impl CedarEngine {
             found.sort_unstable();
             Ok::<_, String>(found)
         };
-        let permits = satisfied(&slice.permits)?;
-        let forbids = satisfied(&slice.forbids)?;
+        let permits = satisfied(&sets.permits)?;
+        let forbids = satisfied(&sets.forbids)?;
         let granted = self.granted(&request, linked, entities, &mut errors)?;
         errors.sort();
         Ok(Evaluation { permits, forbids, granted, errors })
+    }
+
+    fn sets(&self, action: &EntityRef) -> Result<&Sets, String> {
+        let slice = self.slices.get(&*action.id).ok_or_else(|| format!("no policies were compiled for {action}"))?;
+        let sets = slice.sets.get_or_init(|| {
+            let mut sets = Sets::default();
+            for (forbids, policy) in slice.candidates.iter().filter_map(|place| self.policies.get(place)) {
+                let set = if *forbids { &mut sets.forbids } else { &mut sets.permits };
+                set.add(policy.clone()).map_err(|error| error.to_string())?;
+            }
+            Ok(sets)
+        });
+        sets.as_ref().map_err(Clone::clone)
     }
 
     /// Templates linked, each link under its place.

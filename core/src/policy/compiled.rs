@@ -1,59 +1,98 @@
 //! The compiled program of a bundle, which decides.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::{PolicyBundle, actions::Actions};
 use crate::{
     catalog::Catalog,
-    engine::{Asked, Engine, Evaluate, Evaluation, Holes, Incomplete, Link, Mapped, Program, Question, Reads, Weighed},
-    entity::Reach,
+    engine::{
+        About, Asked, Engine, Evaluate, Evaluation, Holes, Incomplete, Link, Live, Mapped, Program, Question, Reads,
+        Weighed, Where,
+    },
+    entity::{Reach, Store},
+    facts::{Facts, Fixed, Named},
     id::EntityRef,
 };
 
-/// The program, and what it has to know of actions.
+/// The program, and what is known beforehand of the calls that it decides.
 pub(super) struct Compiled {
     pub(super) program: Program,
     /// What the policies that can apply to each action may look at.
-    pub(super) reads: Arc<BTreeMap<String, Reads>>,
-    /// What each action is in.
-    groups: Arc<BTreeMap<String, Vec<EntityRef>>>,
+    pub(super) reads: BTreeMap<String, Reads>,
+    /// For each action.
+    about: HashMap<Arc<str>, (About, usize)>,
+    places: Vec<Where>,
     nothing: Reads,
 }
 
 impl Compiled {
-    pub(super) fn new(program: Program, catalog: &Catalog, reads: BTreeMap<String, Reads>) -> Self {
+    pub(super) fn new(program: Program, catalog: &Catalog, store: &mut Store, reads: BTreeMap<String, Reads>) -> Self {
+        store.settle(|id| program.entity(id));
+        let nothing = Reads::default();
         let group = |name: &String| EntityRef::new("Action", name.as_str());
-        let ancestry = Actions::of(catalog).ancestry.into_iter();
-        let groups = ancestry.map(|(action, groups)| (action, groups.iter().map(group).collect())).collect();
-        Self { program, reads: Arc::new(reads), groups: Arc::new(groups), nothing: Reads::default() }
+        let ancestry = Actions::of(catalog).ancestry;
+        let about = Fixed::all(catalog).into_iter().map(|(id, fixed)| {
+            let groups = ancestry.get(&*id).into_iter().flatten().map(group).collect();
+            let reads = reads.get(&*id).unwrap_or(&nothing);
+            let weight = reads.entities().iter().fold(0, |sum: usize, id| sum.saturating_add(store.weight(id)));
+            (id, (About::new(&program, store, reads, fixed, groups), weight))
+        });
+        let about = about.collect();
+        Self { about, places: Where::all(&program), program, reads, nothing }
     }
 
     /// The same with another program, whose rule at one place reads these paths of these actions.
     #[cfg(feature = "author")]
-    pub(super) fn changed<'r>(&self, program: Program, reads: impl Iterator<Item = (&'r str, &'r Reads)>) -> Self {
-        let Self { groups, nothing, .. } = self;
+    pub(super) fn changed<'r>(
+        &self,
+        program: Program,
+        catalog: &Catalog,
+        store: &mut Store,
+        reads: impl Iterator<Item = (&'r str, &'r Reads)>,
+    ) -> Self {
         let mut all = self.reads.clone();
         for (action, more) in reads {
-            if let Some(known) = Arc::make_mut(&mut all).get_mut(action) {
+            if let Some(known) = all.get_mut(action) {
                 known.extend(more);
             }
         }
-        Self { program, reads: all, groups: groups.clone(), nothing: nothing.clone() }
+        Self::new(program, catalog, store, all)
     }
 
     /// A question as the program is asked it.
     fn asked<'f>(&'f self, question: &'f Question<'f>, entities: &'f Reach) -> Asked<'f> {
-        let groups = self.groups.get(&*question.action.id).map(Vec::as_slice).unwrap_or_default();
+        let about = self.about.get(&*question.action.id);
+        let groups = about.map(|(about, _)| about.groups.as_slice()).unwrap_or_default();
         Asked { question, entities, groups }
     }
 
-    pub(super) fn evaluate(&self, entities: &Reach, questions: &[Question<'_>], links: &[Link<'_>]) -> Vec<Evaluation> {
-        let one = |question: &Question<'_>| self.program.evaluate(&self.asked(question, entities), links);
-        questions.iter().map(one).collect()
+    pub(super) fn evaluate(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
+        let action = &facts.admitted.action.id;
+        let (about, _) = self.about.get(action).ok_or_else(|| format!("nothing is known of the action `{action}`"))?;
+        let one = |hop, resource| {
+            let source = Live { view: facts.view(hop), resource, about, places: &self.places };
+            self.program.evaluate(&source, links)
+        };
+        let resources = &facts.admitted.resources;
+        Ok(facts
+            .hops
+            .iter()
+            .flat_map(|hop| resources.iter().map(move |resource| (hop, resource)))
+            .map(|(hop, resource)| one(hop, resource))
+            .collect())
     }
 }
 
 impl PolicyBundle {
+    /// What of the facts of an action's calls is known beforehand; nothing of an action that the bundle does not have.
+    pub(crate) fn about(&self, action: &str) -> Option<(&About, Named<'_>)> {
+        let (about, weight) = self.compiled.about.get(action)?;
+        Some((about, Named { ids: self.engine().reads(action).entities(), weight: *weight }))
+    }
+
     /// What policies and links could come to for questions of which not everything is known. Each question comes with
     /// its resource, where only the type of that is known.
     pub(crate) fn weigh<'f>(
@@ -86,18 +125,13 @@ impl PolicyBundle {
 }
 
 impl Evaluate for PolicyBundle {
-    fn evaluate(
-        &self,
-        entities: &Reach,
-        questions: &[Question<'_>],
-        links: &[Link<'_>],
-    ) -> Result<Vec<Evaluation>, String> {
+    fn evaluate(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
         match self.chosen {
-            Engine::Compiled => Ok(self.compiled.evaluate(entities, questions, links)),
+            Engine::Compiled => self.compiled.evaluate(facts, links),
             #[cfg(feature = "author")]
-            Engine::Cedar => self.by_cedar(entities, questions, links),
+            Engine::Cedar => self.by_cedar(facts, links),
             #[cfg(feature = "author")]
-            Engine::Both => self.by_both(entities, questions, links),
+            Engine::Both => self.by_both(facts, links),
         }
     }
 

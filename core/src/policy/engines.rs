@@ -2,31 +2,23 @@
 
 use super::PolicyBundle;
 use crate::{
-    engine::{Evaluation, Link, PolicyIndex, Question},
-    entity::Reach,
+    engine::{Evaluation, Link, PolicyIndex, questions},
+    facts::Facts,
 };
 
 impl PolicyBundle {
-    pub(super) fn by_cedar(
-        &self,
-        entities: &Reach,
-        questions: &[Question<'_>],
-        links: &[Link<'_>],
-    ) -> Result<Vec<Evaluation>, String> {
-        match &self.cedar {
-            Some(cedar) => cedar.evaluate(entities, questions, links),
-            None => Err("the bundle was unpacked, and Cedar has no policies to evaluate".to_owned()),
-        }
+    pub(super) fn by_cedar(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
+        let Some(cedar) = &self.cedar else {
+            return Err("the bundle was unpacked, and Cedar has no policies to evaluate".to_owned());
+        };
+        let gathered = facts.gathered().map_err(|fault| fault.detail)?;
+        let questions: Vec<_> = questions(&gathered).collect();
+        cedar.evaluate(&gathered.entities, &questions, links)
     }
 
-    pub(super) fn by_both(
-        &self,
-        entities: &Reach,
-        questions: &[Question<'_>],
-        links: &[Link<'_>],
-    ) -> Result<Vec<Evaluation>, String> {
-        let compiled = self.compiled.evaluate(entities, questions, links);
-        let cedar = self.by_cedar(entities, questions, links)?;
+    pub(super) fn by_both(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
+        let compiled = self.compiled.evaluate(facts, links)?;
+        let cedar = self.by_cedar(facts, links)?;
         match difference(&compiled, &cedar, links) {
             None => Ok(compiled),
             Some(policies) => {

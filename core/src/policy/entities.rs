@@ -95,7 +95,7 @@ pub(super) fn load(
         store.insert(entity);
     }
     for entity in store.iter().filter(|entity| &*entity.id.kind != "Level") {
-        let levels: Vec<_> = store.level_of(&entity.id).into_iter().collect();
+        let levels: Vec<_> = store.levels_of(&entity.id).into_iter().collect();
         if levels.len() > 1 {
             let message = format!("{} is in several levels: {}", entity.id, levels.join(", "));
             let help = "an entity has one sensitivity; it may come from a parent, and then from one parent only";

@@ -16,15 +16,17 @@ use super::{
     compile,
     compiled::Compiled,
     declared::Declared,
-    entities, leaves, lint, read_paths, schema, session, slots,
+    entities, leaves, lint, read_paths,
+    sample::Samples,
+    schema, session, slots,
     text::{self, Language, Statement},
-    validate,
+    threads, validate,
 };
 use crate::{
     catalog::{self, Catalog, MANIFEST},
     digest::{Digest, Domain},
     engine::{Engine, Reads},
-    error::{self, Diagnostic, Error, Place, Severity},
+    error::{self, Diagnostic, Error, Lines, Place, Severity},
     json::{Json, Object},
     limits::BUNDLE_FILE,
     sources::Sources,
@@ -43,6 +45,7 @@ pub(super) struct Parsed {
     pub(super) statement: Statement,
     pub(super) file: Arc<str>,
     pub(super) source: Arc<str>,
+    lines: Arc<Lines>,
     body: Body,
 }
 
@@ -51,9 +54,18 @@ enum Body {
     Template(cedar_policy::Template),
 }
 
+impl Body {
+    fn tree(&self) -> Option<pst::Template> {
+        match self {
+            Self::Template(template) => template.to_pst().ok(),
+            Self::Policy(policy) => tree(policy),
+        }
+    }
+}
+
 impl Parsed {
     pub(super) fn at(&self, span: Range<usize>) -> Place {
-        Place::new(&self.file, &self.source, span)
+        self.lines.place(&self.file, &self.source, span)
     }
 
     /// Whether it ships with the crate.
@@ -63,6 +75,14 @@ impl Parsed {
 
     fn id(&self) -> PolicyId {
         PolicyId::new(&self.policy.id)
+    }
+
+    /// Adds it to a set, for the validator.
+    pub(super) fn add(&self, set: &mut PolicySet) -> Result<(), cedar_policy::PolicySetError> {
+        match &self.body {
+            Body::Policy(policy) => set.add(policy.clone()),
+            Body::Template(template) => set.add_template(template.clone()),
+        }
     }
 }
 
@@ -144,7 +164,8 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Error> {
         schema_digest = Digest::of_text(Domain::Schema, &declared.own.to_string());
         let actions = Actions::of(&catalog);
         lint::all(&catalog, &actions, &declared, &parsed, &mut found);
-        validate::all(&actions, &cedar, &parsed, &mut found);
+        let doubtful = Samples::new(&actions, &declared, &fragments).doubtful(&parsed);
+        validate::all(&actions, &cedar, &doubtful, &mut found);
         entities::load(&catalog, &fragments, sources, &mut store, &mut found);
         filled = parsed
             .iter()
@@ -163,11 +184,11 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Error> {
     found.extend(catalog.review());
     error::sort(&mut found);
     catalog.named_labels = parsed.iter().flat_map(|one| session::labels(&one.tree)).collect();
-    let (cedar, reads) = slices(&catalog, &parsed)?;
+    let (cedar, reads) = slices(&catalog, &parsed);
     let program = compile::all(parsed.iter().map(|one| (&one.policy, &one.tree))).map_err(Error::new)?;
     let by_id = parsed.iter().enumerate().map(|(place, one)| (one.policy.id.clone(), place)).collect();
     let bundle = PolicyBundle {
-        compiled: Compiled::new(program, &catalog, reads),
+        compiled: Compiled::new(program, &catalog, &mut store, reads),
         chosen: Engine::default(),
         unpacked: false,
         cedar: Some(cedar),
@@ -204,7 +225,8 @@ fn bundle_digest(sources: &Sources, catalog: &Catalog) -> Digest {
 
 /// Parses one file of policies. Text that is too deep never reaches Cedar.
 fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
-    let place = |span: Range<usize>| Place::new(file, source, span);
+    let lines = Arc::new(Lines::of(source));
+    let place = |span: Range<usize>| lines.place(file, source, span);
     let tokens = text::tokens(source);
     if let Some(deep) = text::too_deep(&tokens, source, Language::Policies) {
         found.push(Diagnostic::error("policy_too_deep", deep.message).at(place(deep.span)));
@@ -226,15 +248,10 @@ fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Pars
         found.push(Diagnostic::error("policy_syntax", message).at(Place::whole(file)));
         return Vec::new();
     }
-    for (index, statement) in statements.into_iter().enumerate() {
-        // Cedar numbers the statements of a text; policies and templates share the numbers.
-        let number = PolicyId::new(format!("policy{index}"));
-        let (body, tree) = match (set.policy(&number), set.template(&number)) {
-            (Some(policy), _) => (Some(Body::Policy(policy.clone())), tree(policy)),
-            (None, Some(template)) => (Some(Body::Template(template.clone())), template.to_pst().ok()),
-            (None, None) => (None, None),
-        };
-        let (Some(body), Some(tree)) = (body, tree) else {
+    let bodies: Vec<_> = (0..statements.len()).map(|index| body(&set, index)).collect();
+    let trees = threads::each(&bodies, |body| body.as_ref().and_then(Body::tree));
+    for (index, (statement, part)) in statements.into_iter().zip(bodies.into_iter().zip(trees)).enumerate() {
+        let (Some(body), Some(tree)) = part else {
             found.push(Diagnostic::error("policy_syntax", "the policy has no syntax tree").at(place(statement.head)));
             continue;
         };
@@ -263,7 +280,15 @@ fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Pars
             template: matches!(body, Body::Template(_)),
             atoms: leaves::atoms(&statement, &tree, source, &place),
         };
-        parsed.push(Parsed { policy, tree, statement, file: file.clone(), source: text.clone(), body });
+        parsed.push(Parsed {
+            policy,
+            tree,
+            statement,
+            file: file.clone(),
+            source: text.clone(),
+            lines: lines.clone(),
+            body,
+        });
     }
     parsed
 }
@@ -273,6 +298,13 @@ pub(super) fn tree(policy: &cedar_policy::Policy) -> Option<pst::Template> {
         pst::Policy::Static(policy) => Some(policy.body().clone()),
         pst::Policy::Linked(_) => None,
     }
+}
+
+/// A policy or template by its place in a text: Cedar numbers them together.
+fn body(set: &PolicySet, index: usize) -> Option<Body> {
+    let number = PolicyId::new(format!("policy{index}"));
+    let policy = set.policy(&number).cloned().map(Body::Policy);
+    policy.or_else(|| set.template(&number).cloned().map(Body::Template))
 }
 
 /// Takes out the baseline rules that the manifest switches off.
@@ -432,54 +464,34 @@ fn declares(json: &serde_json::Value, kind: &str) -> bool {
     types.is_some_and(|types| types.get(base).is_some())
 }
 
-/// Slices the policies by action, with what those of each slice may look at.
-fn slices(catalog: &Catalog, parsed: &[Parsed]) -> Result<(CedarEngine, BTreeMap<String, Reads>), Error> {
+/// Cedar's policies, by the actions that they can apply to, with what those of each action may look at.
+fn slices(catalog: &Catalog, parsed: &[Parsed]) -> (CedarEngine, BTreeMap<String, Reads>) {
     let actions = Actions::of(catalog);
     let mut read: BTreeMap<_, _> =
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Reads::default())).collect();
     let mut slices: BTreeMap<String, Slice> =
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Slice::default())).collect();
-    let mut index = HashMap::new();
     for (place, one) in parsed.iter().enumerate() {
         let mut reads = read_paths::of(&one.tree);
         // What a policy names as a literal it can look into, wherever the entity stands.
         for literal in one.statement.entities.iter().filter(|literal| literal.kind != "Action") {
             reads.mention(literal.entity());
         }
-        index.insert(one.id(), place);
         for (_, action) in actions.covered(&one.tree.action) {
-            let Some(slice) = slices.get_mut(&*action.id) else { continue };
-            read.entry(action.id.to_string()).or_default().extend(&reads);
-            if let Body::Policy(policy) = &one.body {
-                let set = if one.policy.forbids { &mut slice.forbids } else { &mut slice.permits };
-                set.add(policy.clone()).map_err(|error| {
-                    Diagnostic::error("policy_invalid", error.to_string()).at(one.policy.place.clone())
-                })?;
-            }
+            let Some((slice, read)) = slices.get_mut(&*action.id).zip(read.get_mut(&*action.id)) else { continue };
+            read.extend(&reads);
+            slice.candidates.push(place);
         }
     }
-    let templates = parsed.iter().enumerate().filter_map(|(place, one)| match &one.body {
-        Body::Template(template) => Some((place, template.clone())),
-        Body::Policy(_) => None,
-    });
-    let templates = templates.collect();
-    Ok((CedarEngine { slices, ancestry: actions.ancestry, index, templates }, read))
-}
-
-/// All policies and templates as one set, for the validator.
-pub(super) fn whole_set(parsed: &[Parsed], found: &mut Vec<Diagnostic>) -> PolicySet {
-    let mut set = PolicySet::new();
-    for one in parsed {
-        let added = match &one.body {
-            Body::Policy(policy) => set.add(policy.clone()),
-            Body::Template(template) => set.add_template(template.clone()),
-        };
-        // What is not in the set is not validated, and must not load.
-        if let Err(error) = added {
-            found.push(Diagnostic::error("policy_invalid", error.to_string()).at(one.policy.place.clone()));
+    let index = parsed.iter().enumerate().map(|(place, one)| (one.id(), place)).collect();
+    let (mut policies, mut templates) = (HashMap::new(), HashMap::new());
+    for (place, one) in parsed.iter().enumerate() {
+        match &one.body {
+            Body::Policy(policy) => drop(policies.insert(place, (one.policy.forbids, policy.clone()))),
+            Body::Template(template) => drop(templates.insert(place, template.clone())),
         }
     }
-    set
+    (CedarEngine { slices, ancestry: actions.ancestry, index, policies, templates }, read)
 }
 
 /// The schema of a bundle's policies, to hold facts against.

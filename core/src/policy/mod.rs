@@ -38,6 +38,8 @@ mod mutate;
 #[cfg(feature = "author")]
 mod read_paths;
 #[cfg(feature = "author")]
+mod sample;
+#[cfg(feature = "author")]
 mod schema;
 #[cfg(feature = "author")]
 mod scope;
@@ -51,6 +53,8 @@ mod slots;
 mod table;
 #[cfg(feature = "author")]
 mod text;
+#[cfg(feature = "author")]
+mod threads;
 #[cfg(feature = "author")]
 mod validate;
 #[cfg(feature = "author")]

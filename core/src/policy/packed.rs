@@ -104,7 +104,7 @@ impl PolicyBundle {
     fn read_payload(from: &mut Reader<'_>) -> Result<Self, Broken> {
         let (digest, schema_digest) = Packed::unpack(from)?;
         let catalog = Catalog::unpack(from)?;
-        let store = store(Packed::unpack(from)?)?;
+        let mut store = store(Packed::unpack(from)?)?;
         let policies: Vec<Policy> = Packed::unpack(from)?;
         let slots: BTreeMap<_, Slots> = Packed::unpack(from)?;
         let reads = unpack_reads(from)?;
@@ -127,7 +127,7 @@ impl PolicyBundle {
             return Err(Broken("the actions are not those of the catalog"));
         }
         Ok(Self {
-            compiled: Compiled::new(program, &catalog, reads),
+            compiled: Compiled::new(program, &catalog, &mut store, reads),
             catalog: Arc::new(catalog),
             store: Arc::new(store),
             policies,

@@ -8,7 +8,7 @@ use super::actions::{GROUPS, direct_groups};
 use crate::{
     PrincipalKind,
     catalog::{Attribute, AttributeType, Catalog, Fields, Type},
-    facts::{CONTEXT, FactType},
+    facts::{CONTEXT, Fact, FactType},
 };
 
 /// Entity types that toolgate declares; an author's schema cannot.
@@ -96,7 +96,7 @@ fn own_types(catalog: &Catalog, principals: Principals) -> Json {
 fn context() -> (Json, Map<String, Json>) {
     let mut common: BTreeMap<String, Map<String, Json>> = BTreeMap::new();
     let mut top = Map::new();
-    for (path, ty) in CONTEXT {
+    for Fact { path, ty, .. } in CONTEXT {
         let mut owner = String::new();
         let mut parts = path.split('.').peekable();
         while let Some(part) = parts.next() {

@@ -2,12 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use cedar_policy::{Schema, ValidationError, ValidationMode, ValidationWarning, Validator};
+use cedar_policy::{PolicySet, Schema, ValidationError, ValidationMode, ValidationWarning, Validator};
 
-use super::{
-    actions::Actions,
-    load::{Parsed, whole_set},
-};
+use super::{actions::Actions, load::Parsed};
 use crate::error::{self, Diagnostic, Place};
 
 /// An error of Cedar's as a diagnostic: its words, its help, its first label.
@@ -29,10 +26,13 @@ fn plain(message: &str) -> String {
     rest.map_or(message, |rest| rest.trim_start_matches([',', ':', ' '])).to_owned()
 }
 
-/// Validates every policy; adds what is wrong to `found`.
-pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[Parsed], found: &mut Vec<Diagnostic>) {
-    let by_id: HashMap<&str, &Parsed> = parsed.iter().map(|one| (one.policy.id.as_str(), one)).collect();
-    let set = whole_set(parsed, found);
+/// Validates these policies; adds what is wrong to `found`.
+pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[&Parsed], found: &mut Vec<Diagnostic>) {
+    if parsed.is_empty() {
+        return;
+    }
+    let by_id: HashMap<&str, &Parsed> = parsed.iter().map(|one| (one.policy.id.as_str(), *one)).collect();
+    let set = self::set(parsed.iter().copied(), found);
     let before = found.len();
     let result = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
     let (mut wrong, mut wrongs) = (std::collections::BTreeSet::new(), Vec::new());
@@ -77,6 +77,18 @@ pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[Parsed], fou
             }
         }
     }
+}
+
+/// Policies and templates as one set.
+pub(super) fn set<'p>(parsed: impl IntoIterator<Item = &'p Parsed>, found: &mut Vec<Diagnostic>) -> PolicySet {
+    let mut set = PolicySet::new();
+    for one in parsed {
+        // What is not in the set is not validated, and must not load.
+        if let Err(error) = one.add(&mut set) {
+            found.push(Diagnostic::error("policy_invalid", error.to_string()).at(one.policy.place.clone()));
+        }
+    }
+    set
 }
 
 /// One mistake shows in every action of a scope; it is told for the first of them, and how many more there are.

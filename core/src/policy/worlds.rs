@@ -8,13 +8,7 @@ use cedar_policy::pst::{
 };
 
 use super::{Policy, PolicyBundle, actions::Actions, compile::reference, table};
-use crate::{
-    PrincipalKind,
-    catalog::Action,
-    entity::Store,
-    facts::level,
-    id::EntityRef,
-};
+use crate::{PrincipalKind, catalog::Action, entity::Store, facts::level, id::EntityRef};
 
 /// Entities that a proof looks at, at most.
 const ENTITIES: usize = 20_000;
@@ -94,9 +88,7 @@ impl<'b> Worlds<'b> {
         principals
             && match (resource(&tree.resource), resource(&changed.resource)) {
                 _ if tree.resource == changed.resource => true,
-                (Some(a), Some(b)) => {
-                    covered.values().all(|action| self.agree(&a, &b, self.resources(action, &a, &b)))
-                }
+                (Some(a), Some(b)) => covered.values().all(|action| self.agree(&a, &b, self.resources(action, &a, &b))),
                 _ => false,
             }
     }
@@ -123,8 +115,8 @@ impl<'b> Worlds<'b> {
 
     /// An entity and what it is in: by the bundle, and by what else holds of it.
     fn world(&self, id: &EntityRef, more: &[&EntityRef]) -> World {
-        let mut above: BTreeSet<EntityRef> = self.store().upwards(id).into_iter().cloned().collect();
-        above.extend(more.iter().flat_map(|one| self.store().upwards(one)).cloned());
+        let mut above: BTreeSet<EntityRef> = self.store().upwards(id, usize::MAX).into_iter().cloned().collect();
+        above.extend(more.iter().flat_map(|one| self.store().upwards(one, usize::MAX)).cloned());
         (id.clone(), above)
     }
 
@@ -169,7 +161,7 @@ impl<'b> Worlds<'b> {
         }
         let ids: Vec<_> = action.resource_types().into_iter().flat_map(|kind| self.ids(kind, a, b)).collect();
         (ids.len() <= ENTITIES).then(|| {
-            let each = ids.iter().map(|id| match self.store().level_of(id).is_empty() {
+            let each = ids.iter().map(|id| match !self.store().has_level(id) {
                 true => self.world(id, &[&server, &labelled]),
                 false => self.world(id, &[&server]),
             });

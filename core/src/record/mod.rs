@@ -15,8 +15,9 @@ use crate::{
     catalog::Admitted,
     decision::Decision,
     digest::{Digest, Domain},
-    engine::{Reads, Root},
+    engine::{About, Reads, Root},
     facts,
+    id::EntityRef,
     json::{Json, Object},
     ledger::Event,
     policy::PolicyBundle,
@@ -77,32 +78,41 @@ pub(crate) struct Facts {
     pub(crate) resources: Vec<Json>,
 }
 
+/// What an entity has that nothing is known of.
+static NOTHING: Record = Record::new();
+
 impl Facts {
-    pub(crate) fn of(admitted: &Admitted<'_>, facts: &facts::Facts, reads: &Reads) -> Self {
-        let entity = |root, id: &crate::EntityRef| {
-            let known = facts.entities.get(id);
-            let attributes = known.map(|entity| entity.attributes.clone()).unwrap_or_default();
-            let mut seen = reads.project(root, &attributes, &facts.entities);
+    pub(crate) fn of(facts: &facts::Facts<'_, '_>, about: &About, reads: &Reads) -> Self {
+        let attributes = |id: &EntityRef| {
+            let here = facts.entity(id)?;
+            Some(here.entity.map_or(&NOTHING, |entity| &entity.attributes))
+        };
+        let entity = |root, id: &EntityRef| {
+            let known = facts.entity(id).and_then(|here| here.entity);
+            let mut seen = reads.project(root, known.map_or(&NOTHING, |entity| &entity.attributes), &attributes);
             let tags =
                 Record::from([("tags".into(), Value::Record(known.map(|e| e.tags.clone()).unwrap_or_default()))]);
-            seen.extend(reads.project(root, &tags, &facts.entities));
+            seen.extend(reads.project(root, &tags, &attributes));
             Object::from([("id".to_owned(), id.to_string().as_str().into()), ("attributes".to_owned(), shown(seen))])
         };
-        let hops = facts.hops.iter().map(|(principal, context)| {
-            let mut seen = shown(reads.project(Root::Context, context, &facts.entities));
+        let (looked_at, input) = &about.looked_at;
+        let hops = facts.hops.iter().map(|hop| {
+            let context = facts.view(hop).part(looked_at.iter().copied(), *input);
+            let mut seen = shown(reads.project(Root::Context, &context, &attributes));
             if let Json::Object(members) = &mut seen {
                 if let Some(input) = members.get_mut("input") {
-                    redact::arguments(input, admitted.tool.shape.secrets());
+                    redact::arguments(input, facts.admitted.tool.shape.secrets());
                 }
                 if let Some(credential) = members.get_mut("credential") {
                     redact::arguments(credential, &[]);
                 }
             }
-            let principal = entity(Root::Principal, principal);
+            let principal = entity(Root::Principal, hop.id());
             Json::Object([("principal".to_owned(), Json::Object(principal)), ("context".to_owned(), seen)].into())
         });
-        let resources = facts.resources.iter().map(|id| Json::Object(entity(Root::Resource, id)));
-        Self { hops: hops.collect(), resources: resources.collect() }
+        let hops = hops.collect();
+        let resources = facts.admitted.resources.iter().map(|id| Json::Object(entity(Root::Resource, id)));
+        Self { hops, resources: resources.collect() }
     }
 }
 

@@ -20,8 +20,8 @@ use crate::{
     Policy, ToolCall, Truth,
     catalog::Admitted,
     decision::Linked,
-    engine::{Held, Link, PolicyIndex, Question, Var, Way},
-    facts::Facts,
+    engine::{Held, Link, PolicyIndex, Question, Var, Way, questions},
+    facts::Gathered,
 };
 
 /// What would have to differ for a denied call not to be denied.
@@ -88,11 +88,11 @@ impl Gate {
         &self,
         call: &ToolCall,
         admitted: &Admitted<'_>,
-        facts: &Facts,
+        facts: &Gathered,
         linked: &[Linked<'_>],
         secrets: &Secrets,
     ) -> Nearest {
-        let questions: Vec<_> = super::questions(facts).collect();
+        let questions: Vec<_> = questions(facts).collect();
         let asked: Vec<_> = questions.iter().map(|question| self.bundle.asked(question, &facts.entities)).collect();
         let program = self.bundle.program();
         let ground =

@@ -371,7 +371,7 @@ impl Pair {
         &self,
         story: &Story,
         call: &ToolCall,
-        facts: &Facts,
+        (facts, ask): (&crate::facts::Gathered, Digest),
         digest: impl Fn(&[String]) -> Digest,
     ) -> (String, Vec<String>) {
         let (_, context) = &facts.hops[0];
@@ -393,7 +393,7 @@ impl Pair {
         };
         forbids.extend((call.tool == "send" && private).then(|| "secrets".to_owned()));
         let busy = story.counts(self.now, 0, |other| other.tool == format!("{}/{}", call.server, call.tool))[1] > 20;
-        forbids.extend((busy || Self::waits(story, call, facts.ask, self.now) > 1).then(|| "few".to_owned()));
+        forbids.extend((busy || Self::waits(story, call, ask, self.now) > 1).then(|| "few".to_owned()));
         if !forbids.is_empty() {
             return ("deny".into(), forbids.into_iter().collect());
         }
@@ -426,17 +426,18 @@ impl Pair {
 
     /// Holds a call against a story: every fact, and the decision.
     fn agree(&self, story: &Story, call: &ToolCall, ledger: &Ledger) -> (String, Vec<String>) {
-        let Judgement { decision, admitted, facts, .. } = self.gate.judge(call, ledger, self.at());
-        let (admitted, facts) = (admitted.unwrap(), facts.unwrap());
+        let judgement = self.gate.judge(call, ledger, self.at());
+        let (admitted, live) = (judgement.admitted().unwrap(), judgement.facts().unwrap());
+        let (decision, facts, ask) = (&judgement.decision, live.gathered().unwrap(), live.from.ask);
         for (hop, context) in &facts.hops {
             for (path, expected) in Self::facts(story, call, hop, self.now) {
                 assert_eq!(shown(context, path).as_deref(), Some(&*expected), "{path} of {call:?}");
             }
-            let waits = Self::waits(story, call, facts.ask, self.now);
+            let waits = Self::waits(story, call, ask, self.now);
             assert_eq!(shown(context, "usage.pending_approvals"), Some(waits.to_string()), "{call:?}");
         }
-        let digest = |lift: &[String]| self.gate.call_digest(call, &admitted, lift);
-        let expected = self.decision(story, call, &facts, digest);
+        let digest = |lift: &[String]| self.gate.call_digest(call, admitted, lift);
+        let expected = self.decision(story, call, (&facts, ask), digest);
         assert_eq!((decision.name().to_owned(), decision.basis().policies.clone()), expected, "{call:?}");
         expected
     }

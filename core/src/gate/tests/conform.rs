@@ -1,7 +1,7 @@
 //! What policies are validated for is what they get.
 
 use crate::gate::*;
-use crate::{Sources, policy::schema_of, wire};
+use crate::{Sources, engine::questions, policy::schema_of, wire};
 
 const MANIFEST: &str = r#"
     [bundle]
@@ -48,8 +48,8 @@ fn facts_conform_to_the_schema() {
         "task":"t","session":"s","origin":"user","transport":"stdio"}"#;
     for text in [bare, full, full] {
         let call = wire::read_call(text.as_bytes(), gate.limits()).unwrap();
-        let Judgement { facts, decision, .. } = gate.judge(&call, &ledger, now);
-        let facts = facts.unwrap_or_else(|| panic!("{decision:?}"));
+        let judgement = gate.judge(&call, &ledger, now);
+        let facts = judgement.facts().unwrap_or_else(|| panic!("{:?}", judgement.decision)).gathered().unwrap();
         for question in questions(&facts) {
             assert_eq!(gate.bundle.cedar.as_ref().unwrap().conforms(&question, &facts.entities, &schema), Ok(()));
         }

@@ -202,10 +202,12 @@ impl Mutants {
         let tree = |(at, tree)| if at == made.place { &made.tree } else { tree };
         let program = compile::all(policies.iter().zip(self.trees.iter().enumerate().map(tree))).map_err(Error::new)?;
         let reads = one.actions.iter().map(|action| (action.as_str(), &made.reads));
+        // Where a program keeps an entity is known in the store.
+        let mut store = (*bundle.store).clone();
         Ok(PolicyBundle {
-            compiled: bundle.compiled.changed(program, reads),
+            compiled: bundle.compiled.changed(program, &bundle.catalog, &mut store, reads),
             catalog: bundle.catalog.clone(),
-            store: bundle.store.clone(),
+            store: store.into(),
             policies,
             slots: bundle.slots.clone(),
             by_id: bundle.by_id.clone(),

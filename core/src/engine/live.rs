@@ -1,0 +1,197 @@
+//! The facts of a call as a source: each is computed when a candidate policy first reads it.
+
+use super::{
+    index::Known,
+    program::{Program, Var},
+    reads::{Reads, Root},
+    source::{Found, Reading, Source, upwards},
+    val::Val,
+};
+use crate::{
+    entity::{Entity, Store},
+    facts::{CONTEXT, Fact, Facts, Fixed, Part, Seen, View},
+    id::EntityRef,
+    value::Record,
+};
+
+/// What a path of the program leads to.
+#[derive(Debug)]
+pub(crate) enum Where {
+    /// A fact, in a part of the context, at a depth.
+    Fact(&'static Fact, Part, u32),
+    /// A part of the context as a whole.
+    Part(Part),
+    /// The arguments.
+    Input,
+    /// Something that has to be walked to.
+    Elsewhere,
+}
+
+impl Where {
+    /// What each path of a program leads to.
+    pub(crate) fn all(program: &Program) -> Vec<Self> {
+        (0..).take(program.slots.len()).map(|slot| Self::of(program, slot)).collect()
+    }
+
+    fn of(program: &Program, slot: u32) -> Self {
+        let mut names: Vec<&str> = program.climb(slot).map(|slot| &*slot.name).collect();
+        names.reverse();
+        let in_context = program.climb(slot).all(|slot| slot.root == Var::Context);
+        let (Some(first), true) = (names.first(), in_context) else { return Self::Elsewhere };
+        let part = Part::of(first);
+        let first = |fact: &Fact| fact.path.split('.').next().unwrap_or_default().trim_end_matches('?');
+        let is = |fact: &&Fact| fact.path.split('.').map(|name| name.trim_end_matches('?')).eq(names.iter().copied());
+        match (CONTEXT.iter().find(is), names.as_slice()) {
+            (Some(fact), _) => Self::Fact(fact, part, names.len() as u32),
+            (None, ["input"]) => Self::Input,
+            (None, [name]) if CONTEXT.iter().any(|fact| first(fact) == *name) => Self::Part(part),
+            _ => Self::Elsewhere,
+        }
+    }
+}
+
+/// What the program knows of an action and of what its calls are about, before there is a call.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) fixed: Fixed,
+    /// What the action is in.
+    pub(crate) groups: Vec<EntityRef>,
+    /// The facts of the context that its policies may look at, and whether they may look at arguments.
+    pub(crate) looked_at: (Vec<&'static Fact>, bool),
+    action: Known,
+    tool: Known,
+}
+
+impl About {
+    pub(crate) fn new(program: &Program, store: &Store, reads: &Reads, fixed: Fixed, groups: Vec<EntityRef>) -> Self {
+        let known = |id: &EntityRef, above: &mut dyn Iterator<Item = &EntityRef>| {
+            let mut above: Vec<_> = above.filter_map(|id| program.entity(id)).collect();
+            above.sort_unstable();
+            above.dedup();
+            Known { own: program.entity(id), kind: program.kinds.get(&*id.kind).copied(), above }
+        };
+        let action = known(&fixed.action, &mut groups.iter());
+        let levels = store.get(&fixed.level).into_iter().flat_map(|level| &level.parents);
+        let tool = known(fixed.tool_id(), &mut [&fixed.server.id, &fixed.level].into_iter().chain(levels));
+        let path = |fact: &Fact| -> Vec<_> {
+            fact.path.split('.').map(|name| name.trim_end_matches('?').to_owned()).collect()
+        };
+        let facts = CONTEXT.iter().filter(|fact| reads.touches(Root::Context, &path(fact))).collect();
+        let looked_at = (facts, reads.touches(Root::Context, &["input".to_owned()]));
+        Self { fixed, groups, looked_at, action, tool }
+    }
+}
+
+/// The facts of one call, asked about one actor and one resource.
+pub(crate) struct Live<'f> {
+    pub(crate) view: View<'f>,
+    pub(crate) resource: &'f EntityRef,
+    pub(crate) about: &'f About,
+    pub(crate) places: &'f [Where],
+}
+
+impl<'f> From<Seen<'f>> for Val<'f> {
+    fn from(seen: Seen<'f>) -> Self {
+        match seen {
+            Seen::Bool(value) => Self::Bool(value),
+            Seen::Long(value) => Self::Long(value),
+            Seen::Text(text) => Self::String(text),
+            Seen::Datetime(time) => Self::Datetime(time.millis()),
+            Seen::Duration(millis) => Self::Duration(millis),
+            Seen::Entity(id) => Self::Entity(id),
+            Seen::Value(value) => value.into(),
+        }
+    }
+}
+
+impl<'f> Live<'f> {
+    fn facts(&self) -> &'f Facts<'f, 'f> {
+        self.view.facts()
+    }
+
+    /// An attribute, or a tag.
+    fn found(&self, entity: &EntityRef, of: fn(&Entity) -> &Record, name: &str) -> Found<'f> {
+        match self.facts().entity(entity) {
+            Some(here) => here.entity.map_or(Found::Absent, |entity| Found::of(of(entity).get(name))),
+            // An action is there, and has nothing.
+            None if *entity == self.about.fixed.action => Found::Absent,
+            None => Found::Nobody,
+        }
+    }
+}
+
+impl<'f> Source<'f> for Live<'f> {
+    fn id(&self, var: Var) -> Option<&'f EntityRef> {
+        match var {
+            Var::Principal => Some(self.view.principal()),
+            Var::Action => Some(&self.about.fixed.action),
+            Var::Resource => Some(self.resource),
+            Var::Context => None,
+        }
+    }
+
+    fn context(&self) -> &'f Record {
+        self.view.context()
+    }
+
+    fn slot(&self, slot: u32) -> Option<Reading<'f>> {
+        match self.places.get(slot as usize)? {
+            Where::Fact(fact, part, depth) => Some(match (fact.of)(self.view) {
+                Some(seen) => Reading::Value(seen.into()),
+                None if self.view.carries(*part) => Reading::Absent { depth: *depth },
+                None => Reading::Absent { depth: 1 },
+            }),
+            Where::Part(part) => (!self.view.carries(*part)).then_some(Reading::Absent { depth: 1 }),
+            Where::Input => Some(Reading::Value(Val::Record(&self.facts().admitted.record))),
+            Where::Elsewhere => None,
+        }
+    }
+
+    fn stands(&self, slot: u32) -> bool {
+        matches!(self.places.get(slot as usize), Some(Where::Part(part)) if self.view.carries(*part))
+    }
+
+    fn attribute(&self, entity: &EntityRef, name: &str) -> Found<'f> {
+        self.found(entity, |entity| &entity.attributes, name)
+    }
+
+    fn tag(&self, entity: &EntityRef, name: &str) -> Found<'f> {
+        self.found(entity, |entity| &entity.tags, name)
+    }
+
+    fn ancestors(&self, entity: &EntityRef, walk: &mut Vec<&'f EntityRef>) {
+        if *entity == self.about.fixed.action {
+            walk.extend(&self.about.groups);
+        }
+        upwards(entity, walk, |id| self.facts().entity(id).into_iter().flat_map(|here| here.parents()));
+    }
+
+    fn identify(&self, program: &Program, entity: &EntityRef, walk: &mut Vec<&'f EntityRef>, known: &mut Known) {
+        if *entity == self.about.fixed.action {
+            return known.become_like(&self.about.action);
+        }
+        if !self.facts().is_mapped(entity) {
+            return known.become_like(&self.about.tool);
+        }
+        known.above.clear();
+        known.kind = program.kinds.get(&*entity.kind).copied();
+        let resource = self.facts().admitted.resources.contains(entity);
+        if let Some(above) = self.facts().above(entity) {
+            known.own = above.own;
+            known.above.extend(&above.places);
+        } else {
+            known.own = program.entity(entity);
+            if !resource || self.facts().is_stored(entity) {
+                let start = walk.len();
+                self.ancestors(entity, walk);
+                known.above.extend(walk.iter().skip(start).filter_map(|ancestor| program.entity(ancestor)));
+                walk.truncate(start);
+            }
+        }
+        for besides in self.facts().besides(entity).into_iter().flatten().filter(|_| resource) {
+            known.above.extend(program.entity(besides));
+            self.facts().above(besides).into_iter().for_each(|above| known.above.extend(&above.places));
+        }
+        known.above.sort_unstable();
+    }
+}
