@@ -43,7 +43,7 @@ pub type Tell = Box<dyn Fn(Notice<'_>) + Send + Sync>;
 pub type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Puts a question to the person at the terminal, and waits for a yes or a no.
-pub type Confirm = Box<dyn Fn(&str) -> bool + Send + Sync>;
+pub type Confirm = Box<dyn Fn(&str) -> bool + Send>;
 
 /// What the connections of one guard share.
 pub struct Host {
@@ -53,7 +53,8 @@ pub struct Host {
     pub(crate) settings: Settings,
     records: Mutex<Option<Records>>,
     tell: Tell,
-    confirm: Confirm,
+    /// One question at a time.
+    confirm: Mutex<Confirm>,
     clock: Clock,
 }
 
@@ -90,7 +91,7 @@ impl Host {
             settings,
             records: Mutex::new(records),
             tell,
-            confirm,
+            confirm: Mutex::new(confirm),
             clock,
         })
     }
@@ -121,7 +122,7 @@ impl Host {
     }
 
     pub(crate) fn confirm(&self, question: &str) -> bool {
-        (self.confirm)(question)
+        (self.confirm.lock().unwrap_or_else(PoisonError::into_inner))(question)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -22,10 +22,12 @@ mod lines;
 mod pump;
 mod server;
 mod stdio;
+mod http;
 mod reload;
 mod live;
 
 pub use host::{Clock, Confirm, Host, Notice, Parts, Tell};
+pub use http::http;
 pub use live::tools;
 pub use pump::Ended;
 pub use records::Records;

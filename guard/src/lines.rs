@@ -8,21 +8,22 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 pub(crate) enum Line {
     /// A line without its end.
     Text(String),
-    /// A line that is no message, and why. The stream goes on behind it.
-    Unusable(String),
+    /// A line over the limit. The stream goes on behind it.
+    TooLong,
+    /// A line that is not UTF-8. The stream goes on behind it.
+    NoText,
 }
 
 /// The lines of a stream.
 pub(crate) struct Lines<R> {
     framed: FramedRead<R, LinesCodec>,
-    longest: usize,
     /// Behind an error the decoder ends once, and goes on.
     resuming: bool,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(crate) fn new(from: R, longest: usize) -> Self {
-        Self { framed: FramedRead::new(from, LinesCodec::new_with_max_length(longest)), longest, resuming: false }
+        Self { framed: FramedRead::new(from, LinesCodec::new_with_max_length(longest)), resuming: false }
     }
 
     /// The next line; `None` at the end of the stream, and where it cannot be read any more.
@@ -35,11 +36,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 Some(Ok(line)) => return Some(Line::Text(line)),
                 Some(Err(LinesCodecError::MaxLineLengthExceeded)) => {
                     self.resuming = true;
-                    return Some(Line::Unusable(format!("longer than the {} bytes allowed", self.longest)));
+                    return Some(Line::TooLong);
                 }
                 Some(Err(LinesCodecError::Io(error))) if error.kind() == std::io::ErrorKind::InvalidData => {
                     self.resuming = true;
-                    return Some(Line::Unusable("not UTF-8 text".to_owned()));
+                    return Some(Line::NoText);
                 }
                 Some(Err(LinesCodecError::Io(_))) => return None,
             }

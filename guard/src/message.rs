@@ -162,9 +162,26 @@ pub(crate) fn request(id: &Id, method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method},"params":{params}}}"#)
 }
 
+/// The line of a request without parameters.
+pub(crate) fn bare_request(id: &Id, method: &str) -> String {
+    let method = serde_json::Value::from(method);
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method}}}"#)
+}
+
+/// The line of a notification.
+pub(crate) fn notification(method: &str, params: &str) -> String {
+    let method = serde_json::Value::from(method);
+    format!(r#"{{"jsonrpc":"2.0","method":{method},"params":{params}}}"#)
+}
+
 /// The line of a response.
 pub(crate) fn response(id: &Id, result: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
+}
+
+/// The line of a response that is an error of somebody else's.
+pub(crate) fn failure(id: &Id, error: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)
 }
 
 /// The line of an error. MCP leaves the id out where none could be read.

@@ -8,6 +8,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{Notify, mpsc},
+    task::JoinHandle,
 };
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     host::{Host, Notice},
     lines::{Line, Lines},
     message,
-    queue::{Queue, queue},
+    queue::{Drain, Queue, queue},
 };
 
 /// How long answers are waited for once the client has said its last word.
@@ -45,8 +46,8 @@ pub(crate) struct Side<R, W> {
 pub(crate) struct Pump {
     connection: Arc<Mutex<Connection>>,
     host: Arc<Host>,
-    client: Queue,
-    server: Queue,
+    pub(crate) client: Queue,
+    pub(crate) server: Queue,
     end: mpsc::UnboundedSender<String>,
     /// Told whenever nobody waits for anything.
     quiet: Arc<Notify>,
@@ -102,20 +103,25 @@ impl Pump {
     pub(crate) fn from_client(&self, line: Line) {
         match line {
             Line::Text(line) => self.step(|connection| connection.from_client(&line)),
-            Line::Unusable(why) => {
-                self.host.tell(Notice::Note(&format!("a message of the client is refused: {why}")));
-                self.client.put(message::error(None, -32_600, &format!("Refused: {why}"), None));
-            }
+            Line::NoText => self.refuse("no UTF-8 text"),
+            Line::TooLong => self.refuse(&format!("longer than the {} bytes allowed", self.host.settings.longest)),
         }
+    }
+
+    fn refuse(&self, why: &str) {
+        self.host.tell(Notice::Note(&format!("a message of the client is refused: {why}")));
+        self.client.put(message::error(None, -32_600, &format!("Refused: {why}"), None));
     }
 
     /// A line of the server.
     pub(crate) fn from_server(&self, line: Line) {
         match line {
             Line::Text(line) => self.step(|connection| connection.from_server(&line)),
+            Line::NoText => self.host.tell(Notice::Note("a line of the server is no UTF-8 text, and is left out")),
             // Nobody knows which request it answers, so that the client would wait for ever.
-            Line::Unusable(why) => {
-                let _ = self.end.send(format!("a message of the server cannot be passed on: {why}"));
+            Line::TooLong => {
+                let longest = self.host.settings.longest;
+                let _ = self.end.send(format!("a message of the server is longer than the {longest} bytes allowed"));
             }
         }
     }
@@ -130,10 +136,68 @@ impl Pump {
             told.await;
         }
     }
+}
 
-    /// The connection is over.
-    pub(crate) fn close(&self, why: &str) {
-        self.step(|connection| connection.close(why));
+/// A connection whose server is being listened to.
+pub(crate) struct Link {
+    pub(crate) pump: Pump,
+    ends: mpsc::UnboundedReceiver<String>,
+    from_server: JoinHandle<()>,
+    to_server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Link {
+    /// Begins to carry lines to and from the server. What is for the client comes out of the drain.
+    pub(crate) fn new(
+        connection: Connection,
+        host: Arc<Host>,
+        server: Side<impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static>,
+    ) -> (Self, Drain) {
+        let longest = host.settings.longest;
+        let ((client, drain), (to_server, server_drain)) = (queue(), queue());
+        let (pump, ends) = Pump::new(connection, host, (client, to_server));
+        let to_server = tokio::spawn(server_drain.write_to(server.write));
+        let (mut lines, listening) = (Lines::new(server.read, longest), pump.clone());
+        let from_server = tokio::spawn(async move {
+            while let Some(line) = lines.next().await {
+                listening.from_server(line);
+                listening.client.room().await;
+            }
+        });
+        (Self { pump, ends, from_server, to_server }, drain)
+    }
+
+    /// Waits until the server has gone, the guard would not go on, or `gone` says that the client has.
+    pub(crate) async fn ended(&mut self, gone: impl Future<Output = ()>) -> Ended {
+        let mut gone = std::pin::pin!(gone);
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                biased;
+                Some(why) = self.ends.recv() => return Ended::Refused(why),
+                () = &mut gone => return Ended::Client,
+                _ = &mut self.from_server => return self.ends.try_recv().map_or(Ended::Server, Ended::Refused),
+                _ = second.tick() => self.pump.step(Connection::tick),
+            }
+        }
+    }
+
+    /// Ends the connection: who waits is told, and nothing more is said to the server.
+    pub(crate) async fn finish(mut self, ended: &Ended) {
+        let why = match ended {
+            Ended::Client => "the guard has ended",
+            Ended::Server => "the server has ended",
+            Ended::Refused(why) => why,
+        };
+        self.pump.step(|connection| connection.close(why));
+        self.pump.server.close();
+        let _ = tokio::time::timeout(FAREWELL, self.to_server).await;
+        if *ended != Ended::Server {
+            // What it still says is passed on for a while.
+            let _ = tokio::time::timeout(FAREWELL, &mut self.from_server).await;
+        }
+        self.from_server.abort();
+        self.pump.client.close();
     }
 }
 
@@ -145,67 +209,33 @@ pub(crate) async fn run(
     server: Side<impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static>,
     stop: impl Future<Output = ()>,
 ) -> Ended {
-    let longest = host.settings.longest;
-    let ((to_client, client_drain), (to_server, server_drain)) = (queue(), queue());
-    let (pump, mut ends) = Pump::new(connection, host, (to_client, to_server));
-    let client_writer = tokio::spawn(client_drain.write_to(client.write));
-    let server_writer = tokio::spawn(server_drain.write_to(server.write));
-
-    let mut client_lines = Lines::new(client.read, longest);
-    let from_client = {
-        let pump = pump.clone();
-        async move {
-            while let Some(line) = client_lines.next().await {
-                pump.from_client(line);
-                // What it is answered with, or what is forwarded, may be more than the other side can take.
-                pump.client.room().await;
-                pump.server.room().await;
-            }
+    let mut lines = Lines::new(client.read, host.settings.longest);
+    let (mut link, drain) = Link::new(connection, host, server);
+    let to_client = tokio::spawn(drain.write_to(client.write));
+    let pump = link.pump.clone();
+    let listening = pump.clone();
+    let mut from_client = tokio::spawn(async move {
+        while let Some(line) = lines.next().await {
+            listening.from_client(line);
+            // What it is answered with, or what is forwarded, may be more than the other side can take.
+            listening.client.room().await;
+            listening.server.room().await;
         }
-    };
-    let mut server_lines = Lines::new(server.read, longest);
-    let from_server = {
-        let pump = pump.clone();
-        async move {
-            while let Some(line) = server_lines.next().await {
-                pump.from_server(line);
-                pump.client.room().await;
-            }
-        }
-    };
-    let (mut from_client, mut from_server) = (tokio::spawn(from_client), tokio::spawn(from_server));
-    let abort_client = from_client.abort_handle();
-    let last_words = async {
-        let _ = (&mut from_client).await;
-        let _ = tokio::time::timeout(LAST_WORDS, pump.quiet()).await;
-    };
-    let (mut last_words, mut stop) = (std::pin::pin!(last_words), std::pin::pin!(stop));
-    let mut second = tokio::time::interval(Duration::from_secs(1));
-    let ended = loop {
+    });
+    let listener = from_client.abort_handle();
+    let gone = async {
+        let last_words = async {
+            let _ = (&mut from_client).await;
+            let _ = tokio::time::timeout(LAST_WORDS, pump.quiet()).await;
+        };
         tokio::select! {
-            biased;
-            Some(why) = ends.recv() => break Ended::Refused(why),
-            () = &mut stop => break Ended::Client,
-            _ = &mut from_server => break ends.try_recv().map_or(Ended::Server, Ended::Refused),
-            () = &mut last_words => break Ended::Client,
-            _ = second.tick() => pump.step(Connection::tick),
+            () = last_words => {}
+            () = stop => {}
         }
     };
-    abort_client.abort();
-    let why = match &ended {
-        Ended::Client => "the guard has ended",
-        Ended::Server => "the server has ended",
-        Ended::Refused(why) => why,
-    };
-    pump.close(why);
-    // Nothing more is said to the server; what it still says is passed on for a while.
-    pump.server.close();
-    let _ = tokio::time::timeout(FAREWELL, server_writer).await;
-    if ended != Ended::Server {
-        let _ = tokio::time::timeout(FAREWELL, &mut from_server).await;
-    }
-    from_server.abort();
-    pump.client.close();
-    let _ = tokio::time::timeout(FAREWELL, client_writer).await;
+    let ended = link.ended(gone).await;
+    listener.abort();
+    link.finish(&ended).await;
+    let _ = tokio::time::timeout(FAREWELL, to_client).await;
     ended
 }

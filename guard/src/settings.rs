@@ -1,6 +1,6 @@
 //! What a guard is told when it starts.
 
-use toolgate::{ListRequest, Origin, Principal, ToolCall, wire::mcp::Rendering};
+use toolgate::{Credential, ListRequest, Origin, Principal, ToolCall, wire::mcp::Rendering};
 
 /// Who is asked for an approval of the class `initiator`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub struct Settings {
     pub principal: Principal,
     /// On whose behalf, nearest first, the initiator last.
     pub on_behalf_of: Vec<Principal>,
+    /// Facts of the caller's token, where the host has verified one.
+    pub credential: Option<Credential>,
+    /// The task that all calls belong to.
+    pub task: Option<String>,
     /// Who or what asks for the calls, as far as the host knows.
     pub origin: Origin,
     /// How denials reach the client.
@@ -55,6 +59,8 @@ impl Settings {
             server: server.into(),
             principal,
             on_behalf_of: Vec::new(),
+            credential: None,
+            task: None,
             origin: Origin::default(),
             rendering: Rendering::default(),
             ask: Ask::default(),
@@ -68,6 +74,8 @@ impl Settings {
     pub(crate) fn vouch(&self, call: ToolCall, session: &str, transport: &str) -> ToolCall {
         ToolCall {
             on_behalf_of: self.on_behalf_of.clone(),
+            credential: self.credential.clone(),
+            task: self.task.clone(),
             session: Some(session.to_owned()),
             origin: self.origin,
             transport: Some(transport.to_owned()),
@@ -75,10 +83,12 @@ impl Settings {
         }
     }
 
-    /// Whose tools are listed: without task and session, so that a list does not tell what happened in one.
+    /// Whose tools are listed: for any session, so that a list does not tell what happened in one.
     pub(crate) fn listing(&self, transport: &str) -> ListRequest {
         ListRequest {
             on_behalf_of: self.on_behalf_of.clone(),
+            credential: self.credential.clone(),
+            any_session: true,
             origin: self.origin,
             transport: Some(transport.to_owned()),
             server: Some(self.server.clone()),

@@ -2,8 +2,8 @@
 
 use serde_json::{json, value::RawValue};
 use toolgate::{
-    DecisionRecord, Gate, Json, ToolCall,
-    wire::mcp::{self},
+    DecisionRecord, Event, Gate, Json, ToolCall,
+    wire::mcp::{self, Refusal},
 };
 
 use super::{Connection, Output, calls::Asked};
@@ -95,8 +95,11 @@ impl Connection {
         let Some(waiting) = self.waiting.remove(own) else { return };
         let answer = Json::parse(answer.as_bytes()).unwrap_or(Json::Null);
         let Waiting { id, method, line, call, record } = waiting;
-        if let Some(event) = mcp::confirmation(&record, &call, &answer) {
-            self.host.apply(event);
+        let event = mcp::confirmation(&record, &call, &answer);
+        let refused = !matches!(event, Some(Event::ApprovalGranted(_)));
+        event.into_iter().for_each(|event| self.host.apply(event));
+        if refused {
+            return self.refuse(&id, &mcp::declined(&record, self.host.settings.rendering));
         }
         let gate = self.host.gate();
         let record = self.host.ledger.authorize(&gate, &call, self.host.now());
@@ -104,17 +107,28 @@ impl Connection {
         self.judged(&gate, asked, call, record, true);
     }
 
-    /// Takes up what a client brought back (2026-07-28). `false`: it does not count.
-    pub(super) fn resumed(&mut self, gate: &Gate, call: &ToolCall, brought: (&str, &Json)) -> bool {
+    /// Takes up what a client brought back (2026-07-28).
+    ///
+    /// # Errors
+    /// The answer to the client: what it brought does not count, or its user said no.
+    pub(super) fn resumed(&mut self, gate: &Gate, call: &ToolCall, brought: (&str, &Json)) -> Result<(), Refusal> {
         let host = self.host.clone();
-        match mcp::resume(gate, &host.ledger.view(), &host.sealer, call, brought, host.now()) {
-            Ok(event) => {
-                event.into_iter().for_each(|event| host.apply(event));
-                true
-            }
+        let mut view = host.ledger.view();
+        let now = view.now().map_or(host.now(), |last| last.max(host.now()));
+        match mcp::resume(gate, &view, &host.sealer, call, brought, now) {
             Err(error) => {
                 self.warn(&format!("an answer to an approval is refused: {error}"));
-                false
+                Err(mcp::invalid_state())
+            }
+            Ok(Some(event @ Event::ApprovalRefused { .. })) => {
+                // What was asked, without asking again: the view is thrown away.
+                let record = gate.authorize(call, &mut view, now);
+                host.apply(event);
+                Err(mcp::declined(&record, host.settings.rendering))
+            }
+            Ok(event) => {
+                event.into_iter().for_each(|event| host.apply(event));
+                Ok(())
             }
         }
     }

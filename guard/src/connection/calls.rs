@@ -3,7 +3,7 @@
 use serde_json::{Value, value::RawValue};
 use toolgate::{
     Basis, Decision, DecisionRecord, Denial, Event, Gate, Json, JsonFault, Outcome, Reason, Status, ToolCall,
-    wire::mcp::{self, Challenge, Refusal},
+    wire::mcp::{self, Challenge, Refusal, Sealer},
 };
 
 use super::{Connection, Pending, Says, lists};
@@ -54,11 +54,10 @@ impl Connection {
         let call = self.host.settings.vouch(call, &self.session, self.transport);
         let mut answered = false;
         if let Some(state) = state {
-            if mine(&state) {
+            if Sealer::made(&state) {
                 let responses = responses.unwrap_or(Json::Null);
-                if !self.resumed(&gate, &call, (&state, &responses)) {
-                    let text = "Invalid params: the request state is not valid";
-                    return self.to_client(message::error(Some(&asked.id), -32_602, text, None));
+                if let Err(refusal) = self.resumed(&gate, &call, (&state, &responses)) {
+                    return self.refuse(&asked.id, &refusal);
                 }
                 asked.line = without_answers(&asked.id, method, params);
                 answered = true;
@@ -167,7 +166,7 @@ impl Connection {
         }
     }
 
-    fn refuse(&mut self, id: &Id, refusal: &Refusal) {
+    pub(super) fn refuse(&mut self, id: &Id, refusal: &Refusal) {
         let line = match refusal {
             Refusal::Result(result) => message::response(id, &result.to_string()),
             Refusal::Error { code, message, data } => {
@@ -236,11 +235,6 @@ struct Came {
 
 fn refused(reason: Reason, detail: String) -> Decision {
     Decision::Deny { reasons: vec![Denial { reason, detail }], basis: Basis::default() }
-}
-
-/// Whether a `requestState` was made by a guard, going by its form: `Sealer` tells whether it was this one.
-fn mine(state: &str) -> bool {
-    state.starts_with("1.") && state.contains(".sha256:")
 }
 
 /// The request without what the client brought back for the guard: the server asked for none of it.

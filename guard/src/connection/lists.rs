@@ -1,7 +1,7 @@
 //! Lists, without what the principal could not be allowed to use.
 
 use serde_json::value::RawValue;
-use toolgate::{ListRequest, filter_list};
+use toolgate::filter_list;
 
 use super::{Connection, calls};
 use crate::message::{self, Id};
@@ -29,8 +29,7 @@ impl Connection {
             return self.to_client(line.to_owned());
         }
         let (host, gate) = (self.host.clone(), self.host.gate());
-        let request = ListRequest { session: Some(self.fresh.clone()), ..host.settings.listing(self.transport) };
-        let listing = gate.list(&request, &host.ledger.view(), host.now());
+        let listing = gate.list(&host.settings.listing(self.transport), &host.ledger.view(), host.now());
         match filter_list(result, method, &host.settings.server, &listing) {
             Err(error) => {
                 self.warn(&format!("the server's answer to `{method}` cannot be filtered: {error}"));

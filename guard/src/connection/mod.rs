@@ -11,6 +11,7 @@ mod pins;
 mod tests;
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     mem,
     sync::Arc,
@@ -64,8 +65,6 @@ pub(crate) struct Connection {
     host: Arc<Host>,
     /// The session of its calls in the ledger.
     session: String,
-    /// A session that nobody uses: whose tools a list shows.
-    fresh: String,
     transport: &'static str,
     /// Begins the ids of the guard's own requests; nobody can guess it.
     prefix: String,
@@ -91,7 +90,6 @@ impl Connection {
         Ok(Self {
             host,
             session: handle()?,
-            fresh: handle()?,
             transport,
             prefix: format!("toolgate-{}", handle()?),
             next: 0,
@@ -108,6 +106,7 @@ impl Connection {
 
     /// What to do with a line of the client.
     pub(crate) fn from_client(&mut self, line: &str) -> Vec<Output> {
+        let line = &one_line(line);
         match Message::of_client(line) {
             Err(Malformed { id, code, why }) => {
                 self.note(&format!("a message of the client is refused: {why}"));
@@ -126,6 +125,7 @@ impl Connection {
 
     /// What to do with a line of the server.
     pub(crate) fn from_server(&mut self, line: &str) -> Vec<Output> {
+        let line = &one_line(line);
         match Message::of_server(line) {
             Err(Malformed { why, .. }) => {
                 self.note(&format!("a line of the server is no message, and is left out: {why}"));
@@ -279,6 +279,15 @@ impl Connection {
 
     fn warn(&self, text: &str) {
         self.host.tell(Notice::Warning(text));
+    }
+}
+
+/// The line as one line for everybody: some readers end lines at a carriage return, which JSON takes for a space, and would
+/// find another message in the midst of this one.
+fn one_line(line: &str) -> Cow<'_, str> {
+    match line.contains(['\r', '\n']) {
+        false => Cow::Borrowed(line),
+        true => Cow::Owned(line.replace(['\r', '\n'], " ")),
     }
 }
 

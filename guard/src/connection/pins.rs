@@ -3,7 +3,7 @@
 use std::mem;
 
 use serde_json::{Map, Value, value::RawValue};
-use toolgate::{Drift, Event, Timestamp};
+use toolgate::{Drift, Timestamp};
 
 use super::{Connection, Output, Says, calls::DENIED};
 use crate::{
@@ -202,17 +202,11 @@ impl Connection {
         }
     }
 
-    /// Tells the ledger which tools of a list differ from their pins. Those that the list does not have may stand on
-    /// another page.
-    pub(super) fn drifted(&mut self, live: &str) {
-        let (gate, server) = (self.host.gate(), &self.host.settings.server);
-        let Ok(drifts) = gate.bundle().drift(server, live) else { return };
-        let changed = |name: &String| drifts.iter().any(|d| matches!(d, Drift::Changed(changed, _) if changed == name));
-        if let Ok(Event::ToolsListed { server, mut drifted }) = gate.bundle().tools_listed(server, live) {
-            drifted.retain(|name, _| changed(name));
-            if !drifted.is_empty() {
-                self.host.apply(Event::ToolsListed { server, drifted });
-            }
+    /// Tells the ledger which tools of a page differ from their pins.
+    pub(super) fn drifted(&mut self, page: &str) {
+        let gate = self.host.gate();
+        if let Ok(Some(event)) = gate.bundle().page_listed(&self.host.settings.server, page) {
+            self.host.apply(event);
         }
     }
 

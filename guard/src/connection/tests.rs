@@ -225,6 +225,14 @@ fn what_two_parsers_could_read_in_two_ways_is_refused() {
 }
 
 #[test]
+fn no_message_hides_behind_a_carriage_return() {
+    let mut guard = Guard::ready("{}", |_| ());
+    let hidden = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{{\"a\":[\r{}\r]}}}}", call("9", "drop", "{}"));
+    let outputs = guard.client(&hidden, &["server* notifications/x"]);
+    assert!(outputs.iter().all(|output| !format!("{output:?}").contains("\\r")), "{outputs:?}");
+}
+
+#[test]
 fn an_id_is_used_once_at_a_time() {
     let mut guard = Guard::ready("{}", |_| ());
     guard.client(&call("1", "read", "{}"), &["server tools/call"]);
@@ -240,9 +248,9 @@ fn the_user_is_asked_by_elicitation() {
     let mut guard = Guard::ready(r#"{"elicitation":{}}"#, |_| ());
     for (answer, expected) in [
         (r#""result":{"action":"accept","content":{"approve":true}}"#, "server tools/call"),
-        (r#""result":{"action":"accept","content":{"approve":false}}"#, "client* 1 result Needs approval"),
-        (r#""result":{"action":"decline"}"#, "client* 1 result Needs approval"),
-        (r#""error":{"code":-32601,"message":"no"}"#, "client* 1 result Needs approval"),
+        (r#""result":{"action":"accept","content":{"approve":false}}"#, "client* 1 result Denied: the user did not"),
+        (r#""result":{"action":"decline"}"#, "client* 1 result Denied: the user did not"),
+        (r#""error":{"code":-32601,"message":"no"}"#, "client* 1 result Denied: the user did not"),
     ] {
         let line = call("1", "write", r#"{"id":"a"}"#);
         let asked = guard.client(&line, &["client* elicitation/create"]);
