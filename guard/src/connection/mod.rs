@@ -106,7 +106,8 @@ impl Connection {
 
     /// What to do with a line of the client.
     pub(crate) fn from_client(&mut self, line: &str) -> Vec<Output> {
-        let line = &one_line(line);
+        let line = one_line(line);
+        let line = &*line;
         match Message::of_client(line) {
             Err(Malformed { id, code, why }) => {
                 self.note(&format!("a message of the client is refused: {why}"));
@@ -125,7 +126,8 @@ impl Connection {
 
     /// What to do with a line of the server.
     pub(crate) fn from_server(&mut self, line: &str) -> Vec<Output> {
-        let line = &one_line(line);
+        let line = one_line(line);
+        let line = &*line;
         match Message::of_server(line) {
             Err(Malformed { why, .. }) => {
                 self.note(&format!("a line of the server is no message, and is left out: {why}"));
