@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use toolgate::{
-    DecisionRecord, Drift, Event, Gate, Ledger, Outcome, PolicyBundle, SharedLedger, Timestamp, ToolCall, Trace,
+    DecisionRecord, Drift, Event, EventError, Gate, Ledger, Outcome, PolicyBundle, SharedLedger, Timestamp, ToolCall, Trace,
     wire::mcp::Sealer,
 };
 
@@ -99,6 +99,16 @@ impl Host {
     /// How the guard is set.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Applies an event of the host's own, such as an approval or a halt, and keeps the records that come of it.
+    ///
+    /// # Errors
+    /// As [`Gate::apply`].
+    pub fn happened(&self, event: Event) -> Result<(), EventError> {
+        let traces = self.ledger.apply(&self.gate(), event, self.now())?;
+        self.kept(Ok(traces));
+        Ok(())
     }
 
     /// The gate as it is now.

@@ -34,4 +34,4 @@ pub use records::Records;
 pub use reload::{Watch, watch};
 pub use server::ServerCommand;
 pub use settings::{Ask, LONGEST, OnDrift, Settings};
-pub use stdio::stdio;
+pub use stdio::{between, stdio};

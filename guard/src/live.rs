@@ -42,7 +42,9 @@ impl Talk {
     async fn list(&mut self) -> Result<String, String> {
         let version = env!("CARGO_PKG_VERSION");
         let info = json!({"name": "toolgate-guard", "version": version});
-        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info});
+        // Some servers have tools for clients of certain abilities alone: the list is one for a client that can do everything.
+        let able = json!({"roots": {"listChanged": true}, "sampling": {}, "elicitation": {"form": {}, "url": {}}});
+        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": able, "clientInfo": info});
         // A server of 2026-07-28 alone has no handshake: there, each request says who asks.
         let meta = match self.ask("initialize", &hello).await? {
             Ok(_) => {
@@ -51,7 +53,7 @@ impl Talk {
             }
             Err(_) => Some(json!({
                 "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientCapabilities": able,
                 "io.modelcontextprotocol/clientInfo": info,
             })),
         };

@@ -2,12 +2,30 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use crate::{
     connection::Connection,
     host::{Host, Notice},
     pump::{self, Ended, Side},
     server::ServerCommand,
 };
+
+/// Guards a server that is reached by streams of the host's own, for a client that is reached by others, until one of them
+/// ends. The line ends of each are what separates messages.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub async fn between<C, S>(host: Arc<Host>, client: C, server: S) -> Result<Ended, String>
+where
+    C: AsyncRead + AsyncWrite + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let connection = Connection::new(Arc::clone(&host), "stdio")?;
+    let ((from_client, to_client), (from_server, to_server)) = (tokio::io::split(client), tokio::io::split(server));
+    let (client, server) = (Side { read: from_client, write: to_client }, Side { read: from_server, write: to_server });
+    Ok(pump::run(connection, host, client, server, std::future::pending()).await)
+}
 
 /// Starts the server and guards it, for the client at the standard input and output, until one of them ends or `stop` does.
 ///

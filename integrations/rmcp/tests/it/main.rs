@@ -9,3 +9,4 @@
 )]
 
 mod forwarding;
+mod scenarios;
