@@ -4,11 +4,13 @@ mod conformance;
 mod differential;
 mod licences;
 mod run;
+mod show;
 
 use std::{path::Path, process::ExitCode};
 
 const USAGE: &str = "usage: cargo xtask <task>
 
+  show                                 a published server behind `toolgate guard`, and what a person sees
   test                                 all tests: of the workspace, of its documentation, and the replay of what fuzzing found
   ci                                   formatting, clippy, documentation and licences, then `test`
   conformance DIR                      every case of a folder of Cedar's integration tests, by both engines
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
+        ["show"] => show::run(&run::root()).map_err(|fault| fault.to_string()),
+        ["stand-in", list] => show::stand_in(Path::new(list)).map_err(|fault| fault.to_string()),
         ["test"] => run::test(),
         ["ci"] => run::ci(),
         ["conformance", folder] => return conform(Path::new(folder)),

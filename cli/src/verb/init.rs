@@ -80,33 +80,15 @@ fn policies(hinted: &PolicyBundle) -> String {
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
-    let manifest = args.dir.join(MANIFEST);
-    if manifest.symlink_metadata().is_ok() {
-        return Err(at(&manifest, "a bundle is there already, and `init` overwrites nothing").into());
-    }
+    free(&args.dir)?;
     let lists = bundle::named(&args.tools)?;
     let name = match &args.name {
         Some(name) => name.clone(),
         None => folder_name(&args.dir)?,
     };
     let hinted = hinted(&lists)?;
-    let mut sources = Sources::default();
-    for (server, list) in &lists {
-        sources.insert(format!("tools/{server}.json"), list.as_str());
-    }
-    sources.insert(MANIFEST, write_manifest(&name, &hinted));
-    sources.insert("policies/main.cedar", policies(&hinted));
-    // What does not load is not worth writing.
-    let bundle = PolicyBundle::load(&sources)?;
-    // The manifest comes last: a bundle that is there is there as a whole.
-    let (last, first): (Vec<_>, Vec<_>) = sources.names().partition(|name| *name == MANIFEST);
-    let names: Vec<_> = first.into_iter().chain(last).collect();
-    if let Some(taken) = names.iter().map(|name| args.dir.join(name)).find(|path| path.symlink_metadata().is_ok()) {
-        return Err(at(&taken, "the file is there already, and `init` overwrites nothing").into());
-    }
-    for name in &names {
-        create(&args.dir.join(name), sources.text(name).unwrap_or_default())?;
-    }
+    let (bundle, sources) = draft(&name, &lists, &hinted, policies(&hinted))?;
+    let names = write(&args.dir, &sources)?;
     let tools = tools(&bundle).len();
     let unhinted = self::tools(&hinted).iter().filter(|tool| tool.effect.1 != KnownFrom::Hint).count();
     match args.format {
@@ -126,13 +108,52 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     Ok(Exit::Ok)
 }
 
+/// Whether a bundle can be written to a folder.
+fn free(dir: &Path) -> Result<(), Fault> {
+    let manifest = dir.join(MANIFEST);
+    if manifest.symlink_metadata().is_ok() {
+        return Err(at(&manifest, "a bundle is there already, and `init` overwrites nothing").into());
+    }
+    Ok(())
+}
+
+/// A bundle of these lists with these policies, and its files. What does not load is not worth writing.
+pub(super) fn draft(
+    name: &str,
+    lists: &[(&str, String)],
+    hinted: &PolicyBundle,
+    policies: String,
+) -> Result<(PolicyBundle, Sources), Fault> {
+    let mut sources = Sources::default();
+    for (server, list) in lists {
+        sources.insert(format!("tools/{server}.json"), list.as_str());
+    }
+    sources.insert(MANIFEST, write_manifest(name, hinted));
+    sources.insert("policies/main.cedar", policies);
+    Ok((PolicyBundle::load(&sources)?, sources))
+}
+
+/// Writes the files of a bundle, and overwrites nothing. Gives their names, in the order in which they were written.
+pub(super) fn write(dir: &Path, sources: &Sources) -> Result<Vec<String>, Fault> {
+    // The manifest comes last: a bundle that is there is there as a whole.
+    let (last, first): (Vec<_>, Vec<_>) = sources.names().partition(|name| *name == MANIFEST);
+    let names: Vec<_> = first.into_iter().chain(last).map(str::to_owned).collect();
+    if let Some(taken) = names.iter().map(|name| dir.join(name)).find(|path| path.symlink_metadata().is_ok()) {
+        return Err(at(&taken, "the file is there already, and `init` overwrites nothing").into());
+    }
+    for name in &names {
+        create(&dir.join(name), sources.text(name).unwrap_or_default())?;
+    }
+    Ok(names)
+}
+
 /// The tools of a bundle, without the protocol's own methods.
-fn tools(bundle: &PolicyBundle) -> Vec<ToolReport> {
+pub(super) fn tools(bundle: &PolicyBundle) -> Vec<ToolReport> {
     bundle.tools().into_iter().filter(|tool| tool.action.matches('/').count() == 1).collect()
 }
 
 /// The lists as a bundle that takes the servers' word: what they hint, and MCP's defaults for the rest.
-fn hinted(lists: &[(&str, String)]) -> Result<PolicyBundle, Fault> {
+pub(super) fn hinted(lists: &[(&str, String)]) -> Result<PolicyBundle, Fault> {
     let mut sources = Sources::default();
     let mut text = "[bundle]\nname = \"init\"\nversion = \"0\"\n".to_owned();
     for (server, list) in lists {

@@ -8,7 +8,7 @@ use std::{
 
 use clap::ValueEnum;
 use serde_json::json;
-use toolgate::{Gate, ListRequest, Listed, Origin, Principal, Standing, Timestamp, filter_tools, wire};
+use toolgate::{Gate, Limits, ListRequest, Listed, Origin, Principal, Standing, Timestamp, filter_tools, wire};
 
 use super::decide;
 use crate::{
@@ -72,13 +72,23 @@ pub(crate) struct Args {
 
 /// Who or what asks for a call.
 #[derive(Clone, Copy, ValueEnum)]
-enum Asker {
+pub(super) enum Asker {
     /// The user, in this turn
     User,
     /// The agent's own plan
     Agent,
     /// Content that the agent read
     Retrieved,
+}
+
+impl Asker {
+    pub(super) fn origin(self) -> Origin {
+        match self {
+            Self::User => Origin::User,
+            Self::Agent => Origin::Agent,
+            Self::Retrieved => Origin::Retrieved,
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
@@ -105,13 +115,15 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     Ok(if listing.iter().all(|one| one.method) { Exit::Nothing } else { Exit::Ok })
 }
 
+/// An actor of the command line.
+pub(super) fn actor(text: &String) -> Result<Principal, Fault> {
+    let read = wire::read_list_request(json!({"principal": text}).to_string().as_bytes(), &Limits::default());
+    let told = |_| Fault::Told(format!("`{text}` is no actor; write one such as `User::\"alice\"`"));
+    read.map(|request| request.principal).map_err(told)
+}
+
 /// What the command line and its file say together; the command line has the last word.
 fn request(args: &Args, gate: &Gate) -> Result<ListRequest, Fault> {
-    let actor = |text: &String| -> Result<Principal, Fault> {
-        let read = wire::read_list_request(json!({"principal": text}).to_string().as_bytes(), gate.limits());
-        let told = |_| Fault::Told(format!("`{text}` is no actor; write one such as `User::\"alice\"`"));
-        read.map(|request| request.principal).map_err(told)
-    };
     let principal = args.principal.as_ref().map(actor).transpose()?;
     let mut request = match (&args.call, principal) {
         (None, Some(principal)) => ListRequest::new(principal),
@@ -130,12 +142,7 @@ fn request(args: &Args, gate: &Gate) -> Result<ListRequest, Fault> {
     request.task = args.task.clone().or(request.task);
     request.session = args.session.clone().or(request.session);
     request.any_session |= args.any_session;
-    request.origin = match args.origin {
-        None => request.origin,
-        Some(Asker::User) => Origin::User,
-        Some(Asker::Agent) => Origin::Agent,
-        Some(Asker::Retrieved) => Origin::Retrieved,
-    };
+    request.origin = args.origin.map_or(request.origin, Asker::origin);
     Ok(request)
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod decide;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod guard;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod pack;

@@ -33,7 +33,7 @@ pub(crate) use pin::digest as pin_of;
 pub use pin::{Change, Drift, UNPINNED};
 pub use report::{ArgumentReport, ToolReport};
 pub(crate) use shape::{Fields, Type};
-pub(crate) use tools_list::{definitions, did_you_mean};
+pub(crate) use tools_list::{ONE_PAGE, definitions, did_you_mean};
 
 use crate::{
     digest::Digest,

@@ -8,6 +8,9 @@ use crate::{
     json::{Caps, Json, Numbers, read},
 };
 
+/// What is wrong with a list that is one page of several.
+pub(crate) const ONE_PAGE: &str = "tools_list_page";
+
 /// The definitions by name, as far as they can be read, and what is wrong with the list.
 pub(crate) fn definitions(file: &Arc<str>, text: &str) -> (BTreeMap<String, Json>, Vec<Diagnostic>) {
     let mut found = Vec::new();
@@ -35,7 +38,7 @@ pub(crate) fn definitions(file: &Arc<str>, text: &str) -> (BTreeMap<String, Json
     if list.get("nextCursor").is_some_and(|cursor| *cursor != Json::Null) {
         let message = "the list has a `nextCursor`: this is one page of several";
         let help = "ask for the other pages and put all tools into one list";
-        found.push(Diagnostic::error("tools_list", message).at(whole()).help(help));
+        found.push(Diagnostic::error(ONE_PAGE, message).at(whole()).help(help));
     }
     for (index, item) in items.iter().enumerate() {
         match item.get("name").and_then(Json::as_str) {

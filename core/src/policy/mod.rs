@@ -78,7 +78,7 @@ pub use {
 };
 
 use crate::{
-    catalog::{self, Catalog, Drift, ToolReport, definitions},
+    catalog::{self, Catalog, Drift, ToolReport, definitions, ONE_PAGE},
     digest::Digest,
     engine::{Engine, Evaluate, PolicyIndex, Reads},
     entity::Store,
@@ -277,6 +277,26 @@ impl PolicyBundle {
         let drifted = pinned.filter(|(name, pin)| digests.get(name.as_str()) != Some(pin));
         let drifted = drifted.map(|(name, pin)| (name.clone(), pin)).collect();
         Ok(Event::ToolsListed { server: server.to_owned(), drifted })
+    }
+
+    /// As [`PolicyBundle::tools_listed`], of one page: the tools that it does not have may stand on another. `None` where
+    /// nothing on the page differs from its pin.
+    ///
+    /// # Errors
+    /// There is no such server.
+    pub fn page_listed(&self, server: &str, page: &str) -> Result<Option<Event>, Error> {
+        let Some(known) = self.catalog.servers.get(server) else { return Err(self.unknown_server(server)) };
+        let (live, found) = definitions(&format!("live {server}").into(), page);
+        let wrong = |one: &Diagnostic| one.severity == crate::Severity::Error && one.code != ONE_PAGE;
+        if found.iter().any(wrong) {
+            return self.tools_listed(server, "").map(Some);
+        }
+        let pinned = known.tools.iter().filter_map(|(name, tool)| Some((name, tool.pin?)));
+        let differs = |(name, pin): &(&String, Digest)| {
+            live.get(*name).is_some_and(|definition| catalog::pin_of(definition) != *pin)
+        };
+        let drifted: BTreeMap<_, _> = pinned.filter(differs).map(|(name, pin)| (name.clone(), pin)).collect();
+        Ok((!drifted.is_empty()).then(|| Event::ToolsListed { server: server.to_owned(), drifted }))
     }
 
     fn unknown_server(&self, server: &str) -> Error {

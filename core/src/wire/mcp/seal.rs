@@ -55,6 +55,17 @@ impl Sealer {
         Hmac::new_from_slice(key).map(Self).map_err(|_| KeyTooShort(key.len()))
     }
 
+    /// Whether a `requestState` has the form of a sealed one: of this sealer's or of another's. An adapter in front of a
+    /// server that sends states of its own lets those pass that do not.
+    ///
+    /// ```
+    /// use toolgate::wire::mcp::Sealer;
+    /// assert!(!Sealer::made("a server's own"));
+    /// ```
+    pub fn made(state: &str) -> bool {
+        state.starts_with("1.") && state.contains(".sha256:")
+    }
+
     pub(super) fn seal(&self, request: &ApprovalRequest) -> String {
         let payload = format!("1.{}.{}.{}", request.id, request.until.millis(), request.call);
         let tag = self.tagged(&payload).finalize().into_bytes();

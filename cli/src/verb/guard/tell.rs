@@ -1,0 +1,73 @@
+//! What people see while a guard runs, on the standard error, and how the person at the terminal is asked.
+
+use std::{
+    fs::OpenOptions,
+    io::{BufRead as _, BufReader, Write as _},
+};
+
+use toolgate::{Decision, Drift};
+use toolgate_guard::{Notice, Tell};
+
+use crate::{
+    render::{BOLD, DIM, GREEN, RED, YELLOW, note, plain, styled},
+    verb::explain,
+};
+
+/// Tells people. `observe`: nothing is enforced.
+pub(super) fn tell(observe: bool) -> Tell {
+    Box::new(move |notice| match notice {
+        Notice::Decided { gate, ledger, call, record } => {
+            let what = if call.method == "tools/call" { &call.tool } else { &call.method };
+            if let Decision::Allow { .. } = record.decision {
+                return note(&format!("{}  {}", styled(GREEN, "ALLOW"), plain(&format!("{}/{what}", call.server))));
+            }
+            let mut told = Vec::new();
+            // Into memory, which takes everything.
+            let _ = explain::write(gate, Some(call), &record.decision, ledger, record.at, &mut told);
+            let told = String::from_utf8_lossy(&told);
+            let forwarded = if observe { format!("\n  {}", styled(DIM, "observed only: it was let through")) } else { String::new() };
+            note(&format!("{}{forwarded}", told.trim_end()));
+        }
+        Notice::Asked(call) => note(&format!("{} about {}/{}", styled(YELLOW, "asking the user"), plain(&call.server), plain(&call.tool))),
+        Notice::Drifted(drifts) => drifted(drifts),
+        Notice::Reloaded(bundle) => {
+            let bundle = format!("{} {}, {}", bundle.name(), bundle.version(), bundle.digest());
+            note(&format!("{} {}", styled(GREEN, "the bundle was loaded anew:"), plain(&bundle)));
+        }
+        Notice::Notify(call, value) => {
+            let about = format!("{}/{} {value}", call.server, call.tool);
+            note(&format!("{} {}", styled(BOLD, "notify:"), plain(about.trim_end())));
+        }
+        Notice::Note(text) => note(&format!("{} {}", styled(DIM, "note:"), plain(text))),
+        Notice::Warning(text) => note(&format!("{} {}", styled(YELLOW, "warning:"), plain(text))),
+    })
+}
+
+fn drifted(drifts: &[Drift]) {
+    note(&styled(RED, "the server's tools are not those that are pinned:"));
+    for drift in drifts {
+        let name = plain(drift.tool());
+        match drift {
+            Drift::Added(_) => note(&format!("  {} {name}: not pinned, so it is hidden and denied", styled(GREEN, "+"))),
+            Drift::Removed(_) => note(&format!("  {} {name}: pinned, and not there", styled(DIM, "-"))),
+            Drift::Changed(_, changes) => {
+                let places: Vec<_> = changes.iter().map(|change| plain(&change.pointer)).collect();
+                note(&format!("  {} {name}: differs at {}", styled(RED, "!"), places.join(", ")));
+            }
+        }
+    }
+    note("  `toolgate pin` shows every difference, and makes the new list the pin once you have read it");
+}
+
+/// Asks the person at the terminal. Anything but a yes is a no; so is a process without a terminal.
+pub(super) fn confirm(question: &str) -> bool {
+    let Ok(terminal) = OpenOptions::new().read(true).write(true).open("/dev/tty") else {
+        note(&format!("{} there is no terminal to ask at", styled(YELLOW, "warning:")));
+        return false;
+    };
+    let mut answer = String::new();
+    let asked = write!(&terminal, "{} {} [y/N] ", styled(BOLD, "toolgate:"), plain(question))
+        .and_then(|()| BufReader::new(&terminal).read_line(&mut answer));
+    asked.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}
+

@@ -1,0 +1,54 @@
+//! Lists, without what the principal could not be allowed to use.
+
+use serde_json::value::RawValue;
+use toolgate::filter_list;
+
+use super::{Connection, calls};
+use crate::message::{self, Id};
+
+/// The lists that are filtered.
+pub(super) const FILTERED: [&str; 4] =
+    ["tools/list", "prompts/list", "resources/list", "resources/templates/list"];
+
+impl Connection {
+    /// Passes the server's answer to a list on, filtered. A list that cannot be read is not passed on.
+    pub(super) fn filtered(
+        &mut self,
+        id: &Id,
+        method: &str,
+        modern: bool,
+        result: Result<&RawValue, &RawValue>,
+        line: &str,
+    ) {
+        let Ok(result) = result else { return self.to_client(line.to_owned()) };
+        let result = result.get();
+        if method == "tools/list" {
+            self.drifted(result);
+        }
+        if self.host.settings.observe {
+            return self.to_client(line.to_owned());
+        }
+        let (host, gate) = (self.host.clone(), self.host.gate());
+        let listing = gate.list(&host.settings.listing(self.transport), &host.ledger.view(), host.now());
+        match filter_list(result, method, &host.settings.server, &listing) {
+            Err(error) => {
+                self.warn(&format!("the server's answer to `{method}` cannot be filtered: {error}"));
+                let text = format!("Denied: the server's answer to `{method}` cannot be read.");
+                self.to_client(message::error(Some(id), calls::DENIED, &text, None));
+            }
+            Ok(filtered) if filtered.left_out.is_empty() && !modern => self.to_client(line.to_owned()),
+            Ok(filtered) if modern => self.to_client(message::response(id, &scoped(&filtered.text, filtered.cache_scope))),
+            Ok(filtered) => self.to_client(message::response(id, &filtered.text)),
+        }
+        if method == "tools/list" && self.pins.modern() {
+            self.list_tools_once();
+        }
+    }
+}
+
+/// The result, with how it may be cached: by this principal's client alone.
+fn scoped(result: &str, scope: &str) -> String {
+    let Some(mut members) = message::members(result) else { return result.to_owned() };
+    members.insert("cacheScope".to_owned(), message::raw(serde_json::Value::from(scope).to_string()));
+    serde_json::to_string(&members).unwrap_or_else(|_| result.to_owned())
+}

@@ -1,0 +1,323 @@
+//! One client in front of one server: which message goes where. No I/O: lines come in, lines go out.
+//!
+//! What is not decided here passes as the text that came. What is decided is forwarded only when the gate allows it, and
+//! as what the gate saw: envelope and parameters are read strictly, so that no server can read them otherwise.
+
+mod approvals;
+mod calls;
+mod lists;
+mod pins;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    mem,
+    sync::Arc,
+};
+
+use serde_json::{Value, value::RawValue};
+use toolgate::{Event, Outcome, Status};
+
+pub(crate) use self::pins::{Page, whole};
+use self::{approvals::Waiting, pins::Pins};
+use crate::{
+    host::{Host, Notice, handle},
+    message::{self, Id, Malformed, Message},
+};
+
+/// Requests that one side may leave unanswered.
+const IN_FLIGHT: usize = 65_536;
+
+/// The member of a request's `_meta` that names its revision (2026-07-28 and later).
+const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+/// The member of a request's `_meta` that says what the client can do (2026-07-28 and later).
+const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+
+/// What a connection wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Send this line to the server.
+    ToServer(String),
+    /// Send this line to the client.
+    ToClient(String),
+    /// Ask the person at the terminal, and answer with [`Connection::answered`].
+    Ask { key: String, question: String },
+    /// The connection is over, and why.
+    End(String),
+}
+
+/// A request of the client that the server has not answered.
+enum Pending {
+    /// Nothing is done with the answer.
+    Plain,
+    /// The handshake of the revisions before 2026-07-28.
+    Initialize,
+    /// A list that is filtered. `modern`: its result says how it may be cached.
+    List { method: String, modern: bool },
+    /// A call, by the id of its reservation; observed calls may have none.
+    Call(Option<u64>),
+}
+
+/// One client in front of one server.
+pub(crate) struct Connection {
+    host: Arc<Host>,
+    /// The session of its calls in the ledger.
+    session: String,
+    transport: &'static str,
+    /// Begins the ids of the guard's own requests; nobody can guess it.
+    prefix: String,
+    next: u64,
+    /// Whether the client can be asked for its user's word, before 2026-07-28.
+    elicits: bool,
+    pins: Pins,
+    pending: HashMap<Id, Pending>,
+    /// Requests of the server that the client has not answered.
+    asked: HashSet<Id>,
+    /// Calls that wait for an approval, by the id of the guard's own request.
+    waiting: HashMap<Id, Waiting>,
+    /// Calls whose server asked for more input, by its `requestState`.
+    continuing: HashMap<String, u64>,
+    /// Whether the ledger knows the session.
+    used: bool,
+    out: Vec<Output>,
+}
+
+impl Connection {
+    /// A connection with a session of its own.
+    pub(crate) fn new(host: Arc<Host>, transport: &'static str) -> Result<Self, String> {
+        Ok(Self {
+            host,
+            session: handle()?,
+            transport,
+            prefix: format!("toolgate-{}", handle()?),
+            next: 0,
+            elicits: false,
+            pins: Pins::default(),
+            pending: HashMap::new(),
+            asked: HashSet::new(),
+            waiting: HashMap::new(),
+            continuing: HashMap::new(),
+            used: false,
+            out: Vec::new(),
+        })
+    }
+
+    /// What to do with a line of the client.
+    pub(crate) fn from_client(&mut self, line: &str) -> Vec<Output> {
+        let line = one_line(line);
+        let line = &*line;
+        match Message::of_client(line) {
+            Err(Malformed { id, code, why }) => {
+                self.note(&format!("a message of the client is refused: {why}"));
+                self.to_client(message::error(id.as_ref(), code, &format!("Refused: {why}"), None));
+            }
+            Ok(Message::Request { id, method, params }) => self.request(id, &method, params, line),
+            Ok(Message::Notification { method, params }) => self.notified_by_client(&method, params, line),
+            Ok(Message::Response { id, result }) => match id {
+                Some(id) if self.waiting.contains_key(&id) => self.client_answered(&id, result.ok()),
+                Some(id) if self.asked.remove(&id) => self.to_server(line.to_owned()),
+                _ => self.note("a response of the client that nobody asked for is left out"),
+            },
+        }
+        mem::take(&mut self.out)
+    }
+
+    /// What to do with a line of the server.
+    pub(crate) fn from_server(&mut self, line: &str) -> Vec<Output> {
+        let line = one_line(line);
+        let line = &*line;
+        match Message::of_server(line) {
+            Err(Malformed { why, .. }) => {
+                self.note(&format!("a line of the server is no message, and is left out: {why}"));
+            }
+            Ok(Message::Request { id, .. }) => {
+                if self.asked.len() < IN_FLIGHT {
+                    self.asked.insert(id);
+                    self.to_client(line.to_owned());
+                } else {
+                    self.to_server(message::error(Some(&id), -32_600, "Too many requests are open", None));
+                }
+            }
+            Ok(Message::Notification { method, .. }) => {
+                self.to_client(line.to_owned());
+                if method == "notifications/tools/list_changed" {
+                    self.list_changed();
+                }
+            }
+            Ok(Message::Response { id: None, .. }) => self.to_client(line.to_owned()),
+            Ok(Message::Response { id: Some(id), result }) => self.response(&id, result, line),
+        }
+        mem::take(&mut self.out)
+    }
+
+    /// What to do now that some time has passed.
+    pub(crate) fn tick(&mut self) -> Vec<Output> {
+        self.listing_due();
+        mem::take(&mut self.out)
+    }
+
+    /// Whether nobody waits for anything.
+    pub(crate) fn idle(&self) -> bool {
+        self.pending.is_empty() && self.waiting.is_empty() && self.pins.idle()
+    }
+
+    /// The connection is over: who waits is told why, and so is the ledger.
+    pub(crate) fn close(&mut self, why: &str) -> Vec<Output> {
+        for (id, pending) in mem::take(&mut self.pending) {
+            self.to_client(message::error(Some(&id), -32_603, &format!("toolgate: {why}"), None));
+            if let Pending::Call(Some(call)) = pending {
+                self.host.complete(call, Outcome::new(Status::TimedOut));
+            }
+        }
+        for call in mem::take(&mut self.continuing).into_values() {
+            self.host.complete(call, Outcome::new(Status::TimedOut));
+        }
+        for waiting in mem::take(&mut self.waiting).into_values() {
+            self.to_client(message::error(Some(&waiting.id), -32_603, &format!("toolgate: {why}"), None));
+            waiting.give_up(&self.host);
+        }
+        self.pins.refuse_held(why, &mut self.out);
+        if mem::take(&mut self.used) {
+            self.host.apply(Event::SessionEnded(self.session.clone()));
+        }
+        mem::take(&mut self.out)
+    }
+
+    fn request(&mut self, id: Id, method: &str, params: Option<&RawValue>, line: &str) {
+        let held = self.pins.holds(&id) || self.waiting.values().any(|waiting| waiting.id == id);
+        if held || self.pending.contains_key(&id) {
+            let why = "Refused: a request with this id has not been answered yet";
+            return self.to_client(message::error(Some(&id), -32_600, why, None));
+        }
+        if self.pending.len() >= IN_FLIGHT {
+            return self.to_client(message::error(Some(&id), -32_600, "Refused: too many requests are open", None));
+        }
+        let says = params.map(|params| Says::of(params.get())).unwrap_or_default();
+        if method == "initialize" {
+            self.elicits = says.elicits;
+        }
+        self.pins.meta(&says);
+        if method == "tools/call" && !self.pins.verified() && !self.host.settings.observe {
+            self.pins.hold(id, line.to_owned());
+            return self.list_tools();
+        }
+        self.decide(id, method, params, &says, line);
+    }
+
+    fn notified_by_client(&mut self, method: &str, params: Option<&RawValue>, line: &str) {
+        match method {
+            "notifications/cancelled" => {
+                let params = params.map_or("{}", RawValue::get);
+                self.cancelled(params);
+                self.to_server(line.to_owned());
+            }
+            "notifications/initialized" => {
+                self.to_server(line.to_owned());
+                self.list_tools();
+            }
+            method if method.starts_with("notifications/") => self.to_server(line.to_owned()),
+            method => self.note(&format!("the client's notification `{method}` is none of MCP's, and is left out")),
+        }
+    }
+
+    /// The client does not wait any longer. The server may still answer; nobody is told then.
+    fn cancelled(&mut self, params: &str) {
+        let id = message::members(params).and_then(|members| Some(members.get("requestId")?.get().to_owned()));
+        let Some(id) = id.as_deref().and_then(Id::parse) else { return };
+        self.pins.let_go(&id);
+        let waiting = self.waiting.iter().find(|(_, waiting)| waiting.id == id).map(|(own, _)| own.clone());
+        if let Some(waiting) = waiting.and_then(|own| self.waiting.remove(&own)) {
+            waiting.give_up(&self.host);
+        }
+        match self.pending.remove(&id) {
+            Some(Pending::Call(Some(call))) => self.host.complete(call, Outcome::new(Status::TimedOut)),
+            // The handshake cannot be cancelled, and a subscription ends by being cancelled.
+            Some(Pending::Initialize) => {
+                self.pending.insert(id, Pending::Initialize);
+            }
+            _ => {}
+        }
+    }
+
+    fn response(&mut self, id: &Id, result: Result<&RawValue, &RawValue>, line: &str) {
+        if self.pins.asked(id) {
+            return self.tools_page(result.ok().map(RawValue::get));
+        }
+        match self.pending.remove(id) {
+            None => self.note(&format!("the server's response to {id}, which nobody waits for, is left out")),
+            Some(Pending::Plain) => {
+                self.to_client(line.to_owned());
+                if result.is_ok() && self.pins.modern() {
+                    self.list_tools_once();
+                }
+            }
+            Some(Pending::Initialize) => self.to_client(line.to_owned()),
+            Some(Pending::List { method, modern }) => self.filtered(id, &method, modern, result, line),
+            Some(Pending::Call(call)) => {
+                self.came_back(call, result);
+                self.to_client(line.to_owned());
+            }
+        }
+    }
+
+    fn own_id(&mut self) -> Id {
+        self.next = self.next.wrapping_add(1);
+        Id::own(&format!("{}-{}", self.prefix, self.next))
+    }
+
+    fn to_client(&mut self, line: String) {
+        self.out.push(Output::ToClient(line));
+    }
+
+    fn to_server(&mut self, line: String) {
+        self.out.push(Output::ToServer(line));
+    }
+
+    fn note(&self, text: &str) {
+        self.host.tell(Notice::Note(text));
+    }
+
+    fn warn(&self, text: &str) {
+        self.host.tell(Notice::Warning(text));
+    }
+}
+
+/// The line as one line for everybody: some readers end lines at a carriage return, which JSON takes for a space, and would
+/// find another message in the midst of this one.
+fn one_line(line: &str) -> Cow<'_, str> {
+    match line.contains(['\r', '\n']) {
+        false => Cow::Borrowed(line),
+        true => Cow::Owned(line.replace(['\r', '\n'], " ")),
+    }
+}
+
+/// What a client says of itself in a request. A claim: it decides how the client can be asked, never whether a call may
+/// happen.
+#[derive(Default)]
+struct Says {
+    /// `_meta`, where it names a revision from 2026-07-28 on.
+    meta: Option<serde_json::Map<String, Value>>,
+    /// Whether it can be asked for its user's word.
+    elicits: bool,
+}
+
+impl Says {
+    fn of(params: &str) -> Self {
+        let capabilities = message::member(params, "capabilities");
+        let meta = message::member(params, "_meta").and_then(|meta| match meta {
+            Value::Object(meta) if meta.contains_key(VERSION) => Some(meta),
+            _ => None,
+        });
+        let says = meta.as_ref().map_or(capabilities.as_ref(), |meta| meta.get(CAPABILITIES));
+        let elicitation = says.and_then(|says| says.get("elicitation")).and_then(Value::as_object);
+        // Before 2025-11-25 there was only the form, and nobody named it.
+        let elicits = elicitation.is_some_and(|modes| modes.is_empty() || modes.contains_key("form"));
+        Self { meta, elicits }
+    }
+
+    fn modern(&self) -> bool {
+        self.meta.is_some()
+    }
+}

@@ -1,0 +1,286 @@
+//! Every method of the trait. One that were not forwarded would silently be a method that the server does not have.
+#![allow(deprecated, reason = "clients of older revisions still use what newer ones have deprecated")]
+
+use std::borrow::Cow;
+
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CancelledNotificationParam,
+        CompleteRequestParams, CompleteResult, CustomNotification, CustomRequest, CustomResult, DiscoverResult,
+        GetPromptRequestParams, GetPromptResponse, GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult,
+        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListSkillsResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
+        ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult, ReadResourceRequestParams,
+        ReadResourceResponse, ServerConfig, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
+        UnsubscribeRequestParams, UpdateTaskParams,
+    },
+    service::{NotificationContext, RequestContext, SubscriptionContext},
+};
+use serde::Serialize;
+use toolgate::{filter_list, wire::mcp::Refusal};
+
+use crate::{
+    caller::Came,
+    gated::{Gated, Verdict, error},
+    host::Host,
+};
+
+type Context = RequestContext<RoleServer>;
+type Notified = NotificationContext<RoleServer>;
+
+impl Host {
+    /// Runs a method that asks for nothing on its way, if the gate allows it.
+    async fn plain<T>(
+        &self,
+        method: &str,
+        params: &impl Serialize,
+        context: &Context,
+        run: impl Future<Output = Result<T, ErrorData>>,
+    ) -> Result<T, ErrorData> {
+        match self.ask(method, params, context).await {
+            Verdict::Answer(refusal) => Err(error(refusal)),
+            Verdict::Ask(_) => Err(error(Refusal::Error {
+                code: -31_403,
+                message: format!("Denied: `{method}` needs an approval, which nobody can be asked for here."),
+                data: None,
+            })),
+            Verdict::Run { running, .. } => {
+                let result = run.await;
+                running.ended(result.is_err());
+                result
+            }
+        }
+    }
+
+    /// The names of a list that are left out of it.
+    fn left_out(&self, method: &str, result: &impl Serialize, context: &Context) -> Result<Vec<String>, ErrorData> {
+        let shared = &*self.shared;
+        let unreadable = |_| ErrorData::internal_error("Denied: the list cannot be read.", None);
+        let text = serde_json::to_string(result).map_err(|error| {
+            tracing::error!(target: "toolgate", %error, "a list cannot be written");
+            ErrorData::internal_error("Denied: the list cannot be read.", None)
+        })?;
+        let (caller, transport) = shared.caller(Came::of(context)).map_err(|decision| {
+            let record = shared.gate.refuse(decision, shared.now());
+            error(Refusal::Error { code: -31_403, message: record.decision.denials().first().map(|one| one.reason.describe().to_owned()).unwrap_or_default(), data: None })
+        })?;
+        let listing = shared.gate.list(&shared.listing(caller, transport), &shared.ledger.view(), shared.now());
+        Ok(filter_list(&text, method, &shared.server, &listing).map_err(unreadable)?.left_out)
+    }
+}
+
+/// Leaves what is hidden out of a list, and says that the list is this caller's alone.
+macro_rules! filtered {
+    ($self:ident, $method:literal, $result:expr, $items:ident, $context:expr) => {{
+        let mut result = $result;
+        let left_out = $self.host.left_out($method, &result, $context)?;
+        result.$items.retain(|item| !left_out.iter().any(|name| **name == *item.name));
+        result.cache_scope = Some(CacheScope::Private);
+        Ok(result)
+    }};
+}
+
+impl<S: ServerHandler> ServerHandler for Gated<S> {
+    async fn call_tool(&self, mut request: CallToolRequestParams, context: Context) -> Result<CallToolResponse, ErrorData> {
+        match self.host.ask("tools/call", &request, &context).await {
+            Verdict::Answer(Refusal::Result(result)) => {
+                let result: Result<CallToolResult, _> = serde_json::from_str(&result.to_string());
+                result.map(CallToolResponse::Complete).map_err(|fault| ErrorData::internal_error(fault.to_string(), None))
+            }
+            Verdict::Answer(refusal) => Err(error(refusal)),
+            Verdict::Ask(asked) => Ok(CallToolResponse::InputRequired(asked)),
+            Verdict::Run { running, resumed } => {
+                if resumed {
+                    (request.input_responses, request.request_state) = (None, None);
+                }
+                let result = self.inner.call_tool(request, context).await;
+                if let Ok(CallToolResponse::Task(task)) = &result {
+                    running.task(&task.task.task_id);
+                }
+                running.ended(match &result {
+                    Ok(CallToolResponse::Complete(result)) => result.is_error == Some(true),
+                    Ok(_) => false,
+                    Err(_) => true,
+                });
+                result
+            }
+        }
+    }
+
+    async fn get_prompt(&self, mut request: GetPromptRequestParams, context: Context) -> Result<GetPromptResponse, ErrorData> {
+        match self.host.ask("prompts/get", &request, &context).await {
+            Verdict::Answer(refusal) => Err(error(refusal)),
+            Verdict::Ask(asked) => Ok(GetPromptResponse::InputRequired(asked)),
+            Verdict::Run { running, resumed } => {
+                if resumed {
+                    (request.input_responses, request.request_state) = (None, None);
+                }
+                let result = self.inner.get_prompt(request, context).await;
+                running.ended(result.is_err());
+                result
+            }
+        }
+    }
+
+    async fn read_resource(
+        &self,
+        mut request: ReadResourceRequestParams,
+        context: Context,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        match self.host.ask("resources/read", &request, &context).await {
+            Verdict::Answer(refusal) => Err(error(refusal)),
+            Verdict::Ask(asked) => Ok(ReadResourceResponse::InputRequired(asked)),
+            Verdict::Run { running, resumed } => {
+                if resumed {
+                    (request.input_responses, request.request_state) = (None, None);
+                }
+                let result = self.inner.read_resource(request, context).await;
+                running.ended(result.is_err());
+                result
+            }
+        }
+    }
+
+    async fn list_tools(&self, request: Option<PaginatedRequestParams>, context: Context) -> Result<ListToolsResult, ErrorData> {
+        let result = self.inner.list_tools(request, context.clone()).await?;
+        if let Err(fault) = self.host.page(&result) {
+            tracing::error!(target: "toolgate", %fault, "the list cannot be held against the pins");
+            return Err(ErrorData::internal_error("Denied: the list cannot be held against its pins.", None));
+        }
+        filtered!(self, "tools/list", result, tools, &context)
+    }
+
+    async fn list_prompts(&self, request: Option<PaginatedRequestParams>, context: Context) -> Result<ListPromptsResult, ErrorData> {
+        let result = self.inner.list_prompts(request, context.clone()).await?;
+        filtered!(self, "prompts/list", result, prompts, &context)
+    }
+
+    async fn list_resources(&self, request: Option<PaginatedRequestParams>, context: Context) -> Result<ListResourcesResult, ErrorData> {
+        let result = self.inner.list_resources(request, context.clone()).await?;
+        filtered!(self, "resources/list", result, resources, &context)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: Context,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let result = self.inner.list_resource_templates(request, context.clone()).await?;
+        filtered!(self, "resources/templates/list", result, resource_templates, &context)
+    }
+
+    async fn complete(&self, request: CompleteRequestParams, context: Context) -> Result<CompleteResult, ErrorData> {
+        let run = self.inner.complete(request.clone(), context.clone());
+        self.host.plain("completion/complete", &request, &context, run).await
+    }
+
+    async fn subscribe(&self, request: SubscribeRequestParams, context: Context) -> Result<(), ErrorData> {
+        let run = self.inner.subscribe(request.clone(), context.clone());
+        self.host.plain("resources/subscribe", &request, &context, run).await
+    }
+
+    async fn unsubscribe(&self, request: UnsubscribeRequestParams, context: Context) -> Result<(), ErrorData> {
+        let run = self.inner.unsubscribe(request.clone(), context.clone());
+        self.host.plain("resources/unsubscribe", &request, &context, run).await
+    }
+
+    async fn get_task(&self, request: GetTaskParams, context: Context) -> Result<GetTaskResult, ErrorData> {
+        let run = self.inner.get_task(request.clone(), context.clone());
+        self.host.plain("tasks/get", &request, &context, run).await
+    }
+
+    async fn update_task(&self, request: UpdateTaskParams, context: Context) -> Result<(), ErrorData> {
+        let run = self.inner.update_task(request.clone(), context.clone());
+        self.host.plain("tasks/update", &request, &context, run).await
+    }
+
+    async fn cancel_task(&self, request: CancelTaskParams, context: Context) -> Result<(), ErrorData> {
+        let run = self.inner.cancel_task(request.clone(), context.clone());
+        self.host.plain("tasks/cancel", &request, &context, run).await
+    }
+
+    async fn list_skills(&self, request: Option<PaginatedRequestParams>, context: Context) -> Result<ListSkillsResult, ErrorData> {
+        let run = self.inner.list_skills(request.clone(), context.clone());
+        self.host.plain("skills/list", &request, &context, run).await
+    }
+
+    async fn get_skill(&self, request: GetSkillRequestParams, context: Context) -> Result<GetSkillResult, ErrorData> {
+        let run = self.inner.get_skill(request.clone(), context.clone());
+        self.host.plain("skills/get", &request, &context, run).await
+    }
+
+    async fn read_resource_directory(
+        &self,
+        request: ReadResourceDirectoryRequestParams,
+        context: Context,
+    ) -> Result<ReadResourceDirectoryResult, ErrorData> {
+        let run = self.inner.read_resource_directory(request.clone(), context.clone());
+        self.host.plain("resources/directory/read", &request, &context, run).await
+    }
+
+    async fn on_custom_request(&self, request: CustomRequest, context: Context) -> Result<CustomResult, ErrorData> {
+        let run = self.inner.on_custom_request(request.clone(), context.clone());
+        self.host.plain(&request.method, &request.params, &context, run).await
+    }
+
+    async fn ping(&self, context: Context) -> Result<(), ErrorData> {
+        self.inner.ping(context).await
+    }
+
+    async fn initialize(&self, request: InitializeRequestParams, context: Context) -> Result<InitializeResult, ErrorData> {
+        self.inner.initialize(request, context).await
+    }
+
+    fn negotiate_initialize(&self, request: &InitializeRequestParams) -> Result<InitializeResult, ErrorData> {
+        self.inner.negotiate_initialize(request)
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        self.inner.supported_protocol_versions()
+    }
+
+    async fn discover(&self, context: Context) -> Result<DiscoverResult, ErrorData> {
+        self.inner.discover(context).await
+    }
+
+    async fn set_level(&self, request: SetLevelRequestParams, context: Context) -> Result<(), ErrorData> {
+        self.inner.set_level(request, context).await
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        self.inner.accepted_subscription_filter(requested)
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        self.inner.listen(context).await
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.inner.get_tool(name)
+    }
+
+    async fn on_cancelled(&self, notification: CancelledNotificationParam, context: Notified) {
+        self.inner.on_cancelled(notification, context).await;
+    }
+
+    async fn on_progress(&self, notification: ProgressNotificationParam, context: Notified) {
+        self.inner.on_progress(notification, context).await;
+    }
+
+    async fn on_initialized(&self, context: Notified) {
+        self.inner.on_initialized(context).await;
+    }
+
+    async fn on_roots_list_changed(&self, context: Notified) {
+        self.inner.on_roots_list_changed(context).await;
+    }
+
+    async fn on_custom_notification(&self, notification: CustomNotification, context: Notified) {
+        self.inner.on_custom_notification(notification, context).await;
+    }
+
+    fn get_info(&self) -> ServerConfig {
+        self.inner.get_info()
+    }
+}
