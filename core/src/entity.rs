@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    gather::Gather as _,
     id::EntityRef,
     value::{Record, Value},
 };
@@ -54,7 +55,7 @@ impl Store {
 
     /// The names of the levels that `id` is in.
     pub(crate) fn level_of(&self, id: &EntityRef) -> BTreeSet<String> {
-        self.upwards(id).into_iter().filter(|id| &*id.kind == "Level").map(|id| id.id.to_string()).collect()
+        self.upwards(id).into_iter().filter(|id| &*id.kind == "Level").map(|id| id.id.to_string()).gather()
     }
 
     /// Whether `id` is in `group`.
@@ -89,7 +90,7 @@ impl Reach {
         roots: impl IntoIterator<Item = EntityRef>,
         limit: usize,
     ) -> Result<Self, TooMany> {
-        let own: BTreeMap<_, _> = own.into_iter().map(|entity| (entity.id.clone(), Arc::new(entity))).collect();
+        let own: BTreeMap<_, _> = own.into_iter().map(|entity| (entity.id.clone(), Arc::new(entity))).gather();
         let (mut reached, mut edges) = (BTreeMap::new(), 0);
         let mut next: Vec<EntityRef> = roots.into_iter().chain(own.keys().cloned()).collect();
         while let Some(id) = next.pop() {

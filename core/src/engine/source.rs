@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     entity::{Entity, Reach},
+    gather::Gather as _,
     id::EntityRef,
     value::{Record, Value},
 };
@@ -148,7 +149,7 @@ impl<'f> Source<'f> for Asked<'f> {
             for parent in here.into_iter().flat_map(|entity| &entity.parents) {
                 let known = walk.get(start..).unwrap_or_default();
                 if known.len() >= 32 && seen.is_none() {
-                    seen = Some(known.iter().copied().collect());
+                    seen = Some(known.iter().copied().gather());
                 }
                 let fresh = match &mut seen {
                     Some(seen) => seen.insert(parent),

@@ -7,6 +7,7 @@ use crate::{
     Binding, PrincipalKind, ToolCall,
     call::Credential,
     catalog::Action,
+    gather::Gather as _,
     id::EntityRef,
     ledger::{Counts, Session, Tally, Task},
     time::Timestamp,
@@ -212,8 +213,8 @@ fn credential(origins: &Origins<'_>, out: &mut Out) {
 }
 
 fn delegation(call: &ToolCall, actors: &[Actor], out: &mut Out) {
-    let ids: BTreeSet<_> = actors.iter().map(|actor| &actor.entity.id).collect();
-    let tenants: BTreeSet<_> = actors.iter().filter_map(|actor| actor.tenant.as_ref()).collect();
+    let ids: BTreeSet<_> = actors.iter().map(|actor| &actor.entity.id).gather();
+    let tenants: BTreeSet<_> = actors.iter().filter_map(|actor| actor.tenant.as_ref()).gather();
     out.put("delegation.depth", long(actors.len().saturating_sub(1) as u64));
     out.flag("delegation.cycle", ids.len() < actors.len());
     out.flag("delegation.tenant_changes", tenants.len() > 1);

@@ -63,6 +63,7 @@ use crate::{
     engine::{Engine, Evaluate, PolicyIndex},
     entity::Store,
     error::{Diagnostic, Error, Place},
+    gather::Gather as _,
     json::Json,
     ledger::Event,
     obligation::Obligation,
@@ -202,10 +203,10 @@ impl PolicyBundle {
         let Some(known) = self.catalog.servers.get(server) else { return Err(self.unknown_server(server)) };
         let live = self.live(server, live).unwrap_or_default();
         let digests: BTreeMap<_, _> =
-            live.iter().map(|(name, definition)| (name.as_str(), catalog::pin_of(definition))).collect();
+            live.iter().map(|(name, definition)| (name.as_str(), catalog::pin_of(definition))).gather();
         let pinned = known.tools.iter().filter_map(|(name, tool)| Some((name, tool.pin?)));
         let drifted = pinned.filter(|(name, pin)| digests.get(name.as_str()) != Some(pin));
-        let drifted = drifted.map(|(name, pin)| (name.clone(), pin)).collect();
+        let drifted = drifted.map(|(name, pin)| (name.clone(), pin)).gather();
         Ok(Event::ToolsListed { server: server.to_owned(), drifted })
     }
 

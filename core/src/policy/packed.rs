@@ -17,6 +17,7 @@ use crate::{
     engine::{Engine, Program, pack_reads, unpack_reads},
     entity::{Entity, Store},
     error::{Diagnostic, Error},
+    gather::Gather as _,
     limits::BUNDLE_FILE,
 };
 
@@ -106,7 +107,7 @@ impl PolicyBundle {
         let program = Program::unpack(from)?;
         let roles: Vec<_> = policies.iter().map(|policy| (policy.forbids, policy.template)).collect();
         program.verify(&roles)?;
-        let by_id: BTreeMap<_, _> = policies.iter().zip(0..).map(|(policy, at)| (policy.id.clone(), at)).collect();
+        let by_id: BTreeMap<_, _> = policies.iter().zip(0..).map(|(policy, at)| (policy.id.clone(), at)).gather();
         if by_id.len() != policies.len() {
             return Err(Broken("two policies have one id"));
         }
@@ -114,7 +115,7 @@ impl PolicyBundle {
         if !templates.eq(slots.keys().copied()) {
             return Err(Broken("the slots are not those of the templates"));
         }
-        let actions: BTreeSet<_> = Actions::of(&catalog).all.iter().map(|(_, action)| action.id.to_string()).collect();
+        let actions: BTreeSet<_> = Actions::of(&catalog).all.iter().map(|(_, action)| action.id.to_string()).gather();
         if !actions.iter().eq(reads.keys()) {
             return Err(Broken("the actions are not those of the catalog"));
         }
