@@ -41,6 +41,8 @@ pub(crate) struct Origins<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ledger: &'a Ledger,
     pub(crate) limits: &'a Limits,
+    /// What the call must carry.
+    pub(crate) require: Require,
     /// The entities that candidate policies name.
     pub(crate) named: Vec<EntityRef>,
     /// The digest of what is asked.
@@ -51,7 +53,7 @@ pub(crate) struct Origins<'a> {
 impl Facts {
     pub(crate) fn gather(origins: &Origins<'_>) -> Result<Self, Fault> {
         let Origins { call, admitted, catalog, store, .. } = origins;
-        missing(call, catalog.require)?;
+        missing(call, origins.require)?;
         let actors = call.chain().map(|one| Actor::identify(one, catalog, store)).collect::<Result<Vec<_>, _>>()?;
         let action = EntityRef::new("Action", admitted.action.id.clone());
         let hops: Vec<_> =

@@ -16,7 +16,7 @@ mod owned;
 #[cfg(test)]
 mod tests;
 
-pub use filter::{Filtered, filter_tools};
+pub use filter::{Filtered, filter_list, filter_tools};
 pub use list::{ListRequest, Listed, Standing};
 
 use crate::{
@@ -160,8 +160,9 @@ impl Gate {
             }
         }
         let (catalog, store) = (&self.bundle.catalog, &self.bundle.store);
+        let (limits, require) = (&self.limits, catalog.require);
         let named = reads.entities().cloned().collect();
-        Facts::gather(&Origins { call, admitted, catalog, store, ledger, limits: &self.limits, named, ask, now })
+        Facts::gather(&Origins { call, admitted, catalog, store, ledger, limits, require, named, ask, now })
     }
 
     fn evaluate(
