@@ -1,52 +1,20 @@
-use toolgate::{Gate, Ledger, PolicyBundle, Timestamp, wire};
-use wasm_bindgen::prelude::*;
+//! The core behind wasm-bindgen: handles and texts, nothing else.
+//!
+//! What users see is written in JavaScript (`../js`), on top of this. Everything crosses as UTF-8: calls, events and
+//! outcomes as the JSON of `toolgate::wire`, answers likewise. What is thrown is a text too: a JSON object with the name of the
+//! error's class. Anything else that comes out of here is a trap.
 
-#[wasm_bindgen]
-pub struct RawGate(Gate);
-#[wasm_bindgen]
-pub struct RawLedger(Ledger);
+#[cfg(feature = "author")]
+mod author;
+mod fault;
+mod gate;
+mod ledger;
+mod mcp;
+mod told;
 
-#[wasm_bindgen]
-impl RawGate {
-    pub fn unpack(bytes: &[u8]) -> Result<RawGate, String> {
-        Ok(Self(Gate::new(PolicyBundle::unpack(bytes).map_err(|e| e.to_string())?)))
-    }
-    pub fn authorize(&self, call: &str, ledger: &mut RawLedger, now: f64) -> String {
-        let now = Timestamp::from_millis(now as i64);
-        let record = match wire::read_call(call.as_bytes(), self.0.limits()) {
-            Ok(call) => self.0.authorize(&call, &mut ledger.0, now),
-            Err(denied) => self.0.refuse(denied, now),
-        };
-        record.to_json()
-    }
-    pub fn decide(&self, call: &str, ledger: &RawLedger, now: f64) -> String {
-        let now = Timestamp::from_millis(now as i64);
-        match wire::read_call(call.as_bytes(), self.0.limits()) {
-            Ok(call) => wire::answer(&self.0.decide(&call, &ledger.0, now)),
-            Err(denied) => wire::answer(&denied),
-        }
-    }
-    pub fn apply(&self, ledger: &mut RawLedger, line: &str) -> Result<(), String> {
-        let (event, at) = wire::read_event(&self.0, line)?;
-        self.0.apply(&mut ledger.0, event, at).map_err(|e| e.to_string())?;
-        Ok(())
-    }
-    pub fn list(&self, request: &str, ledger: &RawLedger, now: f64, live: &str) -> String {
-        let Ok(r) = wire::read_list_request(request.as_bytes(), self.0.limits()) else { return String::new() };
-        let l = self.0.list(&r, &ledger.0, Timestamp::from_millis(now as i64));
-        let f = toolgate::filter_tools(live, "x", &l).map(|f| f.text).unwrap_or_default();
-        wire::listing(&l) + &f
-    }
-    pub fn identify(&self, claims: &str) -> String {
-        let Ok(c) = toolgate::Json::parse(claims.as_bytes()) else { return String::new() };
-        match self.0.identify(&c) { Ok(i) => i.principal.id, Err(d) => wire::answer(&d) }
-    }
-    pub fn journal(&self, text: &str) -> Result<RawLedger, String> {
-        wire::read_journal(&self.0, text).map(RawLedger).map_err(|e| e.to_string())
-    }
-}
-
-#[wasm_bindgen]
-impl RawLedger {
-    pub fn snapshot(&self) -> String { self.0.snapshot() }
+/// A time as JavaScript has it, in milliseconds since 1970.
+fn time(now: f64) -> toolgate::Timestamp {
+    // Saturates; what is no number was refused before.
+    #[expect(clippy::cast_possible_truncation, reason = "whole milliseconds are what a timestamp holds")]
+    toolgate::Timestamp::from_millis(now as i64)
 }

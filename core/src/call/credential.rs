@@ -16,7 +16,8 @@ pub enum Binding {
 impl Binding {
     pub(crate) const ALL: [Self; 3] = [Self::None, Self::Dpop, Self::Mtls];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// `none`, `dpop` or `mtls`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Dpop => "dpop",
