@@ -19,7 +19,7 @@ const BUILDS = {
   toolgate: { entry: 'index', API: 'api.js', CLASSES: 'classes', most: 250_000 },
   author: { entry: 'author', API: 'author.classes.js', CLASSES: 'authorClasses', most: 1_000_000 },
 };
-const SHARED = ['api.js', 'author.classes.js', 'engine.js', 'errors.js', 'json.js', 'requests.js', 'mcp.js'];
+const SHARED = ['api.js', 'author.classes.js', 'engine.js', 'errors.js', 'json.js', 'requests.js', 'mcp.js', 'sdk.js'];
 const TYPES = ['types.d.ts', 'index.d.ts', 'author.d.ts', 'slim.d.ts', 'author.slim.d.ts', 'mcp.d.ts'];
 
 /** Functions stand in the order of their names, so that those that are alike are close: gzip sees 32 KB. */

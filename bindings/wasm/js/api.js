@@ -2,14 +2,12 @@
 
 import { Engine, Handle, Trap } from './engine.js';
 import { ToolgateError, UsageError, freeze } from './errors.js';
-import { NotPlain, TooLarge, json } from './json.js';
+import { CALL, FILE, NotPlain, TooLarge, json, text } from './json.js';
 import { Requests } from './requests.js';
 
 /** Where the adapter for MCP servers finds its side of a gate. */
 export const REQUESTS = Symbol.for('toolgate.requests');
 
-const CALL = 1 << 20;
-const FILE = 64 << 20;
 /** Lines that a ledger keeps beside its last snapshot before it makes another one. */
 const LINES = 1024;
 
@@ -149,11 +147,18 @@ export function classes(glue) {
     }
 
     apply(ledger, event, now) {
-      return this.#applied(ledger, now, text(event, FILE), 'apply');
+      const [gate, held] = this.#both(ledger, now);
+      const asked = text(event, FILE);
+      const [line, traces] = lines(engine.run(() => gate.apply(held, asked, now)), 2);
+      took(ledger, line);
+      const records = traces.split('\n').filter(Boolean);
+      return Object.freeze({ event: line, records: Object.freeze(records) });
     }
 
-    toolsListed(ledger, server, result, now) {
-      return this.#applied(ledger, now, text(result, FILE), 'toolsListed', server);
+    toolsListed(server, result) {
+      const gate = rawGate(this);
+      const live = text(result, FILE);
+      return freeze(JSON.parse(engine.run(() => gate.toolsListed(server, live))));
     }
 
     list(request, ledger, now) {
@@ -192,15 +197,6 @@ export function classes(glue) {
       time(now);
       const gate = rawGate(this);
       return [gate, rawLedger(ledger, this)];
-    }
-
-    #applied(ledger, now, asked, method, ...more) {
-      const [gate, held] = this.#both(ledger, now);
-      const told = engine.run(() => gate[method](held, ...more, asked, now));
-      const [line, traces] = lines(told, 2);
-      took(ledger, line);
-      const records = traces.split('\n').filter(Boolean).map((one) => Object.freeze({ json: one }));
-      return Object.freeze({ event: line, records: Object.freeze(records) });
     }
 
     #recorded(ledger, now, prepare) {
@@ -253,15 +249,6 @@ function lines(text, count) {
   }
   found.push(text.slice(from));
   return found;
-}
-
-/** JSON of what a host says outside of calls: misuse, if it has none. */
-export function text(value, most) {
-  try {
-    return json(value, most);
-  } catch (error) {
-    throw new UsageError(error.message, { cause: error });
-  }
 }
 
 export function time(now) {

@@ -1,6 +1,13 @@
 // JSON of what a host hands over. `JSON.stringify` would change it silently: NaN becomes null, a Map becomes {}, `toJSON`
 // answers for the value. What is decided must be what was handed over, so anything but plain data is refused, by its place.
 
+import { UsageError } from './errors.js';
+
+/** Characters of a call, where the host sets no limit of its own. */
+export const CALL = 1 << 20;
+/** Characters of a file, a list or an event. */
+export const FILE = 64 << 20;
+
 /** As deep as a call can be: its input, and what is around it. */
 const DEPTH = 48;
 const plain = new Set([Object.prototype, Array.prototype, null]);
@@ -21,6 +28,15 @@ export function json(value, most) {
   if (text.length > most) throw new TooLarge(`${text.length} characters are more than the ${most} allowed`);
   if (typeof value === 'string' && !wellFormed(text)) throw new NotPlain('the text has half a surrogate pair');
   return text;
+}
+
+/** JSON of what a host says outside of calls: misuse, if it has none. */
+export function text(value, most) {
+  try {
+    return json(value, most);
+  } catch (error) {
+    throw new UsageError(error.message, { cause: error });
+  }
 }
 
 class Writer {

@@ -2,6 +2,7 @@
 
 import { Handle } from './engine.js';
 import { freeze } from './errors.js';
+import { CALL, text } from './json.js';
 
 export class Requests {
   #engine;
@@ -29,10 +30,16 @@ export class Requests {
     return JSON.parse(this.#engine.run((module) => module.invalidState()));
   }
 
-  /** A request as a call. Throws `MalformedRequest` for what makes none. */
+  /** Whether a method carries no authority. */
+  passes(method) {
+    return this.#engine.run((module) => module.passes(method));
+  }
+
+  /** A request, not yet decided. */
   turn(host, method, params, now) {
     const gate = this.#gate();
-    return new Turn(this, this.#engine.run(() => gate.turn(host, method, params, now)));
+    const [said, asked] = [text(host, CALL), text(params, CALL)];
+    return new Turn(this, this.#engine.run(() => gate.turn(said, method, asked, now)));
   }
 
   /** @internal */
@@ -47,8 +54,13 @@ export class Requests {
   }
 
   /** @internal */
+  read(told) {
+    return freeze(this.#record(told));
+  }
+
+  /** @internal */
   recorded(ledger, told) {
-    const read = freeze(this.#record(told));
+    const read = this.read(told);
     if (read.event !== null) this.#took(ledger, read.event);
     return read;
   }
@@ -64,18 +76,26 @@ class Turn {
     this.#raw = raw;
   }
 
-  get name() {
+  /** The tool that is called, or the method. */
+  name() {
     return this.#requests.call(() => this.#raw.name());
   }
 
-  get resumed() {
-    return this.#requests.call(() => this.#raw.resumed());
+  /** The record of a request that makes no call. */
+  refused() {
+    const told = this.#requests.call(() => this.#raw.refused());
+    return told === undefined ? null : this.#requests.read(told);
   }
 
   resume(ledger, sealer, now) {
     const held = this.#requests.held(ledger);
     const told = this.#requests.call((gate) => this.#raw.resume(gate, held, sealer.get(), now));
-    return told === undefined ? null : JSON.parse(told);
+    return parsed(told);
+  }
+
+  missingScopes(ledger, needed, now) {
+    const held = this.#requests.held(ledger);
+    return JSON.parse(this.#requests.call((gate) => this.#raw.missingScopes(gate, held, JSON.stringify(needed), now)));
   }
 
   authorize(ledger, now) {

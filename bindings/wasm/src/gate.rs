@@ -65,11 +65,18 @@ impl RawGate {
         self.applied(ledger, event, at)
     }
 
-    /// What a live tools/list means for the ledger: as `apply`.
+    /// What a live tools/list means for the ledger: the event to apply, as JSON. A tool that is not shown has not drifted: lists
+    /// have pages.
     #[wasm_bindgen(js_name = toolsListed)]
-    pub fn tools_listed(&self, ledger: &mut RawLedger, server: &str, live: &str, now: f64) -> Result<String, Fault> {
-        let event = self.0.bundle().tools_listed(server, live)?;
-        self.applied(ledger, event, time(now))
+    pub fn tools_listed(&self, server: &str, live: &str) -> Result<String, Fault> {
+        let mut event = self.0.bundle().tools_listed(server, live)?;
+        if let Event::ToolsListed { drifted, .. } = &mut event {
+            let live = Json::parse(live.as_bytes())?;
+            let tools = live.get("tools").and_then(Json::as_array).unwrap_or_default();
+            let shown: Vec<_> = tools.iter().filter_map(|tool| tool.get("name").and_then(Json::as_str)).collect();
+            drifted.retain(|name, _| shown.contains(&name.as_str()));
+        }
+        Ok(told::event(&event))
     }
 
     /// What could be allowed, as JSON.
@@ -135,14 +142,19 @@ impl RawGate {
     }
 
     fn refuse(&self, kind: &str, detail: &str, now: f64) -> DecisionRecord {
-        let reason = match kind {
-            "malformed" => toolgate::Reason::MalformedCall,
-            "limit" => toolgate::Reason::LimitExceeded,
-            _ => toolgate::Reason::InternalFault,
-        };
-        let reasons = vec![Denial { reason, detail: detail.to_owned() }];
-        self.0.refuse(Decision::Deny { reasons, basis: toolgate::Basis::default() }, time(now))
+        self.0.refuse(denied(kind, detail), time(now))
     }
+}
+
+/// A deny of what never became a call.
+pub(crate) fn denied(kind: &str, detail: &str) -> Decision {
+    let reason = match kind {
+        "malformed" => toolgate::Reason::MalformedCall,
+        "limit" => toolgate::Reason::LimitExceeded,
+        _ => toolgate::Reason::InternalFault,
+    };
+    let reasons = vec![Denial { reason, detail: detail.to_owned() }];
+    Decision::Deny { reasons, basis: toolgate::Basis::default() }
 }
 
 /// A count of JavaScript's. Ids are counted up from one, and never reach what a double cannot hold.

@@ -1,17 +1,14 @@
 //! One request of the protocol, from the call that it makes to its answer: the words of `toolgate::wire::mcp`.
 
 use toolgate::{
-    DecisionRecord, Event, Json, ToolCall,
-    wire::{
-        self,
-        mcp::{self, Challenge, Refusal, Rendering, Sealer},
-    },
+    Decision, DecisionRecord, Event, Json, Ledger, ToolCall,
+    wire::mcp::{self, Challenge, Refusal, Rendering, Sealer},
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{
     fault::Fault,
-    gate::RawGate,
+    gate::{self, RawGate},
     ledger::RawLedger,
     time,
     told::{self, object},
@@ -30,54 +27,59 @@ impl RawSealer {
     }
 }
 
-/// A request that the gate was asked about.
+/// A request at the gate.
 #[wasm_bindgen]
 pub struct RawTurn {
-    call: ToolCall,
+    /// The call that it makes, if it makes one.
+    call: Option<ToolCall>,
     /// `requestState` and `inputResponses`, as the client sent them.
     resumed: Option<(String, Json)>,
+    /// What was decided; before that, a record of the call that allows nothing.
     record: DecisionRecord,
 }
 
 #[wasm_bindgen]
 impl RawGate {
     /// The request as a call, not yet decided. `host` is the host's word: a call with the server's id, who asks, and so on.
-    /// The first line of the text that is thrown for a request that makes no call is a record's.
-    pub fn turn(&self, host: &str, method: &str, params: &str, now: f64) -> Result<RawTurn, Fault> {
-        let host = self.read(host).map_err(|denied| {
-            let why = denied.denials().iter().map(|denial| denial.detail.as_str()).collect::<Vec<_>>().join("; ");
-            Fault::usage(&format!("what the host says of the call: {why}"))
-        })?;
-        let request = Json::parse(params.as_bytes())
-            .map_err(|error| error.to_string())
-            .and_then(|params| {
-                mcp::call(&host.server, method, &params, host.principal.clone())
-                    .map_err(|denied| denied.denials().iter().map(|denial| denial.detail.clone()).collect())
-            })
-            .map_err(|why: String| Fault::new("MalformedRequest", &why))?;
+    pub fn turn(&self, host: &str, method: &str, params: &str, now: f64) -> RawTurn {
+        match self.asked(host, method, params) {
+            Err(denied) => RawTurn { call: None, resumed: None, record: self.0.refuse(denied, time(now)) },
+            Ok((call, resumed)) => {
+                let record = self.0.confirm(&call, 0, &mut Ledger::new(), time(now));
+                RawTurn { call: Some(call), resumed, record }
+            }
+        }
+    }
+}
+
+/// A call, and what a client brought back with it.
+type Asked = (ToolCall, Option<(String, Json)>);
+
+impl RawGate {
+    fn asked(&self, host: &str, method: &str, params: &str) -> Result<Asked, Decision> {
+        let host = self.read(host)?;
+        let params = Json::parse(params.as_bytes()).map_err(|error| gate::denied("malformed", &error.to_string()))?;
+        let request = mcp::call(&host.server, method, &params, host.principal.clone())?;
         let resumed = request.state.map(|state| (state, request.responses.unwrap_or(Json::Null)));
-        let call = ToolCall { method: request.call.method, tool: request.call.tool, input: request.call.input, ..host };
-        // Until it is decided, nothing was: a record of the call that allows nothing.
-        let record = self.0.confirm(&call, 0, &mut toolgate::Ledger::new(), time(now));
-        Ok(RawTurn { call, resumed, record })
+        let ToolCall { method, tool, input, .. } = request.call;
+        Ok((ToolCall { method, tool, input, ..host }, resumed))
     }
 }
 
 #[wasm_bindgen]
 impl RawTurn {
+    /// The three lines of the record of a request that makes no call.
+    pub fn refused(&self) -> Option<String> {
+        self.call.is_none().then(|| told::record(&self.record))
+    }
+
     /// The tool that is called, or the method.
     pub fn name(&self) -> String {
-        if self.call.tool.is_empty() { self.call.method.clone() } else { self.call.tool.clone() }
-    }
-
-    /// The arguments of the call, as JSON.
-    pub fn input(&self) -> String {
-        self.call.input.to_string()
-    }
-
-    /// Whether the client brought a state back.
-    pub fn resumed(&self) -> bool {
-        self.resumed.is_some()
+        match &self.call {
+            Some(call) if !call.tool.is_empty() => call.tool.clone(),
+            Some(call) => call.method.clone(),
+            None => String::new(),
+        }
     }
 
     /// The event that the client's answer is, if the call waits for one.
@@ -88,16 +90,36 @@ impl RawTurn {
         sealer: &RawSealer,
         now: f64,
     ) -> Result<Option<String>, Fault> {
-        let Some((state, responses)) = &self.resumed else { return Ok(None) };
-        let event = mcp::resume(&gate.0, &ledger.0, &sealer.0, &self.call, (state, responses), time(now))
+        let Some(((state, responses), call)) = self.resumed.as_ref().zip(self.call.as_ref()) else { return Ok(None) };
+        let event = mcp::resume(&gate.0, &ledger.0, &sealer.0, call, (state, responses), time(now))
             .map_err(|error| Fault::new("StateError", &error.to_string()))?;
         Ok(event.as_ref().map(told_event))
     }
 
     /// Decides and reserves: the three lines of the record.
     pub fn authorize(&mut self, gate: &RawGate, ledger: &mut RawLedger, now: f64) -> String {
-        self.record = gate.0.authorize(&self.call, &mut ledger.0, time(now));
+        if let Some(call) = &self.call {
+            self.record = gate.0.authorize(call, &mut ledger.0, time(now));
+        }
         told::record(&self.record)
+    }
+
+    /// The scopes that the credential lacks, if they are all that is missing: as JSON.
+    #[wasm_bindgen(js_name = missingScopes)]
+    pub fn missing_scopes(&self, gate: &RawGate, ledger: &RawLedger, needed: &str, now: f64) -> Result<String, Fault> {
+        let Some(mut call) = self.call.clone() else { return Ok("[]".to_owned()) };
+        let mut missing = strings(needed)?;
+        match &mut call.credential {
+            Some(credential) => {
+                missing.retain(|one| !credential.scopes.contains(one));
+                credential.scopes.extend(missing.iter().cloned());
+            }
+            None => missing.clear(),
+        }
+        if !missing.is_empty() && matches!(gate.0.decide(&call, &ledger.0, time(now)), Decision::Deny { .. }) {
+            missing.clear();
+        }
+        Ok(Json::Array(missing.iter().map(|one| one.as_str().into()).collect()).to_string())
     }
 
     /// How the denial is answered; nothing for an allowed call.
@@ -139,23 +161,25 @@ impl RawTurn {
     /// The event that the answer to the elicitation is.
     pub fn confirmation(&self, answer: &str) -> Result<Option<String>, Fault> {
         let answer = Json::parse(answer.as_bytes())?;
-        Ok(mcp::confirmation(&self.record, &self.call, &answer).as_ref().map(told_event))
+        Ok(self.call.as_ref().and_then(|call| mcp::confirmation(&self.record, call, &answer)).as_ref().map(told_event))
     }
 }
 
 /// The answer to a request whose state does not count.
 #[wasm_bindgen(js_name = invalidState)]
-pub fn invalid_state() -> String {
+pub(crate) fn invalid_state() -> String {
     refused(mcp::invalid_state())
+}
+
+/// Whether a method carries no authority, and is not decided.
+#[wasm_bindgen]
+pub(crate) fn passes(method: &str) -> bool {
+    mcp::passes(method)
 }
 
 /// Whether it approves, and the event.
 fn told_event(event: &Event) -> String {
-    let approves = matches!(event, Event::ApprovalGranted(_));
-    // The event alone: when it is applied is said then.
-    let line = wire::write_event(event, toolgate::Timestamp::from_millis(0));
-    let event = Json::parse(line.as_bytes()).ok().and_then(|line| line.get("event").cloned()).unwrap_or_default();
-    object([("approves", Json::Bool(approves)), ("event", event)]).to_string()
+    format!("{{\"approves\":{},\"event\":{}}}", matches!(event, Event::ApprovalGranted(_)), told::event(event))
 }
 
 fn refused(refusal: Refusal) -> String {

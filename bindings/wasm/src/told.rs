@@ -1,7 +1,8 @@
 //! Answers as JSON texts.
 
 use toolgate::{
-    Binding, Decision, DecisionRecord, Identity, Json, Number, Object, Place, PolicyBundle, Principal, Trace, wire,
+    Binding, Decision, DecisionRecord, Event, Identity, Json, Number, Object, Place, PolicyBundle, Principal, Trace,
+    wire,
 };
 
 pub(crate) fn object<'k>(members: impl IntoIterator<Item = (&'k str, Json)>) -> Json {
@@ -61,6 +62,13 @@ fn short(record: &DecisionRecord) -> String {
         members.push(("approval", object([("by", texts(by.iter().map(String::as_str)))])));
     }
     object(members).to_string()
+}
+
+/// An event without its time.
+pub(crate) fn event(event: &Event) -> String {
+    let line = wire::write_event(event, toolgate::Timestamp::from_millis(0));
+    let line = Json::parse(line.as_bytes()).unwrap_or_default();
+    line.get("event").map(ToString::to_string).unwrap_or_default()
 }
 
 /// Records that belong to an event, a line each.

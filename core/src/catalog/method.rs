@@ -60,6 +60,11 @@ pub(crate) fn rule(method: &str) -> Option<Rule> {
     TABLE.iter().find(|(name, _)| *name == method).map(|(_, rule)| *rule)
 }
 
+/// Whether a method is passed: nobody needs to be known for it.
+pub(crate) fn passes(method: &str) -> bool {
+    rule(method) == Some(Rule::Passed)
+}
+
 /// Every method of the table.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|(name, _)| *name)

@@ -27,6 +27,7 @@ pub(crate) use level::Levels;
 pub(crate) use load::load;
 pub(crate) use manifest::{Attribute, AttributeType, FILE as MANIFEST, Output, Placed, Principals, Require};
 pub use method::REVISION;
+pub(crate) use method::passes;
 pub(crate) use pin::digest as pin_of;
 pub use pin::{Change, Drift, UNPINNED};
 pub use report::{ArgumentReport, ToolReport};

@@ -20,5 +20,5 @@ mod seal;
 
 pub use confirm::{confirmation, elicitation, input_required, resume};
 pub use refusal::{Challenge, Refusal, Rendering, declined, invalid_state, refusal, unsupported};
-pub use request::{Request, call};
+pub use request::{Request, call, passes};
 pub use seal::{KEY_BYTES, KeyTooShort, Sealer, StateError};

@@ -2,7 +2,7 @@
 
 use crate::{
     Decision, Principal, Reason, ToolCall,
-    catalog::Fault,
+    catalog::{self, Fault},
     json::{Json, Object},
 };
 
@@ -19,6 +19,18 @@ pub struct Request {
     pub state: Option<String>,
     /// `inputResponses`, as the client sent them.
     pub responses: Option<Json>,
+}
+
+/// Whether a request with this method carries no authority: it can run without being put to the gate. The answers of lists
+/// are filtered ([`filter_list`](crate::filter_list)).
+///
+/// ```
+/// use toolgate::wire::mcp;
+/// assert!(mcp::passes("initialize") && mcp::passes("tools/list"));
+/// assert!(!mcp::passes("tools/call") && !mcp::passes("unknown/method"));
+/// ```
+pub fn passes(method: &str) -> bool {
+    catalog::passes(method)
 }
 
 /// The call that `method` with these `params` makes at `server`, by its id in the bundle. `_meta` is left out: what a client
