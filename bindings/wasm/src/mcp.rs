@@ -167,13 +167,15 @@ impl RawTurn {
 
 /// The answer to a request whose state does not count.
 #[wasm_bindgen(js_name = invalidState)]
-pub(crate) fn invalid_state() -> String {
+#[expect(unreachable_pub, reason = "reached from JavaScript")]
+pub fn invalid_state() -> String {
     refused(mcp::invalid_state())
 }
 
 /// Whether a method carries no authority, and is not decided.
 #[wasm_bindgen]
-pub(crate) fn passes(method: &str) -> bool {
+#[expect(unreachable_pub, reason = "reached from JavaScript")]
+pub fn passes(method: &str) -> bool {
     mcp::passes(method)
 }
 

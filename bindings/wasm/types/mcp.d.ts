@@ -55,7 +55,7 @@ export interface GuardOptions {
   readonly session?: Of<string | undefined>;
   readonly task?: Of<string | undefined>;
   /** Who or what asks for calls: `agent`, without it. */
-  readonly origin?: Of<'user' | 'agent' | 'content'>;
+  readonly origin?: Of<'user' | 'agent' | 'retrieved'>;
   /** How a denial reaches the client: `tool_error`, without it. */
   readonly rendering?: Rendering;
   /** How obligations are met, by their kinds: `audit` alone, without it. A result that is given takes the place of the other. */

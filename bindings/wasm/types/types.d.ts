@@ -35,7 +35,7 @@ export interface Asker {
   readonly task?: string;
   readonly session?: string;
   /** Who or what asked for it; without it, the call counts as asked for by retrieved content. */
-  readonly origin?: 'user' | 'agent' | 'content';
+  readonly origin?: 'user' | 'agent' | 'retrieved';
   readonly transport?: string;
 }
 
