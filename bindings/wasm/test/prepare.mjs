@@ -3,7 +3,7 @@
 
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 
-const [packed, examples, out] = process.argv.slice(2);
+const [packed, examples] = process.argv.slice(2);
 const FILES = ['toolgate.toml', 'entities.json'];
 const FOLDERS = ['tools', 'policies', 'schema'];
 
@@ -32,4 +32,4 @@ const cases = readdirSync(packed).map((name) => {
   };
 });
 if (cases.length < 10) throw new Error(`${packed} has ${cases.length} cases: run \`cargo test -p toolgate --test it packed\``);
-writeFileSync(out, JSON.stringify(cases));
+writeFileSync(new URL('.work/cases.json', import.meta.url), JSON.stringify(cases));
