@@ -6,6 +6,7 @@ use crate::{
     catalog::Fault,
     digest::Digest,
     engine::{Evaluation, Link, PolicyIndex},
+    gather::Gather as _,
     id::EntityRef,
     ledger::Grant,
     obligation::Obligation,
@@ -62,7 +63,7 @@ pub struct Basis {
 impl Basis {
     /// The grants that permit, each once, sorted. The templates of those that an allow rests on stand among its policies.
     pub fn grants(&self) -> Vec<GrantUse> {
-        self.answers.iter().flat_map(|answer| &answer.grants).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        self.answers.iter().flat_map(|answer| &answer.grants).cloned().gather::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
@@ -186,7 +187,7 @@ pub(crate) fn liftable(asked: &[Asked], policies: &[Policy]) -> Vec<String> {
 }
 
 fn ids<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<String> {
-    policies.map(|policy| policy.id.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    policies.map(|policy| policy.id.clone()).gather::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Combines the answers for all hops and resources. `linked`: the grants that the evaluations were asked about.
@@ -243,12 +244,12 @@ pub(crate) fn combine(
         };
     }
     let granted = asked.iter().flat_map(|one| &one.evaluation.granted).filter_map(|place| linked.get(*place));
-    let templates: BTreeSet<_> = granted.map(|linked| linked.template).collect();
+    let templates: BTreeSet<_> = granted.map(|linked| linked.template).gather();
     let permits = || {
         let own = asked.iter().flat_map(|one| &one.evaluation.permits);
         own.chain(&templates).filter_map(policy)
     };
-    let obligations: BTreeSet<_> = permits().flat_map(|permit| permit.obligations.iter().cloned()).collect();
+    let obligations: BTreeSet<_> = permits().flat_map(|permit| permit.obligations.iter().cloned()).gather();
     Decision::Allow { obligations: obligations.into_iter().collect(), basis: basis(ids(permits())) }
 }
 

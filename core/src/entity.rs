@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    gather::Gather as _,
     id::EntityRef,
     value::{Record, Value},
 };
@@ -197,7 +198,7 @@ impl Reach {
         roots: impl IntoIterator<Item = EntityRef>,
         limit: usize,
     ) -> Result<Self, TooMany> {
-        let own: BTreeMap<_, _> = own.into_iter().map(|entity| (entity.id.clone(), Arc::new(entity))).collect();
+        let own: BTreeMap<_, _> = own.into_iter().map(|entity| (entity.id.clone(), Arc::new(entity))).gather();
         let (mut reached, mut edges) = (BTreeMap::new(), 0);
         let mut next: Vec<EntityRef> = roots.into_iter().chain(own.keys().cloned()).collect();
         while let Some(id) = next.pop() {

@@ -49,6 +49,7 @@
     allow(dead_code, unused_imports, reason = "what only loading from text uses stays with what it belongs to")
 )]
 
+mod gather;
 mod error;
 mod sources;
 mod limits;

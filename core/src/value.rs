@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
+    gather::Gather as _,
     id::EntityRef,
     ip::Ip,
     json::{Json, Number, Object},
@@ -70,7 +71,7 @@ impl Value {
             Self::Decimal(_) | Self::Datetime(_) | Self::Duration(_) | Self::Entity(_) => Json::String(self.bare()),
             Self::Set(items) => Json::Array(items.iter().map(Self::to_json).collect()),
             Self::Record(members) => {
-                Json::Object(members.iter().map(|(k, v)| (k.to_string(), v.to_json())).collect::<Object>())
+                Json::Object(members.iter().map(|(k, v)| (k.to_string(), v.to_json())).gather::<Object>())
             }
         }
     }

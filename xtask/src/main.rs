@@ -5,6 +5,7 @@ mod differential;
 mod licences;
 mod run;
 mod show;
+mod wasm;
 
 use std::{path::Path, process::ExitCode};
 
@@ -13,6 +14,8 @@ const USAGE: &str = "usage: cargo xtask <task>
   show                                 a published server behind `toolgate guard`, and what a person sees
   test                                 all tests: of the workspace, of its documentation, and the replay of what fuzzing found
   ci                                   formatting, clippy, documentation and licences, then `test`
+  wasm                                 the package for JavaScript, in bindings/wasm/dist, and the sizes of its modules
+  wasm test                            that, and its tests in every runtime
   conformance DIR                      every case of a folder of Cedar's integration tests, by both engines
   differential [--cases N] [--seed S]  random policies and requests, by both engines; a case is a policy set with 64 requests
 
@@ -26,6 +29,8 @@ fn main() -> ExitCode {
         ["stand-in", list] => show::stand_in(Path::new(list)).map_err(|fault| fault.to_string()),
         ["test"] => run::test(),
         ["ci"] => run::ci(),
+        ["wasm"] => wasm::build(),
+        ["wasm", "test"] => wasm::build().and_then(|()| wasm::test()),
         ["conformance", folder] => return conform(Path::new(folder)),
         ["differential", options @ ..] => match options_of(options) {
             Some((cases, seed)) => return differ(cases, seed, &arguments),

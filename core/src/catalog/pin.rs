@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     digest::{Digest, Domain},
+    gather::Gather as _,
     json::{Json, Object},
 };
 
@@ -19,7 +20,7 @@ fn covered(definition: &Json) -> Cow<'_, Json> {
     match definition {
         Json::Object(members) if UNPINNED.iter().any(|name| members.contains_key(*name)) => {
             let kept = members.iter().filter(|(name, _)| !UNPINNED.contains(&name.as_str()));
-            Cow::Owned(Json::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect()))
+            Cow::Owned(Json::Object(kept.map(|(name, value)| (name.clone(), value.clone())).gather()))
         }
         other => Cow::Borrowed(other),
     }

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::limits::BUNDLE_DEPTH;
+use crate::{gather::Gather as _, limits::BUNDLE_DEPTH};
 
 /// Levels within each other. A value of a policy or an entity is no deeper than a file of a bundle may be, twice over.
 const DEPTH: usize = 2 * BUNDLE_DEPTH;
@@ -291,7 +291,7 @@ impl<T: Packed + Ord> Packed for BTreeSet<T> {
     fn unpack(from: &mut Reader<'_>) -> Result<Self, Broken> {
         let items = from.each(T::unpack)?;
         ascending(&items)?;
-        Ok(items.into_iter().collect())
+        Ok(items.into_iter().gather())
     }
 }
 
@@ -318,7 +318,7 @@ impl<K: Packed + Ord, V: Packed> Packed for BTreeMap<K, V> {
     fn unpack(from: &mut Reader<'_>) -> Result<Self, Broken> {
         let items: Vec<(K, V)> = from.each(Packed::unpack)?;
         if items.iter().zip(items.iter().skip(1)).all(|((a, _), (b, _))| a < b) {
-            Ok(items.into_iter().collect())
+            Ok(items.into_iter().gather())
         } else {
             Err(Broken("what should be in order is not"))
         }

@@ -13,6 +13,7 @@ use super::{
     val::{Made, Val},
 };
 use crate::{
+    gather::Gather as _,
     id::EntityRef,
     value::{Record, Value},
 };
@@ -312,7 +313,7 @@ impl Builder {
     /// Makes a record of what is on the stack, in the order of the names, which are sorted.
     pub(crate) fn record(&mut self, names: &[&str]) -> Result<(), Faulty> {
         if let Some(values) = self.constants_behind(names.len()) {
-            let members: Record = names.iter().map(|name| (*name).into()).zip(values).collect();
+            let members: Record = names.iter().map(|name| (*name).into()).zip(values).gather();
             return self.replace(names.len(), Ok(Value::Record(members)));
         }
         let list = self.list(names.iter().map(|name| (*name).into()))?;

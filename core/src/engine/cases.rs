@@ -10,7 +10,7 @@ use super::{
     tree::{Node, Tree},
     val::Val,
 };
-use crate::value::Value;
+use crate::{gather::Gather as _, value::Value};
 
 /// Cases that are looked at.
 const CASES: usize = 1024;
@@ -173,7 +173,7 @@ impl<'f> Place<'f> {
             }
             (None, Kind::Record | Kind::Set | Kind::Any) => vec![Assigned::Present],
             (None, kind) => {
-                let told: BTreeSet<_> = self.constants.iter().copied().collect();
+                let told: BTreeSet<_> = self.constants.iter().copied().gather();
                 let told = told.into_iter().map(Val::from).filter(|value| Kind::of(*value) == kind);
                 let mut told: Vec<_> = told.map(Assigned::Value).collect();
                 told.push(Assigned::Other);

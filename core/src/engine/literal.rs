@@ -1,5 +1,7 @@
 //! What the constructors `decimal`, `datetime` and `duration` read, in Cedar's exact ranges.
 
+use crate::time::days;
+
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// A `decimal` in ten-thousandths: digits, a point, one to four digits.
@@ -86,9 +88,7 @@ fn number(text: &str, digits: usize) -> Option<(i64, &str)> {
 
 /// Midnight of a day in the Gregorian calendar, extended to the year 0.
 fn date(year: i64, month: i64, day: i64) -> Option<i64> {
-    let date = jiff::civil::Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?).ok()?;
-    let epoch = jiff::civil::Date::constant(1970, 1, 1);
-    i64::from(date.since(epoch).ok()?.get_days()).checked_mul(DAY)
+    days(year, month, day)?.checked_mul(DAY)
 }
 
 /// Midnight before a time; nothing where that is out of range.

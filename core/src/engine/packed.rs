@@ -15,7 +15,10 @@ use super::{
     program::{ActionScope, Guard, Is, Need, Op, Program, Rule, Scope, ScopeEntity, Slot, Table, Var},
     reads::Reads,
 };
-use crate::codec::{Broken, Packed, Reader, ascending, packed_enum, packed_struct};
+use crate::{
+    codec::{Broken, Packed, Reader, ascending, packed_enum, packed_struct},
+    gather::Gather as _,
+};
 
 packed_enum!(Var { 0 = Principal, 1 = Action, 2 = Resource, 3 = Context });
 packed_enum!(Root { 0 = Principal, 1 = Resource, 2 = Context });
@@ -155,7 +158,7 @@ impl Packed for Program {
         for rule in Vec::<Rule>::unpack(from)? {
             program.templates.insert(rule.policy, rule);
         }
-        program.kinds = program.kind_names.iter().cloned().zip(0..).collect();
+        program.kinds = program.kind_names.iter().cloned().zip(0..).gather();
         let mut entities: Table<u64, Vec<u32>> = Table::default();
         for (id, place) in program.entities.iter().zip(0..) {
             entities.entry(hash::of(id)).or_default().push(place);
@@ -182,12 +185,12 @@ impl Packed for Path {
 
 /// Writes what the policies of each action may look at. Every path is written once: most actions share most of them.
 pub(crate) fn pack_reads(reads: &BTreeMap<String, Reads>, out: &mut Vec<u8>) {
-    let paths: BTreeSet<&Path> = reads.values().flat_map(|reads| &reads.paths).collect();
-    let entities: BTreeSet<_> = reads.values().flat_map(|reads| &reads.entities).collect();
+    let paths: BTreeSet<&Path> = reads.values().flat_map(|reads| &reads.paths).gather();
+    let entities: BTreeSet<_> = reads.values().flat_map(|reads| &reads.entities).gather();
     paths.iter().map(|path| (*path).clone()).collect::<Vec<_>>().pack(out);
     entities.iter().map(|id| (*id).clone()).collect::<Vec<_>>().pack(out);
-    let paths: BTreeMap<_, u32> = paths.into_iter().zip(0..).collect();
-    let entities: BTreeMap<_, u32> = entities.into_iter().zip(0..).collect();
+    let paths: BTreeMap<_, u32> = paths.into_iter().zip(0..).gather();
+    let entities: BTreeMap<_, u32> = entities.into_iter().zip(0..).gather();
     reads.len().pack(out);
     for (action, reads) in reads {
         action.pack(out);

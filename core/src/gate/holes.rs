@@ -5,6 +5,7 @@ use crate::{
     catalog::{Action, Fields, Server, Tool, Type},
     engine::{Hole, Holes, Kind},
     facts::{self, Fact, FactType, Gathered},
+    gather::Gather as _,
     value::Value,
 };
 
@@ -133,5 +134,5 @@ fn members(fields: &Fields) -> std::collections::BTreeMap<String, Hole> {
             Hole { members: members(&ty.fields().unwrap_or_default()), ..Hole::new(Kind::Record) }
         }
     };
-    fields.iter().map(|(name, field)| (name.clone(), Hole { optional: !field.required, ..hole(&field.ty) })).collect()
+    fields.iter().map(|(name, field)| (name.clone(), Hole { optional: !field.required, ..hole(&field.ty) })).gather()
 }

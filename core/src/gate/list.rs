@@ -10,6 +10,7 @@ use crate::{
     digest::{Digest, Domain},
     engine::{Mapped, Outcome, Question, Root, Weighed},
     facts::Gathered,
+    gather::Gather as _,
     id::EntityRef,
     json::Json,
     value::Record,
@@ -436,6 +437,6 @@ fn together(server: &Server, tool: &Tool, argument: &str, each: &[Listed]) -> Li
         Standing::Allowed | Standing::Hidden => Vec::new(),
     };
     let why = (standing == Standing::Hidden).then(|| "none of its operations could be allowed".to_owned());
-    let approvals: BTreeSet<_> = each.iter().flat_map(|one| one.approvals.iter().cloned()).collect();
+    let approvals: BTreeSet<_> = each.iter().flat_map(|one| one.approvals.iter().cloned()).gather();
     Listed { arguments, approvals: approvals.into_iter().collect(), why, ..Listed::new(server, tool, None, standing) }
 }

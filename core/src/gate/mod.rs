@@ -34,6 +34,7 @@ use crate::{
     digest::Domain,
     engine::{Engine, Reads, Root},
     facts::{Facts, Origins},
+    gather::Gather as _,
     json::{Json, Object},
     ledger::Watched,
 };
@@ -243,7 +244,7 @@ impl Gate {
             ("bundle", text(&self.bundle.digest().to_string())),
             ("lift", Json::Array(lift.iter().map(|id| text(id)).collect())),
         ];
-        let members: Object = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let members: Object = members.into_iter().map(|(name, value)| (name.to_owned(), value)).gather();
         Digest::of(Domain::Call, &Json::Object(members))
     }
 }

@@ -10,7 +10,7 @@ use super::{
     limits,
     usage::Usage,
 };
-use crate::{id::EntityRef, time::Timestamp};
+use crate::{gather::Gather as _, id::EntityRef, time::Timestamp};
 
 /// A session, as far as it has come.
 #[derive(Clone, Debug, PartialEq)]
@@ -277,7 +277,7 @@ impl Ledger {
         let session = self.session(id, now).ok_or_else(|| EventError::UnknownSession(id.clone()))?;
         let due: Vec<_> = self.ended(session, now).map(|call| call.reservation.clone()).collect();
         let brought = due.iter().flat_map(|call| &call.labels).map(String::as_str);
-        let known: BTreeSet<_> = session.labels.kept().chain(brought).collect();
+        let known: BTreeSet<_> = session.labels.kept().chain(brought).gather();
         if let Some(label) = labels.iter().find(|label| !known.contains(label.as_str())) {
             return Err(EventError::NotLowered(format!("the session `{id}` does not carry the label `{label}`")));
         }

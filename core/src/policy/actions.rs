@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Action, Catalog, Tool};
+use crate::{
+    catalog::{Action, Catalog, Tool},
+    gather::Gather as _,
+};
 
 /// The action groups, each with the groups it is in.
 pub(super) const GROUPS: [(&str, &[&str]); 6] = [
@@ -28,7 +31,7 @@ impl<'c> Actions<'c> {
         let all: Vec<_> =
             catalog.tools().flat_map(|(_, tool)| tool.actions().map(move |action| (tool, action))).collect();
         let mut direct: BTreeMap<&str, Vec<&str>> =
-            GROUPS.iter().map(|(name, groups)| (*name, groups.to_vec())).collect();
+            GROUPS.iter().map(|(name, groups)| (*name, groups.to_vec())).gather();
         for (tool, action) in &all {
             direct.insert(&action.id, direct_groups(tool, action));
             if tool.has_operations() {

@@ -78,11 +78,12 @@ pub use {
 };
 
 use crate::{
-    catalog::{self, Catalog, Drift, ToolReport, definitions, ONE_PAGE},
+    catalog::{self, Catalog, Drift, ONE_PAGE, ToolReport, definitions},
     digest::Digest,
     engine::{Engine, Evaluate, PolicyIndex, Reads},
     entity::Store,
     error::{Diagnostic, Error, Place},
+    gather::Gather as _,
     id::EntityRef,
     json::Json,
     ledger::Event,
@@ -272,10 +273,10 @@ impl PolicyBundle {
         let Some(known) = self.catalog.servers.get(server) else { return Err(self.unknown_server(server)) };
         let live = self.live(server, live).unwrap_or_default();
         let digests: BTreeMap<_, _> =
-            live.iter().map(|(name, definition)| (name.as_str(), catalog::pin_of(definition))).collect();
+            live.iter().map(|(name, definition)| (name.as_str(), catalog::pin_of(definition))).gather();
         let pinned = known.tools.iter().filter_map(|(name, tool)| Some((name, tool.pin?)));
         let drifted = pinned.filter(|(name, pin)| digests.get(name.as_str()) != Some(pin));
-        let drifted = drifted.map(|(name, pin)| (name.clone(), pin)).collect();
+        let drifted = drifted.map(|(name, pin)| (name.clone(), pin)).gather();
         Ok(Event::ToolsListed { server: server.to_owned(), drifted })
     }
 

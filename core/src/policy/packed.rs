@@ -20,6 +20,7 @@ use crate::{
     engine::{Engine, Program, Role, SCOPE, pack_reads, unpack_reads},
     entity::{Entity, Store},
     error::{Diagnostic, Error},
+    gather::Gather as _,
     limits::BUNDLE_FILE,
 };
 
@@ -122,7 +123,7 @@ impl PolicyBundle {
         if !templates.eq(slots.keys().copied()) {
             return Err(Broken("the slots are not those of the templates"));
         }
-        let actions: BTreeSet<_> = Actions::of(&catalog).all.iter().map(|(_, action)| action.id.to_string()).collect();
+        let actions: BTreeSet<_> = Actions::of(&catalog).all.iter().map(|(_, action)| action.id.to_string()).gather();
         if !actions.iter().eq(reads.keys()) {
             return Err(Broken("the actions are not those of the catalog"));
         }

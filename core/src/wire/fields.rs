@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     digest::Digest,
     error::closest,
+    gather::Gather as _,
     id::EntityRef,
     json::{Json, Object},
     time::Timestamp,
@@ -104,7 +105,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn set(&mut self, key: &'static str) -> Result<Option<BTreeSet<String>>, String> {
-        Ok(self.strings(key)?.map(|list| list.into_iter().collect()))
+        Ok(self.strings(key)?.map(|list| list.into_iter().gather()))
     }
 
     /// `false` where it is absent.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Shown, answer::AnswerTwin, event::write, line, members::Members};
 use crate::{
     digest::Digest,
+    gather::Gather as _,
     json::Json,
     record::{Asked, Chain, DecisionRecord, Told, Trace, redact},
 };
@@ -111,7 +112,7 @@ impl Trace {
         let mut told = told;
         redact::shapes(&mut told);
         let told: BTreeMap<_, _> =
-            told.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), Shown(value))).collect();
+            told.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), Shown(value))).gather();
         chain.link(|previous| {
             let previous = previous.map(|digest| digest.to_string());
             line(&TraceTwin { version: 1, kind, call, at: self.at.to_string(), told, previous })

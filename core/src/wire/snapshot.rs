@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Ledger, Timestamp,
+    gather::Gather as _,
     json::{Caps, Json, Number, Numbers, read as json},
     ledger::{Bucket, McpTask, OpenCall, Seen, Session, Task, Tracked, Usage},
 };
@@ -149,7 +150,7 @@ fn digest(line: &str) -> u64 {
 
 /// The entries of a map, by key.
 fn sorted<K: Ord + Hash, V>(map: &rpds::HashTrieMapSync<K, V>) -> impl Iterator<Item = (&K, &V)> {
-    map.iter().collect::<BTreeMap<_, _>>().into_iter()
+    map.iter().gather::<BTreeMap<_, _>>().into_iter()
 }
 
 fn named(name: &str, value: Json) -> Json {

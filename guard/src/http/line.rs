@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn ids_and_tokens_are_put_back() {
-        let line = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"progressToken":7}}}"#;
+        let line =
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"progressToken":7}}}"#;
         let Ok(Message::Request { id, method, params }) = Message::of_client(line) else { panic!("{line}") };
         let (sent, renamed) = renamed(id, &method, params, Id::own("h1"));
         assert!(sent.contains(r#""id":"h1""#) && sent.contains(r#""progressToken":"h1""#), "{sent}");
@@ -113,7 +114,11 @@ mod tests {
             let addressed = addressed(line, &open).expect(line);
             assert_eq!((addressed.line.as_str(), addressed.last), (expected, last));
         };
-        check(r#"{"jsonrpc":"2.0","id":"h1","result":{"x":1.0}}"#, r#"{"jsonrpc":"2.0","id":1,"result":{"x":1.0}}"#, true);
+        check(
+            r#"{"jsonrpc":"2.0","id":"h1","result":{"x":1.0}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":{"x":1.0}}"#,
+            true,
+        );
         check(
             r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1,"progressToken":"h1"}}"#,
             r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1,"progressToken":7}}"#,

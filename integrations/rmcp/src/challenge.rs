@@ -12,12 +12,12 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, Full, Limited};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tower_layer::Layer;
-use tower_service::Service;
 use toolgate::{
     Json,
     wire::mcp::{self, Challenge, Refusal},
 };
+use tower_layer::Layer;
+use tower_service::Service;
 
 use crate::{
     caller::{Caller, Came},

@@ -18,8 +18,7 @@ use crate::{
 const ENDING: &str = "toolgate-bundle";
 
 /// Programs that only start others.
-const STARTERS: [&str; 11] =
-    ["npx", "npm", "exec", "uvx", "uv", "run", "node", "python", "python3", "bunx", "deno"];
+const STARTERS: [&str; 11] = ["npx", "npm", "exec", "uvx", "uv", "run", "node", "python", "python3", "bunx", "deno"];
 
 /// The folder of the bundle for this server, which is written if it is not there.
 pub(super) async fn bundle(

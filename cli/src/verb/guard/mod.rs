@@ -11,7 +11,9 @@ use std::{
 };
 
 use clap::ValueEnum;
-use toolgate::{Chain, Gate, Ledger, PolicyBundle, Principal, PrincipalKind, SharedLedger, Sources, wire::mcp::Rendering};
+use toolgate::{
+    Chain, Gate, Ledger, PolicyBundle, Principal, PrincipalKind, SharedLedger, Sources, wire::mcp::Rendering,
+};
 use toolgate_guard::{Ended, Host, Parts, Records, ServerCommand, Settings, stdio, watch};
 use toolgate_journal::{Fsync, Journal};
 
@@ -35,10 +37,12 @@ use crate::{
 /// allowed, for everything else the user is asked. The standard output is the protocol's; what happens is told on the
 /// standard error.
 #[derive(clap::Args)]
-#[command(after_help = "Ends with 0 when the client goes, with 1 when the server's tools have drifted, with 2 when the server \
+#[command(
+    after_help = "Ends with 0 when the client goes, with 1 when the server's tools have drifted, with 2 when the server \
     goes or does not start.\n\n\
     Examples:\n  toolgate guard -- npx -y @modelcontextprotocol/server-filesystem ~/notes\n  \
-    toolgate guard --bundle my-bundle --records calls.jsonl -- my-server --flag")]
+    toolgate guard --bundle my-bundle --records calls.jsonl -- my-server --flag"
+)]
 pub(crate) struct Args {
     /// The bundle: its folder, or a packed file [default: ./NAME.toolgate-bundle, written at the first start]
     #[arg(long, value_name = "BUNDLE")]
@@ -135,7 +139,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Fault> {
         settings,
     };
     let host = Arc::new(Host::new(parts)?);
-    let read = { let folder = folder.clone(); move || reload(&folder) };
+    let read = {
+        let folder = folder.clone();
+        move || reload(&folder)
+    };
     let _watch = watch(Arc::clone(&host), &folder, read)?;
     let ended = runtime.block_on(stdio(host, &command, asked_to_end()));
     // A thread may still wait for the standard input, which nobody closes.
@@ -222,9 +229,8 @@ fn reload(path: &Path) -> Result<PolicyBundle, String> {
     match bundle::packed(path).map_err(fault)? {
         Some(bytes) => PolicyBundle::unpack(&bytes).map_err(|error| told(&error)),
         None => {
-            let sources: Sources = bundle::sources(path)
-                .map_err(fault)?
-                .map_err(|_| "it holds what no bundle may hold".to_owned())?;
+            let sources: Sources =
+                bundle::sources(path).map_err(fault)?.map_err(|_| "it holds what no bundle may hold".to_owned())?;
             PolicyBundle::load(&sources).map_err(|error| told(&error))
         }
     }

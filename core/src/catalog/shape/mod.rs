@@ -25,6 +25,7 @@ pub(crate) use types::{LeftOut, Type};
 use super::kind::Kind;
 use crate::{
     error::closest,
+    gather::Gather as _,
     json::{Json, Pointer},
 };
 use graph::{Graph, ROOT};
@@ -70,7 +71,7 @@ impl Shape {
                 faults.push(KindFault { pointer: pointer.clone(), why });
             }
         }
-        let names: BTreeSet<String> = graph.names(ROOT).into_iter().map(str::to_owned).collect();
+        let names: BTreeSet<String> = graph.names(ROOT).into_iter().map(str::to_owned).gather();
         let shape = Self {
             fields: members.fields(),
             left_out: members.left_out(),

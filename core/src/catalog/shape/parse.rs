@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use regex_lite::{Regex, RegexBuilder};
 
 use super::graph::{ANY, ArrayRules, Format, Graph, Id, NODES, Node, NumberRules, ObjectRules, TextRules, Types};
-use crate::json::{Json, Number, Object, Pointer, Step};
+use crate::{
+    gather::Gather as _,
+    json::{Json, Number, Object, Pointer, Step},
+};
 
 /// Keywords that assert nothing, or that are read together with another.
 const SILENT: &[&str] = &[
@@ -208,7 +211,7 @@ impl<'s> Parser<'s> {
             ("properties", Json::Object(members)) => {
                 rules.declares = true;
                 let ids = members.iter().map(|(name, schema)| (name.clone(), self.id(schema, &at.member(name))));
-                rules.properties = ids.collect();
+                rules.properties = ids.gather();
                 true
             }
             ("patternProperties", Json::Object(members)) => {
@@ -226,7 +229,7 @@ impl<'s> Parser<'s> {
                 true
             }
             ("required", Json::Array(names)) => {
-                rules.required = names.iter().filter_map(Json::as_str).map(str::to_owned).collect();
+                rules.required = names.iter().filter_map(Json::as_str).map(str::to_owned).gather();
                 true
             }
             // Draft 3 wrote it at the property, as a boolean.

@@ -8,6 +8,7 @@ use std::{
 use super::types::{Field, Fields, LeftOut, Type};
 use crate::{
     catalog::kind::Kind,
+    gather::Gather as _,
     json::{Pointer, Step},
 };
 
@@ -150,7 +151,7 @@ impl Members {
             let required = self.defaulted.contains(&**name) || (self.required.contains(&**name) && !member.nullable);
             (name.to_string(), Field { ty: member.slot.ty(), required })
         };
-        self.typed.iter().map(field).collect()
+        self.typed.iter().map(field).gather()
     }
 
     /// Gives the argument at `steps` a kind.

@@ -7,7 +7,10 @@ use super::{
     graph::{Format, Graph, Id, NODES, Node, ROOT},
     slot::{Member, Members, Slot},
 };
-use crate::json::{Json, Number};
+use crate::{
+    gather::Gather as _,
+    json::{Json, Number},
+};
 
 /// Schemas inside schemas, applied to the same value or to parts of it.
 const NESTED: usize = 128;
@@ -218,7 +221,7 @@ impl Viewer<'_> {
                 members.defaulted.insert(name.clone());
             }
         }
-        members.required = rules.required.iter().cloned().collect();
+        members.required = rules.required.iter().cloned().gather();
         members.map = rules.additional.is_some_and(|id| self.graph.node(id).is_some_and(|node| !node.never))
             || !rules.patterns.is_empty();
         members
@@ -306,7 +309,7 @@ fn join(a: View, b: View) -> View {
         (What::Only(a), What::Only(b)) => join_slots(a, b),
         (What::Left(None, why), _) | (_, What::Left(None, why)) => What::Left(None, why),
         (a, b) => {
-            let names: BTreeSet<_> = a.named().union(&b.named()).copied().collect();
+            let names: BTreeSet<_> = a.named().union(&b.named()).copied().gather();
             if names.len() == 1 && matches!(a, What::Left(..)) {
                 a
             } else if names.len() == 1 {
@@ -360,7 +363,7 @@ fn join_members(mut a: Members, b: Members) -> Members {
         a.typed.remove(name.as_str());
         a.left.insert(name, why);
     }
-    a.required = a.required.intersection(&b.required).cloned().collect();
+    a.required = a.required.intersection(&b.required).cloned().gather();
     a.defaulted.clear();
     a.map |= b.map;
     a

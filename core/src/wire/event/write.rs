@@ -3,6 +3,7 @@
 use crate::{
     Approval, ApprovalRequest, CallDenied, Event, Grant, LabelsLowered, Outcome, Reservation, Revocation, Scope,
     TaskOpened,
+    gather::Gather as _,
     json::{Json, Object},
     ledger::{CredentialUse, Downstream},
     wire::members::{Members, list, number},
@@ -31,7 +32,7 @@ pub(in crate::wire) fn event(event: &Event) -> Json {
         Event::Resumed(one) => ("resumed", scope(one)),
         Event::ToolsListed { server, drifted } => {
             let pins: Object =
-                drifted.iter().map(|(name, pin)| (name.clone(), pin.to_string().as_str().into())).collect();
+                drifted.iter().map(|(name, pin)| (name.clone(), pin.to_string().as_str().into())).gather();
             ("tools_listed", Members::default().text("server", server).put("drifted", Json::Object(pins)).end())
         }
         Event::McpTaskCreated { server, id, owner, session } => {

@@ -1,0 +1,83 @@
+// Makes `dist` of what the compilers left in it (NAME.wasm and NAME.glue.js for each build): smaller modules, the entry points
+// for each runtime, CommonJS, types. Run by `cargo xtask wasm`.
+
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { transformSync } from 'esbuild';
+
+const here = new URL('./', import.meta.url);
+const dist = new URL('dist/', here);
+const path = (name, base = dist) => fileURLToPath(new URL(name, base));
+const read = (name, base = dist) => readFileSync(new URL(name, base), 'utf8');
+const write = (name, text) => writeFileSync(new URL(name, dist), text);
+
+/** What the entry points of each build are made with. */
+const BUILDS = {
+  toolgate: { entry: 'index', API: 'api.js', CLASSES: 'classes', most: 250_000 },
+  author: { entry: 'author', API: 'author.classes.js', CLASSES: 'authorClasses', most: 1_000_000 },
+};
+const SHARED = ['api.js', 'author.classes.js', 'engine.js', 'errors.js', 'json.js', 'requests.js', 'mcp.js', 'sdk.js'];
+const TYPES = ['types.d.ts', 'index.d.ts', 'author.d.ts', 'slim.d.ts', 'author.slim.d.ts', 'mcp.d.ts'];
+
+/** Functions stand in the order of their names, so that those that are alike are close: gzip sees 32 KB. */
+const OPTIMIZE = [
+  '-Oz', '--reorder-functions-by-name', '--strip-debug', '--strip-producers', '--strip-target-features',
+  '--enable-bulk-memory', '--enable-bulk-memory-opt', '--enable-nontrapping-float-to-int', '--enable-sign-ext',
+  '--enable-mutable-globals', '--enable-reference-types', '--enable-multivalue',
+];
+
+function optimize(build) {
+  const tool = createRequire(import.meta.url).resolve('binaryen/package.json').replace('package.json', 'bin/wasm-opt');
+  execFileSync(process.execPath, [tool, ...OPTIMIZE, path(`${build}.wasm`), '-o', path(`${build}.wasm`)], { stdio: 'inherit' });
+}
+
+function entries(build, { entry, API, CLASSES }) {
+  for (const file of readdirSync(new URL('js/entries/', here))) {
+    const text = read(`js/entries/${file}`, here);
+    const made = text.replaceAll('BUILD', build).replaceAll('API.js', API).replaceAll('CLASSES', CLASSES);
+    const runtime = file.replace('.js', '');
+    const name = { node: `${entry}.js`, slim: entry === 'index' ? 'slim.js' : `${entry}.slim.js` }[runtime] ?? `${entry}.${runtime}.js`;
+    write(name, made);
+  }
+}
+
+/** The same files for `require`. What finds the module by `import.meta.url` finds it one folder up. */
+function commonjs() {
+  mkdirSync(new URL('cjs/', dist), { recursive: true });
+  const files = readdirSync(dist).filter((file) => file.endsWith('.js') && !/\.(web|workerd)\.js$/.test(file));
+  for (const file of files) {
+    const { code } = transformSync(read(file), {
+      format: 'cjs',
+      platform: 'node',
+      target: 'node20',
+      define: { 'import.meta.url': 'beside' },
+    });
+    const beside = "const beside = require('node:url').pathToFileURL(__dirname);\n";
+    write(`cjs/${file}`, code.includes('beside') ? beside + code : code);
+  }
+  for (const file of TYPES) cpSync(path(file), path(`cjs/${file}`));
+  write('cjs/package.json', '{ "type": "commonjs" }\n');
+}
+
+function sizes() {
+  const over = [];
+  for (const [build, { most }] of Object.entries(BUILDS)) {
+    const bytes = readFileSync(path(`${build}.wasm`));
+    const [gzip, brotli] = [gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length];
+    console.log(`${build}.wasm: ${bytes.length} bytes, ${gzip} gzip, ${brotli} brotli`);
+    if (gzip > most) over.push(`${build}.wasm is ${gzip} bytes compressed, more than the ${most} allowed`);
+  }
+  if (over.length > 0) throw new Error(over.join('\n'));
+}
+
+const names = process.argv.includes('--fast') ? [] : Object.keys(BUILDS);
+names.forEach(optimize);
+for (const file of SHARED) cpSync(path(`js/${file}`, here), path(file));
+for (const file of TYPES) cpSync(path(`types/${file}`, here), path(file));
+for (const [build, about] of Object.entries(BUILDS)) entries(build, about);
+rmSync(path('cjs'), { recursive: true, force: true });
+commonjs();
+if (names.length > 0) sizes();

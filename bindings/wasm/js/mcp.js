@@ -1,0 +1,293 @@
+// The gate in front of an MCP server, of either line of the TypeScript SDK: `@modelcontextprotocol/server` 2.x and
+// `@modelcontextprotocol/sdk` 1.x. Neither is imported: what is used of them is their public way to register handlers.
+
+import { REQUESTS } from './api.js';
+import { StateError, UsageError } from './errors.js';
+import { port } from './sdk.js';
+
+export { StateError, UsageError } from './errors.js';
+
+const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']);
+const RENDERINGS = ['tool_error', 'protocol_error', 'hide', 'scope_challenge'];
+const INTERNAL = { error: { code: -32603, message: 'Internal error' } };
+/** What a listing is asked with: nothing of a session or a task. */
+const LISTED = ['principal', 'on_behalf_of', 'credential', 'origin', 'transport'];
+
+/** Guards a server with a guard of its own. Call it before anything is registered. */
+export function guard(server, options) {
+  const made = new Guard(options);
+  made.protect(server);
+  return made;
+}
+
+/** Puts every request of MCP servers to a gate. One guard serves as many server objects as a process makes. */
+export class Guard {
+  #options;
+  #requests;
+  #sealer = null;
+  #held = null;
+
+  constructor(options) {
+    const { gate, ledger, rendering = 'tool_error', obligations = { audit: recorded } } = options ?? {};
+    if (!gate?.[REQUESTS] || !ledger) throw new UsageError('a guard has a `gate` and a `ledger`');
+    if (!RENDERINGS.includes(rendering)) throw new UsageError(`\`rendering\` is one of ${RENDERINGS.join(', ')}`);
+    const servers = gate.bundle.servers;
+    const server = options.server ?? (servers.length === 1 ? servers[0] : undefined);
+    if (!servers.includes(server)) throw new UsageError(`\`server\` is one of the bundle's: ${servers.join(', ')}`);
+    const defaults = { now: Date.now, origin: 'agent', scopes: {}, onRecord() {}, onFault() {} };
+    this.#options = { ...defaults, ...options, rendering, obligations, server };
+    this.#requests = gate[REQUESTS];
+    if (options.key !== undefined) this.#sealer = this.#requests.sealer(options.key);
+  }
+
+  /** Decides every request of `server`: an `McpServer`, or a low-level `Server`. */
+  protect(server) {
+    port(server, {
+      handle: (request, run) => this.#handle(request, run),
+      challenge: this.#options.rendering === 'scope_challenge' ? (request) => this.#challenge(request) : null,
+    });
+  }
+
+  /** Answers a request by running it, or by a refusal. What goes wrong here is a refusal too, and a client learns nothing of it. */
+  async #handle(request, run) {
+    const ran = { failed: undefined };
+    const answer = async (resumed) => {
+      try {
+        return await run(resumed);
+      } catch (error) {
+        ran.failed = { error };
+        throw error;
+      }
+    };
+    try {
+      if (LISTS.has(request.method)) return await this.#list(request, answer);
+      if (this.#requests.passes(request.method)) return await answer(false);
+      return await this.#decide(request, answer);
+    } catch (error) {
+      if (error instanceof Refused || ran.failed?.error === error) throw error;
+      this.#options.onFault(error);
+      throw new Refused(INTERNAL.error);
+    }
+  }
+
+  async #decide(request, run) {
+    const { rendering } = this.#options;
+    const turn = await this.#turn(request);
+    try {
+      const malformed = turn.refused();
+      if (malformed !== null) {
+        this.#told(malformed);
+        return refused(turn.refusal(rendering, []));
+      }
+      if (this.#held === null && request.method === 'tools/call') this.#hold(await request.tools());
+      // A state of another form is the tool's own, which sees it if the call is allowed.
+      if (request.state?.startsWith('1.')) return await this.#resume(turn, request, () => run(true));
+      const record = this.#authorize(turn);
+      const question = request.asks ? turn.elicitation() : null;
+      if (question === null) return await this.#run(turn, request, () => run(false), record);
+      if (request.ask === null) return refused({ result: turn.inputRequired(this.#sealing()) });
+      const confirmed = turn.confirmation(await request.ask(question));
+      if (confirmed === null) return refused(turn.refusal(rendering, []));
+      this.#apply(confirmed.event);
+      if (!confirmed.approves) return refused(turn.declined(rendering));
+      return await this.#run(turn, request, () => run(false), this.#authorize(turn));
+    } finally {
+      turn.free();
+    }
+  }
+
+  /** A request that brings the user's answer. */
+  async #resume(turn, request, run) {
+    const { ledger, rendering, now } = this.#options;
+    let answered;
+    try {
+      answered = turn.resume(ledger, this.#sealing(), now());
+    } catch (error) {
+      if (!(error instanceof StateError)) throw error;
+      this.#options.onFault(error);
+      return refused(this.#requests.invalidState());
+    }
+    if (answered !== null) {
+      this.#apply(answered.event);
+      if (!answered.approves) return refused(turn.declined(rendering));
+    }
+    return await this.#run(turn, request, run, this.#authorize(turn));
+  }
+
+  /** Does what a decision says. */
+  async #run(turn, request, run, record) {
+    const { gate, ledger, rendering, obligations, now } = this.#options;
+    const refusal = turn.refusal(rendering, []);
+    if (refusal !== null) return refused(refusal);
+    if (record.id === null) return await run();
+    const unsupported = turn.unsupported(Object.keys(obligations), rendering);
+    if (unsupported !== null) {
+      this.#traced(gate.abort(ledger, record.id, now()));
+      return refused(unsupported);
+    }
+    let status = 'failed';
+    let outcome = {};
+    try {
+      let result = await run();
+      for (const obligation of record.obligations) {
+        const [kind, ...value] = obligation.split(':');
+        result = (await obligations[kind](request.about, { kind, value: value.join(':') || null }, result)) ?? result;
+      }
+      const labels = (await this.#options.labels?.(request.about, result)) ?? [];
+      outcome = { labels: [...labels], output_digest: await digest(result) };
+      if (result?.isError !== true) status = 'done';
+      return result;
+    } catch (error) {
+      if (request.aborted()) status = 'timed_out';
+      throw error;
+    } finally {
+      this.#traced(gate.complete(ledger, record.id, { ...outcome, status }, now()));
+    }
+  }
+
+  /** A list without what is hidden from who asks: computed for any session, so that it tells nothing of one. */
+  async #list(request, run) {
+    const { gate, ledger, server, now } = this.#options;
+    const result = await run(false);
+    if (request.method === 'tools/list') this.#hold(result);
+    const turn = await this.#turn(request);
+    try {
+      if (turn.refused() !== null) {
+        this.#told(turn.refused());
+        return refused(turn.refusal(this.#options.rendering, []));
+      }
+    } finally {
+      turn.free();
+    }
+    const host = await this.#host(request);
+    const asked = { server, any_session: true };
+    for (const name of LISTED) if (host[name] !== undefined) asked[name] = host[name];
+    const filtered = gate.filterList(request.method, plain(result), asked, ledger, now());
+    return { ...filtered.result, cacheScope: 'private', ttlMs: 0 };
+  }
+
+  /** The scopes that a call lacks, if they are all that it lacks: the server answers HTTP 403, and the denial is recorded. */
+  async #challenge(request) {
+    const { ledger, scopes, now } = this.#options;
+    const turn = await this.#turn(request);
+    try {
+      const needed = scopes[turn.name()] ?? [];
+      if (turn.refused() !== null || needed.length === 0) return undefined;
+      const missing = turn.missingScopes(ledger, needed, now());
+      if (missing.length === 0) return undefined;
+      const record = this.#authorize(turn);
+      return record.decision === 'deny' ? { scopes: missing } : undefined;
+    } finally {
+      turn.free();
+    }
+  }
+
+  async #turn(request) {
+    const { server, now } = this.#options;
+    const host = { ...(await this.#host(request)), server, tool: '-' };
+    const params = { ...request.params };
+    delete params._meta;
+    if (request.state !== undefined) params.requestState = request.state;
+    if (request.responses !== undefined) params.inputResponses = request.responses;
+    return this.#requests.turn(host, request.method, params, now());
+  }
+
+  /** What the host says of a request: who asks, and in which session. What a client says of itself has no say. */
+  async #host(request) {
+    const { about } = request;
+    const { gate, who, principal, issuer, session, task, origin } = this.#options;
+    const said = { transport: about.transport };
+    if (session !== undefined) said.session = typeof session === 'function' ? await session(about) : session;
+    if (task !== undefined) said.task = typeof task === 'function' ? await task(about) : task;
+    said.origin = typeof origin === 'function' ? await origin(about) : origin;
+    if (who !== undefined) return { ...said, ...(await who(about)) };
+    if (about.authInfo !== undefined) {
+      const identity = gate.identify(claims(about.authInfo, issuer));
+      // Nobody is known: the call is denied for want of a principal.
+      return 'decision' in identity ? said : { ...said, ...identity };
+    }
+    if (about.transport === 'stdio' && principal !== undefined) said.principal = principal;
+    return said;
+  }
+
+  /** Holds the tools that the server shows against the pins. */
+  #hold(result) {
+    const { gate, server } = this.#options;
+    const event = gate.toolsListed(server, plain(result));
+    const text = JSON.stringify(event);
+    if (text !== this.#held) this.#apply(event);
+    this.#held = text;
+  }
+
+  #authorize(turn) {
+    const record = turn.authorize(this.#options.ledger, this.#options.now());
+    this.#told(record);
+    return record;
+  }
+
+  #apply(event) {
+    const { gate, ledger, now } = this.#options;
+    this.#traced(gate.apply(ledger, event, now()));
+  }
+
+  #told(record) {
+    this.#options.onRecord(record);
+  }
+
+  #traced({ event, records }) {
+    this.#options.onRecord(Object.freeze({ decision: null, json: null, event, records }));
+  }
+
+  #sealing() {
+    return (this.#sealer ??= this.#requests.sealer(crypto.getRandomValues(new Uint8Array(32))));
+  }
+}
+
+/** A JSON-RPC error in place of a result: both SDKs put `code`, `message` and `data` on the wire. */
+export class Refused extends Error {
+  constructor({ code, message, data }) {
+    super(message);
+    this.name = 'Refused';
+    this.code = code;
+    if (data !== undefined) this.data = data;
+  }
+}
+
+/** The result that a refusal is, unless it is an error. Without one, nothing is known, and nothing runs. */
+function refused(refusal) {
+  if (refusal?.result) return refusal.result;
+  throw new Refused(refusal?.error ?? INTERNAL.error);
+}
+
+/** The claims of a verified token, completed by what the verifier put beside them. */
+function claims(authInfo, issuer) {
+  const { clientId, scopes = [], expiresAt, resource, extra = {} } = authInfo;
+  const told = { ...(extra.claims ?? extra) };
+  if (issuer !== undefined) told.iss ??= issuer;
+  if (told.azp === undefined) told.client_id ??= clientId;
+  // A token without a subject is the client's own (RFC 9068, section 2.2).
+  told.sub ??= clientId;
+  if (expiresAt !== undefined) told.exp ??= expiresAt;
+  if (resource !== undefined) told.aud ??= String(resource);
+  told.scope = scopes.join(' ');
+  return told;
+}
+
+/** A result as it goes over the wire. */
+function plain(result) {
+  return JSON.parse(JSON.stringify(result ?? {}));
+}
+
+/** SHA-256 of a result's JSON, keys sorted. */
+async function digest(result) {
+  const text = JSON.stringify(result ?? null, (_, value) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
+  return `sha256:${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/** Every call leaves a record: that is what `audit` asks for. */
+function recorded() {}

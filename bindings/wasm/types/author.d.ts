@@ -1,0 +1,37 @@
+/** toolgate with the parser: loads bundles from text, and says why a decision is what it is. */
+import { Gate as Base } from './types.js';
+import type { Ledger, Options, Place, ToolCall } from './types.js';
+export { BundleError, EventError, JournalError, Ledger, ToolgateError, UsageError } from './types.js';
+export type * from './types.js';
+
+/** A policy that could apply, and each of its conditions. */
+export interface Explanation {
+  readonly policy: string;
+  readonly effect: 'permit' | 'forbid';
+  readonly place: Place;
+  readonly principal: string;
+  readonly resource: string;
+  readonly satisfied: boolean;
+  readonly conditions: readonly Condition[];
+}
+
+export interface Condition {
+  readonly text: string;
+  readonly outcome: 'met' | 'not_met' | 'error' | 'not_reached';
+  readonly values: readonly { readonly of: string; readonly value: string }[];
+}
+
+export interface LoadOptions extends Options {
+  /** Whether a warning is an error. */
+  readonly strict?: boolean;
+}
+
+export class Gate extends Base {
+  /** A gate on the files of a bundle, by name: `toolgate.toml`, `policies/a.cedar`, … Throws `BundleError`. */
+  static load(files: { readonly [name: string]: string }, options?: LoadOptions): Gate;
+  static unpack(bytes: Uint8Array | ArrayBuffer, options?: Options): Gate;
+  /** The bundle as one file, for `Gate.unpack`. */
+  pack(): Uint8Array;
+  /** Why the answer is what it is, for the host and its people. */
+  explain(call: ToolCall | string, ledger: Ledger, now: number): readonly Explanation[];
+}

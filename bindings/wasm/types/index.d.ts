@@ -1,0 +1,2 @@
+/** toolgate without a parser: decides packed bundles. */
+export * from './types.js';

@@ -1,0 +1,96 @@
+//! The package for JavaScript: `bindings/wasm/dist`, and its tests in every runtime.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::run::{program, root};
+
+/// A build: its name, and the features of the crate.
+const BUILDS: [(&str, &str); 2] = [("toolgate", ""), ("author", "author")];
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Makes `bindings/wasm/dist`, and prints the sizes of what is in it.
+pub(crate) fn build() -> Result<(), String> {
+    let package = root().join("bindings/wasm");
+    let dist = package.join("dist");
+    match fs::remove_dir_all(&dist) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(format!("{}: {error}", dist.display()));
+        }
+        _ => {}
+    }
+    let glue = root().join("xtask/wasm/Cargo.toml");
+    run(cargo().args(["build", "--quiet", "--manifest-path"]).arg(&glue).args(["--target-dir"]).arg(target()))?;
+    for (name, features) in BUILDS {
+        // A folder of its own for each set of features: they would build each other's dependencies anew.
+        let folder = target().join("wasm").join(name);
+        let arguments =
+            ["build", "--profile", "wasm", "--package", "toolgate-wasm", "--target", TARGET, "--target-dir"];
+        run(cargo().args(arguments).arg(&folder).args(["--features", features]).env("RUSTFLAGS", remapped()))?;
+        let module = folder.join(TARGET).join("wasm/toolgate_wasm.wasm");
+        run(Command::new(target().join("debug/xtask-wasm")).arg(module).arg(&dist).arg(name))?;
+    }
+    npm(&package, &["ci", "--ignore-scripts"])?;
+    run(Command::new("node").arg("build.mjs").current_dir(&package))
+}
+
+/// Installs the package as a user would, and runs its tests in every runtime.
+pub(crate) fn test() -> Result<(), String> {
+    let package = root().join("bindings/wasm");
+    let tests = package.join("test");
+    let work = tests.join(".work");
+    fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
+    chromium()?;
+    npm(&tests, &["ci", "--ignore-scripts"])?;
+    // Bun's own way to put its program where npm links it.
+    run(Command::new("node").arg("install.js").current_dir(tests.join("node_modules/bun")))?;
+    npm(&package, &["pack", "--silent", "--pack-destination", "test/.work"])?;
+    npm(&tests, &["install", "--no-save", "--ignore-scripts", ".work/toolgate-0.1.0.tgz"])?;
+    let prepare = ["prepare.mjs".into(), target().join("tmp/packed"), root().join("policies/examples")];
+    run(Command::new("node").args(prepare).current_dir(&tests))?;
+    npm(&tests, &["test"])
+}
+
+/// A Chromium, from the system's packages where there is none yet.
+fn chromium() -> Result<(), String> {
+    let there = env::var_os("CHROMIUM").is_some() || Path::new("/usr/bin/chromium").exists();
+    if there {
+        return Ok(());
+    }
+    println!("xtask: no Chromium here; installing it");
+    let apt =
+        |arguments: &[&str]| run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
+    apt(&["update", "--quiet"])
+        .and_then(|()| apt(&["install", "--quiet", "--yes", "--no-install-recommends", "chromium"]))
+        .map_err(|why| format!("the test of a page needs Chromium: install it, or name it in CHROMIUM ({why})"))
+}
+
+fn npm(folder: &Path, arguments: &[&str]) -> Result<(), String> {
+    run(Command::new("npm").args(arguments).args(["--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder))
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(program());
+    cargo.current_dir(root());
+    cargo
+}
+
+/// The same bytes wherever the repository lies.
+fn remapped() -> String {
+    let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| home + "/.cargo")).unwrap_or_default();
+    format!("--remap-path-prefix={home}=/cargo --remap-path-prefix={}=/toolgate", root().display())
+}
+
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let shown = format!("{command:?}");
+    println!("xtask: {}", command.get_program().to_string_lossy());
+    let status = command.status().map_err(|error| format!("{shown} did not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{shown} failed")) }
+}

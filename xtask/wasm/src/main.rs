@@ -1,0 +1,75 @@
+//! Makes the JavaScript glue of a compiled binding: `xtask-wasm FILE.wasm FOLDER NAME`.
+//!
+//! wasm-bindgen's glue is a module with one instance in it. Here it becomes a function that makes an instance each time: after
+//! a trap there has to be another one, and two users of the package share nothing.
+
+use std::{fs, path::Path, process::ExitCode};
+
+use wasm_bindgen_cli_support::Bindgen;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [input, folder, name] = arguments.as_slice() else {
+        eprintln!("usage: xtask-wasm FILE.wasm FOLDER NAME");
+        return ExitCode::from(2);
+    };
+    match make(input, Path::new(folder), name) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask-wasm: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn make(input: &str, folder: &Path, name: &str) -> Result<(), String> {
+    let mut bindgen = Bindgen::new();
+    // The names stay until functions have been put into their order by them.
+    bindgen.input_path(input).out_name(name).typescript(false).remove_producers_section(true);
+    bindgen.web(true).and_then(|bindgen| bindgen.generate(folder)).map_err(|error| format!("{error:#}"))?;
+    let file = |end: &str| folder.join(format!("{name}{end}"));
+    let text = fs::read_to_string(file(".js")).map_err(|error| error.to_string())?;
+    fs::write(file(".glue.js"), factory(&text)?).map_err(|error| error.to_string())?;
+    fs::remove_file(file(".js")).map_err(|error| error.to_string())?;
+    fs::rename(file("_bg.wasm"), file(".wasm")).map_err(|error| error.to_string())
+}
+
+/// The glue as a function of a compiled module.
+fn factory(text: &str) -> Result<String, String> {
+    // How modules are loaded is the entry points' business.
+    let text = without(text, "async function __wbg_load(", "function initSync(")?;
+    let text = without(&text, "let __wbg_init_promise;", "export { initSync")?;
+    let mut exported = Vec::new();
+    let mut body = String::new();
+    for line in text.lines() {
+        if line.starts_with("/* @ts-self-types") || line.starts_with("export {") {
+            continue;
+        }
+        let Some(rest) = line.strip_prefix("export ") else {
+            body.push_str(line);
+            body.push('\n');
+            continue;
+        };
+        let named = rest.strip_prefix("class ").or_else(|| rest.strip_prefix("function "));
+        let named = named.ok_or_else(|| format!("the glue exports something new: `{line}`"))?;
+        let end = named.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(named.len());
+        exported.push(named[..end].to_owned());
+        body.push_str(rest);
+        body.push('\n');
+    }
+    if exported.is_empty() {
+        return Err("the glue exports nothing".to_owned());
+    }
+    let exported = exported.join(", ");
+    Ok(format!(
+        "/** An instance of the module: its classes and functions. */\nexport function glue(module) {{\n{body}\ninitSync({{ module }});\nreturn {{ {exported} }};\n}}\n"
+    ))
+}
+
+/// The text without what stands from one mark to the next.
+fn without(text: &str, from: &str, to: &str) -> Result<String, String> {
+    let lacks = |mark: &str| format!("the glue is not what it was: it has no `{mark}`");
+    let (before, rest) = text.split_once(from).ok_or_else(|| lacks(from))?;
+    let at = rest.find(to).ok_or_else(|| lacks(to))?;
+    Ok(format!("{before}{}", &rest[at..]))
+}
