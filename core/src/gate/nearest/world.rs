@@ -1,13 +1,17 @@
 //! Facts in which some claims are other than they are: concrete values where there can be any, held against the policies
 //! themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::claims::{About, Claim, ClaimId, Claims, Point};
 use crate::{
     Origin, ToolCall, Truth,
     catalog::{Admission, Admitted, Catalog},
     engine::{Asked, Program, Question, Stand, Supposed, Var},
+    entity::Entity,
     id::EntityRef,
     json::Json,
     time::Timestamp,
@@ -28,6 +32,7 @@ pub(super) struct Ground<'w> {
     pub(super) admitted: &'w Admitted<'w>,
     pub(super) questions: &'w [Question<'w>],
     pub(super) asked: &'w [Asked<'w>],
+    pub(super) levels: Arc<[Entity]>,
 }
 
 /// Facts, some of which differ.
@@ -41,7 +46,7 @@ pub(super) struct World {
 impl<'w> Ground<'w> {
     /// A world that is as demanded; nothing if the demands contradict each other, as far as can be told.
     pub(super) fn world(&self, claims: &Claims, demands: &Demands) -> Option<World> {
-        let mut world = World { supposed: vec![Supposed::default(); self.questions.len()], values: BTreeMap::new() };
+        let mut world = World { supposed: vec![self.nothing(); self.questions.len()], values: BTreeMap::new() };
         let mut points: BTreeMap<(&Point, &About), Vec<(ClaimId, &Claim, bool)>> = BTreeMap::new();
         for (id, wanted) in demands {
             let claim = claims.get(*id)?;
@@ -63,9 +68,7 @@ impl<'w> Ground<'w> {
                 }
                 Point::Slot(slot) => {
                     let value = self.value(at, *slot, &wanted)?;
-                    world
-                        .values
-                        .extend(wanted.iter().map(|(id, ..)| (*id, value.clone().filter(|value| !is_other(value)))));
+                    world.values.extend(wanted.iter().map(|(id, ..)| (*id, value.clone())));
                     for (question, supposed) in self.questions.iter().zip(&mut world.supposed) {
                         if first.concerns(question) {
                             supposed.slots.insert(*slot, value.clone());
@@ -85,6 +88,11 @@ impl<'w> Ground<'w> {
         Some(world)
     }
 
+    /// Nothing supposed.
+    fn nothing(&self) -> Supposed {
+        Supposed { levels: self.levels.clone(), ..Supposed::default() }
+    }
+
     /// Whether claims are as demanded in a question where something is supposed.
     fn holds(&self, at: usize, supposed: &Supposed, wanted: &[(ClaimId, &Claim, bool)]) -> bool {
         let Some(asked) = self.asked.get(at) else { return false };
@@ -102,7 +110,7 @@ impl<'w> Ground<'w> {
         let (root, names) = self.program.names(slot);
         let context = (root == Some(Var::Context)).then_some(names.as_slice()).unwrap_or_default();
         self.candidates(context, now.as_ref(), wanted).into_iter().find(|value| {
-            let supposed = Supposed { slots: [(slot, value.clone())].into(), ..Supposed::default() };
+            let supposed = Supposed { slots: [(slot, value.clone())].into(), ..self.nothing() };
             self.holds(at, &supposed, wanted) && self.fits(context, value.as_ref())
         })
     }
@@ -169,7 +177,9 @@ impl<'w> Ground<'w> {
         let gone = entities(wanted, false);
         let kinds = wanted.iter().flat_map(|(_, claim, _)| &claim.looks.kinds);
         let mut ids = vec![own.clone()];
-        ids.extend(there.iter().cloned());
+        let exactly: Vec<_> =
+            wanted.iter().filter(|(_, claim, _)| claim.looks.text.contains(" == ")).copied().collect();
+        ids.extend(entities(&exactly, true));
         ids.extend(kinds.chain([&own.kind.to_string()]).map(|kind| EntityRef::new(kind.as_str(), OTHER)));
         let above = |id: &EntityRef| asked.above(id);
         let levels = self.catalog.levels.names().iter().map(|name| Some(crate::facts::level(name)));
@@ -202,7 +212,7 @@ impl<'w> Ground<'w> {
                     parents.push(level.clone());
                 }
                 let stand = Stand { id: id.clone(), parents };
-                let mut supposed = Supposed::default();
+                let mut supposed = self.nothing();
                 *place(&mut supposed, var) = Some(stand.clone());
                 if self.holds(at, &supposed, wanted) {
                     return Some(stand);
@@ -243,7 +253,7 @@ fn beside(value: &Value) -> Vec<Value> {
 }
 
 /// Whether a value stands for any other.
-fn is_other(value: &Value) -> bool {
+pub(super) fn is_other(value: &Value) -> bool {
     matches!(value, Value::String(text) if &**text == OTHER)
 }
 
