@@ -12,13 +12,16 @@ use crate::{
     examples::{Example, examples, names},
 };
 
-/// The records of a bundle's calls, one after the other on the ledger that its journal gives.
+/// The explanations and records of a bundle's calls, one after the other on the ledger that its journal gives.
 fn records(gate: &Gate, journal: &str, calls: &str, now: Timestamp) -> String {
     let mut ledger = wire::read_journal(gate, journal).unwrap();
     let mut out = String::new();
     for line in calls.lines() {
         let record = match wire::read_call(line.as_bytes(), gate.limits()) {
-            Ok(call) => gate.authorize(&call, &mut ledger, now).to_json(),
+            Ok(call) => {
+                let explanation = wire::explanation(&gate.explain(&call, &ledger, now));
+                format!("{explanation}\n{}", gate.authorize(&call, &mut ledger, now).to_json())
+            }
             Err(denied) => format!("{denied:?}"),
         };
         out.push_str(&record);

@@ -184,9 +184,11 @@ impl<'w> Ground<'w> {
         let above = |id: &EntityRef| asked.above(id);
         let levels = self.catalog.levels.names().iter().map(|name| Some(crate::facts::level(name)));
         let levels: Vec<_> = std::iter::once(None).chain(levels).collect();
-        // Nobody stands in a chain twice.
-        let taken = |id: &EntityRef| self.questions.iter().any(|question| question.principal == id);
-        ids.retain(|id| id == own || var != Var::Principal || !taken(id));
+        // Nobody stands in a chain twice, and nothing is touched twice.
+        let taken = |id: &EntityRef| {
+            self.questions.iter().any(|one| *id == *if var == Var::Principal { one.principal } else { one.resource })
+        };
+        ids.retain(|id| id == own || !taken(id));
         for id in &ids {
             let like = if asked.entities.get(id).is_some() { id } else { own };
             let mut parents: Vec<_> = match asked.entities.get(like) {
