@@ -153,7 +153,7 @@ fn another_format_says_what_to_do() {
     let mut other = small();
     other[8] = 9;
     let error = PolicyBundle::unpack(&other).err().unwrap().to_string();
-    insta::assert_snapshot!(error, @"error: the packed bundle is of format 9, and this toolgate reads format 1 (pack the bundle with a toolgate of this version: `toolgate pack BUNDLE -o FILE`)");
+    insta::assert_snapshot!(error, @"error: the packed bundle is of format 9, and this toolgate reads format 2 (pack the bundle with a toolgate of this version: `toolgate pack BUNDLE -o FILE`)");
 }
 
 #[test]
