@@ -24,6 +24,9 @@ const OTHER: &str = "(another)";
 /// What is demanded of claims.
 pub(super) type Demands = BTreeMap<ClaimId, bool>;
 
+/// A claim, and what it is to come to.
+type Wanted<'c> = (ClaimId, &'c Claim, bool);
+
 /// The facts that a world is made of.
 pub(super) struct Ground<'w> {
     pub(super) program: &'w Program,
@@ -47,7 +50,7 @@ impl<'w> Ground<'w> {
     /// A world that is as demanded; nothing if the demands contradict each other, as far as can be told.
     pub(super) fn world(&self, claims: &Claims, demands: &Demands) -> Option<World> {
         let mut world = World { supposed: vec![self.nothing(); self.questions.len()], values: BTreeMap::new() };
-        let mut points: BTreeMap<(&Point, &About), Vec<(ClaimId, &Claim, bool)>> = BTreeMap::new();
+        let mut points: BTreeMap<(&Point, &About), Vec<Wanted<'_>>> = BTreeMap::new();
         for (id, wanted) in demands {
             let claim = claims.get(*id)?;
             points.entry((&claim.point, &claim.about)).or_default().push((*id, claim, *wanted));
@@ -94,7 +97,7 @@ impl<'w> Ground<'w> {
     }
 
     /// Whether claims are as demanded in a question where something is supposed.
-    fn holds(&self, at: usize, supposed: &Supposed, wanted: &[(ClaimId, &Claim, bool)]) -> bool {
+    fn holds(&self, at: usize, supposed: &Supposed, wanted: &[Wanted<'_>]) -> bool {
         let Some(asked) = self.asked.get(at) else { return false };
         wanted.iter().all(|(_, claim, wanted)| {
             let atom = claim.atoms.first();
@@ -105,10 +108,10 @@ impl<'w> Ground<'w> {
     }
 
     /// What would have to stand at a path.
-    fn value(&self, at: usize, slot: u32, wanted: &[(ClaimId, &Claim, bool)]) -> Option<Option<Value>> {
+    fn value(&self, at: usize, slot: u32, wanted: &[Wanted<'_>]) -> Option<Option<Value>> {
         let now = self.asked.get(at)?.stands(self.program, slot);
         let (root, names) = self.program.names(slot);
-        let context = (root == Some(Var::Context)).then_some(names.as_slice()).unwrap_or_default();
+        let context = if root == Some(Var::Context) { names.as_slice() } else { &[] };
         self.candidates(context, now.as_ref(), wanted).into_iter().find(|value| {
             let supposed = Supposed { slots: [(slot, value.clone())].into(), ..self.nothing() };
             self.holds(at, &supposed, wanted) && self.fits(context, value.as_ref())
@@ -116,7 +119,7 @@ impl<'w> Ground<'w> {
     }
 
     /// The values that are tried, the plainest first.
-    fn candidates(&self, path: &[&str], now: Option<&Value>, wanted: &[(ClaimId, &Claim, bool)]) -> Vec<Option<Value>> {
+    fn candidates(&self, path: &[&str], now: Option<&Value>, wanted: &[Wanted<'_>]) -> Vec<Option<Value>> {
         let of = |kept: bool| {
             let claims = wanted.iter().filter(move |(_, _, wanted)| *wanted == kept);
             claims
@@ -170,7 +173,7 @@ impl<'w> Ground<'w> {
     }
 
     /// Who or what would have to be asked about, and what that would have to be in.
-    fn stand(&self, at: usize, var: Var, wanted: &[(ClaimId, &Claim, bool)]) -> Option<Stand> {
+    fn stand(&self, at: usize, var: Var, wanted: &[Wanted<'_>]) -> Option<Stand> {
         let (asked, question) = (self.asked.get(at)?, self.questions.get(at)?);
         let own = if var == Var::Principal { question.principal } else { question.resource };
         let there = entities(wanted, true);
@@ -230,7 +233,7 @@ fn place(supposed: &mut Supposed, var: Var) -> &mut Option<Stand> {
 }
 
 /// The entities that claims name which are to be true, or to be false.
-fn entities(wanted: &[(ClaimId, &Claim, bool)], kept: bool) -> Vec<EntityRef> {
+fn entities(wanted: &[Wanted<'_>], kept: bool) -> Vec<EntityRef> {
     let claims = wanted.iter().filter(|(_, _, wanted)| *wanted == kept);
     let constants = claims.flat_map(|(_, claim, _)| &claim.looks.constants).flat_map(Value::elements);
     let entity = |value: &Value| match value {
