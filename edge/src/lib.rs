@@ -5,7 +5,7 @@
 
 use toolgate::{Gate, PolicyBundle, Timestamp, wire};
 
-/// The records of calls on the ledger of a journal, one after the other, and the ledger that they leave.
+/// The explanations and records of calls on the ledger of a journal, one after the other, and the ledger that they leave.
 ///
 /// # Errors
 /// The bundle, the journal or the time cannot be read.
@@ -16,7 +16,10 @@ pub fn records(bundle: &[u8], journal: &str, calls: &str, now: &str) -> Result<S
     let mut out = String::new();
     for line in calls.lines() {
         let record = match wire::read_call(line.as_bytes(), gate.limits()) {
-            Ok(call) => gate.authorize(&call, &mut ledger, now).to_json(),
+            Ok(call) => {
+                let explanation = wire::explanation(&gate.explain(&call, &ledger, now));
+                format!("{explanation}\n{}", gate.authorize(&call, &mut ledger, now).to_json())
+            }
             Err(denied) => format!("{denied:?}"),
         };
         out.push_str(&record);

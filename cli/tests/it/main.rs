@@ -11,6 +11,7 @@
 mod bench;
 mod check;
 mod decide;
+mod explain;
 mod fmt;
 mod hostile;
 mod init;

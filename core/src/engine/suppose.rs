@@ -1,6 +1,9 @@
 //! What policies would come to if some facts were others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Link, PolicyIndex, SCOPE,
@@ -13,6 +16,7 @@ use super::{
     val::Val,
 };
 use crate::{
+    entity::Entity,
     id::EntityRef,
     value::{Record, Value},
 };
@@ -24,6 +28,8 @@ pub(crate) struct Supposed {
     pub(crate) slots: BTreeMap<u32, Option<Value>>,
     pub(crate) principal: Option<Stand>,
     pub(crate) resource: Option<Stand>,
+    /// The levels, with what each is in: a call reaches only its own.
+    pub(crate) levels: Arc<[Entity]>,
     /// Atoms that are to be true or false, whatever they look at.
     pub(crate) atoms: BTreeMap<(PolicyIndex, usize), bool>,
 }
@@ -73,6 +79,14 @@ impl<'w> Supposing<'w> {
             Var::Principal => self.supposed.principal.as_ref(),
             Var::Resource => self.supposed.resource.as_ref(),
             Var::Action | Var::Context => None,
+        }
+    }
+
+    /// Puts what an entity is in, of which nothing is supposed.
+    fn above(&self, entity: &EntityRef, walk: &mut Vec<&'w EntityRef>) {
+        match self.supposed.levels.iter().find(|level| level.id == *entity) {
+            Some(level) => walk.extend(&level.parents),
+            None => self.asked.ancestors(entity, walk),
         }
     }
 
@@ -127,11 +141,11 @@ impl<'w> Source<'w> for Supposing<'w> {
     fn ancestors(&self, entity: &EntityRef, walk: &mut Vec<&'w EntityRef>) {
         let stands = [Var::Principal, Var::Resource].into_iter().filter_map(|var| self.stand(var));
         match stands.into_iter().find(|stand| stand.id == *entity) {
-            None => self.asked.ancestors(entity, walk),
+            None => self.above(entity, walk),
             Some(stand) => {
                 for parent in &stand.parents {
                     walk.push(parent);
-                    self.asked.ancestors(parent, walk);
+                    self.above(parent, walk);
                 }
             }
         }
@@ -235,9 +249,9 @@ impl Program {
         }
     }
 
-    /// The texts that policies name in the conditions where they look at a path, by policy.
-    pub(crate) fn texts_beside(&self, root: Var, path: &[&str]) -> BTreeMap<PolicyIndex, BTreeSet<String>> {
-        let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    /// The texts that policies name where they look at a path: for each such leaf its policy, and the texts.
+    pub(crate) fn texts_beside(&self, root: Var, path: &[&str]) -> Vec<(PolicyIndex, BTreeSet<String>)> {
+        let mut found = Vec::new();
         let Some(slot) = (0..).take(self.slots.len()).find(|slot| self.names(*slot) == (Some(root), path.to_vec()))
         else {
             return found;
@@ -251,7 +265,7 @@ impl Program {
                         Value::String(text) => Some(text.to_string()),
                         _ => None,
                     });
-                    found.entry(rule.policy).or_default().extend(texts);
+                    found.push((rule.policy, texts.collect()));
                 }
             }
         }

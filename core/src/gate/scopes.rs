@@ -28,12 +28,12 @@ impl Gate {
         let of = |forbids: bool| -> BTreeSet<String> {
             let policies = named
                 .iter()
-                .filter(|(policy, _)| self.bundle.policies.get(**policy).is_some_and(|p| p.forbids == forbids));
+                .filter(|(policy, _)| self.bundle.policies.get(*policy).is_some_and(|p| p.forbids == forbids));
             policies.flat_map(|(_, scopes)| scopes).cloned().collect()
         };
         let (permits, forbids) = (of(false), of(true));
-        // What one policy asks for, then what all do; a scope that a forbid names may be one too many.
-        let mut tried: Vec<_> = named.values().take(TRIED).map(|scopes| lacking(scopes.clone())).collect();
+        // What one condition asks for, then what all do; a scope that a forbid names may be one too many.
+        let mut tried: Vec<_> = named.iter().take(TRIED).map(|(_, scopes)| lacking(scopes.clone())).collect();
         tried.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
         tried.dedup();
         tried.extend([&permits - &forbids, &permits | &forbids].map(lacking));

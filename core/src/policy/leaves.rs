@@ -112,7 +112,7 @@ impl<'t> Scan<'t> {
 
     pub(super) fn span(&self, tokens: &Range<usize>) -> Option<Range<usize>> {
         let (first, last) = (self.tokens.get(tokens.start)?, self.tokens.get(tokens.end.checked_sub(1)?)?);
-        (!tokens.is_empty()).then(|| first.span.start..last.span.end)
+        (!tokens.is_empty()).then_some(first.span.start..last.span.end)
     }
 
     /// The tokens that stand in no inner bracket.

@@ -91,7 +91,7 @@ impl PolicyBundle {
         bytes.starts_with(&MAGIC)
     }
 
-    /// Whether the bundle came out of [`PolicyBundle::unpack`]. Then it has neither warnings nor anything to explain with.
+    /// Whether the bundle came out of [`PolicyBundle::unpack`]. Then it has no warnings.
     pub fn is_unpacked(&self) -> bool {
         self.unpacked
     }

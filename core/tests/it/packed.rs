@@ -12,13 +12,16 @@ use crate::{
     examples::{Example, examples, names},
 };
 
-/// The records of a bundle's calls, one after the other on the ledger that its journal gives.
+/// The explanations and records of a bundle's calls, one after the other on the ledger that its journal gives.
 fn records(gate: &Gate, journal: &str, calls: &str, now: Timestamp) -> String {
     let mut ledger = wire::read_journal(gate, journal).unwrap();
     let mut out = String::new();
     for line in calls.lines() {
         let record = match wire::read_call(line.as_bytes(), gate.limits()) {
-            Ok(call) => gate.authorize(&call, &mut ledger, now).to_json(),
+            Ok(call) => {
+                let explanation = wire::explanation(&gate.explain(&call, &ledger, now));
+                format!("{explanation}\n{}", gate.authorize(&call, &mut ledger, now).to_json())
+            }
             Err(denied) => format!("{denied:?}"),
         };
         out.push_str(&record);
@@ -150,7 +153,7 @@ fn another_format_says_what_to_do() {
     let mut other = small();
     other[8] = 9;
     let error = PolicyBundle::unpack(&other).err().unwrap().to_string();
-    insta::assert_snapshot!(error, @"error: the packed bundle is of format 9, and this toolgate reads format 1 (pack the bundle with a toolgate of this version: `toolgate pack BUNDLE -o FILE`)");
+    insta::assert_snapshot!(error, @"error: the packed bundle is of format 9, and this toolgate reads format 2 (pack the bundle with a toolgate of this version: `toolgate pack BUNDLE -o FILE`)");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use self::{
     claims::{Claim, Claims, Point},
-    world::{Demands, Ground, World},
+    world::{Demands, Ground, World, is_other},
 };
 use super::{
     Gate,
@@ -21,7 +21,7 @@ use crate::{
     catalog::Admitted,
     decision::Linked,
     engine::{Held, Link, PolicyIndex, Question, Var, Way, questions},
-    facts::Gathered,
+    facts::{Gathered, level_entities},
 };
 
 /// What would have to differ for a denied call not to be denied.
@@ -62,7 +62,8 @@ pub struct Difference {
     pub path: Option<String>,
     /// What stands there, as a Cedar literal, `absent` or `[hidden]`.
     pub value: Option<String>,
-    /// A value with which all would be well, where one is known. Others may do, too.
+    /// A value with which all would be well, or `absent`; others may do, too. Nothing where anything would do that no policy
+    /// names, or where none is known.
     pub example: Option<String>,
     /// Where the claim is made: policies, and atoms by their places in [`Policy::atoms`].
     pub atoms: Vec<(String, usize)>,
@@ -94,9 +95,9 @@ impl Gate {
     ) -> Nearest {
         let questions: Vec<_> = questions(facts).collect();
         let asked: Vec<_> = questions.iter().map(|question| self.bundle.asked(question, &facts.entities)).collect();
-        let program = self.bundle.program();
-        let ground =
-            Ground { program, catalog: &self.bundle.catalog, call, admitted, questions: &questions, asked: &asked };
+        let (program, catalog) = (self.bundle.program(), &self.bundle.catalog);
+        let levels = level_entities(catalog.levels.names()).into();
+        let ground = Ground { program, catalog, call, admitted, questions: &questions, asked: &asked, levels };
         // A grant counts in the calls of a task.
         let permits = |(_, policy): &(usize, &Policy)| policy.template && !policy.forbids && call.task.is_some();
         let templates: Vec<_> = self.bundle.policies.iter().enumerate().filter(permits).map(|(at, _)| at).collect();
@@ -339,7 +340,10 @@ impl Search<'_> {
             Some(value) => shown(value.to_string()),
             None => "absent".to_owned(),
         });
-        let example = example.and_then(Option::as_ref).filter(|_| !hidden).map(|value| shown(value.to_string()));
+        let example = example.filter(|_| !hidden).and_then(|value| match value {
+            None => Some("absent".to_owned()),
+            Some(value) => (!is_other(value)).then(|| shown(value.to_string())),
+        });
         let (principal, resource) = &claim.about;
         Difference {
             claim: match claim.point {

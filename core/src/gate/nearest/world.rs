@@ -1,13 +1,17 @@
 //! Facts in which some claims are other than they are: concrete values where there can be any, held against the policies
 //! themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::claims::{About, Claim, ClaimId, Claims, Point};
 use crate::{
     Origin, ToolCall, Truth,
     catalog::{Admission, Admitted, Catalog},
     engine::{Asked, Program, Question, Stand, Supposed, Var},
+    entity::Entity,
     id::EntityRef,
     json::Json,
     time::Timestamp,
@@ -20,6 +24,9 @@ const OTHER: &str = "(another)";
 /// What is demanded of claims.
 pub(super) type Demands = BTreeMap<ClaimId, bool>;
 
+/// A claim, and what it is to come to.
+type Wanted<'c> = (ClaimId, &'c Claim, bool);
+
 /// The facts that a world is made of.
 pub(super) struct Ground<'w> {
     pub(super) program: &'w Program,
@@ -28,6 +35,7 @@ pub(super) struct Ground<'w> {
     pub(super) admitted: &'w Admitted<'w>,
     pub(super) questions: &'w [Question<'w>],
     pub(super) asked: &'w [Asked<'w>],
+    pub(super) levels: Arc<[Entity]>,
 }
 
 /// Facts, some of which differ.
@@ -41,8 +49,8 @@ pub(super) struct World {
 impl<'w> Ground<'w> {
     /// A world that is as demanded; nothing if the demands contradict each other, as far as can be told.
     pub(super) fn world(&self, claims: &Claims, demands: &Demands) -> Option<World> {
-        let mut world = World { supposed: vec![Supposed::default(); self.questions.len()], values: BTreeMap::new() };
-        let mut points: BTreeMap<(&Point, &About), Vec<(ClaimId, &Claim, bool)>> = BTreeMap::new();
+        let mut world = World { supposed: vec![self.nothing(); self.questions.len()], values: BTreeMap::new() };
+        let mut points: BTreeMap<(&Point, &About), Vec<Wanted<'_>>> = BTreeMap::new();
         for (id, wanted) in demands {
             let claim = claims.get(*id)?;
             points.entry((&claim.point, &claim.about)).or_default().push((*id, claim, *wanted));
@@ -63,9 +71,7 @@ impl<'w> Ground<'w> {
                 }
                 Point::Slot(slot) => {
                     let value = self.value(at, *slot, &wanted)?;
-                    world
-                        .values
-                        .extend(wanted.iter().map(|(id, ..)| (*id, value.clone().filter(|value| !is_other(value)))));
+                    world.values.extend(wanted.iter().map(|(id, ..)| (*id, value.clone())));
                     for (question, supposed) in self.questions.iter().zip(&mut world.supposed) {
                         if first.concerns(question) {
                             supposed.slots.insert(*slot, value.clone());
@@ -85,8 +91,13 @@ impl<'w> Ground<'w> {
         Some(world)
     }
 
+    /// Nothing supposed.
+    fn nothing(&self) -> Supposed {
+        Supposed { levels: self.levels.clone(), ..Supposed::default() }
+    }
+
     /// Whether claims are as demanded in a question where something is supposed.
-    fn holds(&self, at: usize, supposed: &Supposed, wanted: &[(ClaimId, &Claim, bool)]) -> bool {
+    fn holds(&self, at: usize, supposed: &Supposed, wanted: &[Wanted<'_>]) -> bool {
         let Some(asked) = self.asked.get(at) else { return false };
         wanted.iter().all(|(_, claim, wanted)| {
             let atom = claim.atoms.first();
@@ -97,18 +108,18 @@ impl<'w> Ground<'w> {
     }
 
     /// What would have to stand at a path.
-    fn value(&self, at: usize, slot: u32, wanted: &[(ClaimId, &Claim, bool)]) -> Option<Option<Value>> {
+    fn value(&self, at: usize, slot: u32, wanted: &[Wanted<'_>]) -> Option<Option<Value>> {
         let now = self.asked.get(at)?.stands(self.program, slot);
         let (root, names) = self.program.names(slot);
-        let context = (root == Some(Var::Context)).then_some(names.as_slice()).unwrap_or_default();
+        let context = if root == Some(Var::Context) { names.as_slice() } else { &[] };
         self.candidates(context, now.as_ref(), wanted).into_iter().find(|value| {
-            let supposed = Supposed { slots: [(slot, value.clone())].into(), ..Supposed::default() };
+            let supposed = Supposed { slots: [(slot, value.clone())].into(), ..self.nothing() };
             self.holds(at, &supposed, wanted) && self.fits(context, value.as_ref())
         })
     }
 
     /// The values that are tried, the plainest first.
-    fn candidates(&self, path: &[&str], now: Option<&Value>, wanted: &[(ClaimId, &Claim, bool)]) -> Vec<Option<Value>> {
+    fn candidates(&self, path: &[&str], now: Option<&Value>, wanted: &[Wanted<'_>]) -> Vec<Option<Value>> {
         let of = |kept: bool| {
             let claims = wanted.iter().filter(move |(_, _, wanted)| *wanted == kept);
             claims
@@ -162,21 +173,25 @@ impl<'w> Ground<'w> {
     }
 
     /// Who or what would have to be asked about, and what that would have to be in.
-    fn stand(&self, at: usize, var: Var, wanted: &[(ClaimId, &Claim, bool)]) -> Option<Stand> {
+    fn stand(&self, at: usize, var: Var, wanted: &[Wanted<'_>]) -> Option<Stand> {
         let (asked, question) = (self.asked.get(at)?, self.questions.get(at)?);
         let own = if var == Var::Principal { question.principal } else { question.resource };
         let there = entities(wanted, true);
         let gone = entities(wanted, false);
         let kinds = wanted.iter().flat_map(|(_, claim, _)| &claim.looks.kinds);
         let mut ids = vec![own.clone()];
-        ids.extend(there.iter().cloned());
+        let exactly: Vec<_> =
+            wanted.iter().filter(|(_, claim, _)| claim.looks.text.contains(" == ")).copied().collect();
+        ids.extend(entities(&exactly, true));
         ids.extend(kinds.chain([&own.kind.to_string()]).map(|kind| EntityRef::new(kind.as_str(), OTHER)));
         let above = |id: &EntityRef| asked.above(id);
         let levels = self.catalog.levels.names().iter().map(|name| Some(crate::facts::level(name)));
         let levels: Vec<_> = std::iter::once(None).chain(levels).collect();
-        // Nobody stands in a chain twice.
-        let taken = |id: &EntityRef| self.questions.iter().any(|question| question.principal == id);
-        ids.retain(|id| id == own || var != Var::Principal || !taken(id));
+        // Nobody stands in a chain twice, and nothing is touched twice.
+        let taken = |id: &EntityRef| {
+            self.questions.iter().any(|one| *id == *if var == Var::Principal { one.principal } else { one.resource })
+        };
+        ids.retain(|id| id == own || !taken(id));
         for id in &ids {
             let like = if asked.entities.get(id).is_some() { id } else { own };
             let mut parents: Vec<_> = match asked.entities.get(like) {
@@ -202,7 +217,7 @@ impl<'w> Ground<'w> {
                     parents.push(level.clone());
                 }
                 let stand = Stand { id: id.clone(), parents };
-                let mut supposed = Supposed::default();
+                let mut supposed = self.nothing();
                 *place(&mut supposed, var) = Some(stand.clone());
                 if self.holds(at, &supposed, wanted) {
                     return Some(stand);
@@ -218,7 +233,7 @@ fn place(supposed: &mut Supposed, var: Var) -> &mut Option<Stand> {
 }
 
 /// The entities that claims name which are to be true, or to be false.
-fn entities(wanted: &[(ClaimId, &Claim, bool)], kept: bool) -> Vec<EntityRef> {
+fn entities(wanted: &[Wanted<'_>], kept: bool) -> Vec<EntityRef> {
     let claims = wanted.iter().filter(|(_, _, wanted)| *wanted == kept);
     let constants = claims.flat_map(|(_, claim, _)| &claim.looks.constants).flat_map(Value::elements);
     let entity = |value: &Value| match value {
@@ -243,7 +258,7 @@ fn beside(value: &Value) -> Vec<Value> {
 }
 
 /// Whether a value stands for any other.
-fn is_other(value: &Value) -> bool {
+pub(super) fn is_other(value: &Value) -> bool {
     matches!(value, Value::String(text) if &**text == OTHER)
 }
 
