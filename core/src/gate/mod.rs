@@ -26,7 +26,7 @@ use crate::{
     digest::Domain,
     engine::{Engine, Reads, Root},
     facts::{Facts, Origins},
-    json::{Json, Object},
+    json,
     ledger::Watched,
 };
 
@@ -220,22 +220,44 @@ impl Gate {
 
     /// The digest of the exact call: what an approval is bound to, and what the host can check before it executes.
     fn call_digest(&self, call: &ToolCall, admitted: &Admitted<'_>, lift: &[String]) -> Digest {
-        let text = |text: &str| Json::from(text);
-        let optional = |value: Option<&str>| value.map_or(Json::Null, text);
-        let members = [
-            ("chain", Json::Array(call.chain().map(|actor| text(&actor.entity().to_string())).collect())),
-            ("server", text(&call.server)),
-            ("method", text(&call.method)),
-            ("action", text(&admitted.action.id)),
-            ("pin", optional(admitted.tool.pin.map(|pin| pin.to_string()).as_deref())),
-            ("input", call.input.clone()),
-            ("task", optional(call.task.as_deref())),
-            ("session", optional(call.session.as_deref())),
-            ("bundle", text(&self.bundle.digest().to_string())),
-            ("lift", Json::Array(lift.iter().map(|id| text(id)).collect())),
-        ];
-        let members: Object = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Digest::of(Domain::Call, &Json::Object(members))
+        let mut text = String::with_capacity(512);
+        let mut member = |name: &str, value: &dyn Fn(&mut String)| {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            json::write_string(name, &mut text);
+            text.push(':');
+            value(&mut text);
+        };
+        // In the order of the canonical form.
+        member("action", &|out| json::write_string(&admitted.action.id, out));
+        member("bundle", &|out| json::write_string(&self.bundle.digest().to_string(), out));
+        member("chain", &|out| list(call.chain().map(|actor| actor.entity().to_string()), out));
+        member("input", &|out| json::write_canonical(&call.input, out));
+        member("lift", &|out| list(lift.iter(), out));
+        member("method", &|out| json::write_string(&call.method, out));
+        member("pin", &|out| optional(admitted.tool.pin.map(|pin| pin.to_string()).as_deref(), out));
+        member("server", &|out| json::write_string(&call.server, out));
+        member("session", &|out| optional(call.session.as_deref(), out));
+        member("task", &|out| optional(call.task.as_deref(), out));
+        text.push('}');
+        Digest::of_text(Domain::Call, &text)
+    }
+}
+
+fn list(items: impl Iterator<Item = impl AsRef<str>>, out: &mut String) {
+    out.push('[');
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        json::write_string(item.as_ref(), out);
+    }
+    out.push(']');
+}
+
+fn optional(text: Option<&str>, out: &mut String) {
+    match text {
+        Some(text) => json::write_string(text, out),
+        None => out.push_str("null"),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
 /// assert!(wire::read_call(b"{", &Limits::default()).is_err());
 /// ```
 pub fn read_call(text: &[u8], limits: &Limits) -> Result<ToolCall, Decision> {
-    let read = json(text, limits).and_then(|json| call(&json).map_err(malformed));
+    let read = json(text, limits).and_then(|json| call(json).map_err(malformed));
     read.map_err(|denial| refused(denial.reason, denial.detail))
 }
 
@@ -40,16 +40,23 @@ fn refused(reason: Reason, detail: String) -> Decision {
     Decision::refused(Fault::new(reason, detail), None)
 }
 
-fn call(json: &Json) -> Result<ToolCall, String> {
-    let mut fields = Fields::of(json, "")?;
+fn call(mut json: Json) -> Result<ToolCall, String> {
+    // The arguments are moved, not copied; what is no object stays, to be told of.
+    let input = match &mut json {
+        Json::Object(members) => match members.get_mut("input") {
+            Some(Json::Object(input)) => std::mem::take(input),
+            _ => Object::new(),
+        },
+        _ => Object::new(),
+    };
+    let mut fields = Fields::of(&json, "")?;
     let server = fields.required("server")?;
     let method = fields.string("method")?.unwrap_or_else(|| "tools/call".to_owned());
     let tool = fields.string("tool")?;
     if tool.is_none() && method == "tools/call" {
         return Err(fields.missing("tool"));
     }
-    let input = fields.value("input").cloned().unwrap_or_default();
-    if !matches!(input, Json::Object(_)) {
+    if fields.value("input").is_some_and(|input| !matches!(input, Json::Object(_))) {
         return Err("`/input` is not an object".to_owned());
     }
     let (principal, on_behalf_of) = chain(&mut fields)?;
@@ -58,7 +65,7 @@ fn call(json: &Json) -> Result<ToolCall, String> {
         server,
         method,
         tool: tool.unwrap_or_default(),
-        input,
+        input: Json::Object(input),
         principal,
         on_behalf_of,
         credential,
