@@ -218,7 +218,7 @@ fn bundle_digest(sources: &Sources, catalog: &Catalog) -> Digest {
 }
 
 /// Parses one file of policies. Text that is too deep never reaches Cedar.
-fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
+pub(super) fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
     let lines = Arc::new(Lines::of(source));
     let place = |span: Range<usize>| lines.place(file, source, span);
     let tokens = text::tokens(source);
@@ -347,7 +347,7 @@ pub(super) struct Fragment {
     pub(super) json: serde_json::Value,
 }
 
-fn fragments(sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Fragment> {
+pub(super) fn fragments(sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Fragment> {
     let mut fragments = Vec::new();
     for (file, source) in sources.folder("schema", "cedarschema") {
         let tokens = text::tokens(source);
@@ -368,7 +368,7 @@ fn fragments(sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Fragment> {
 }
 
 /// The schema that policies are validated against, or nothing if it cannot be built.
-fn schemas(
+pub(super) fn schemas(
     catalog: &Catalog,
     fragments: &[Fragment],
     sources: &Sources,
