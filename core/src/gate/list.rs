@@ -193,7 +193,7 @@ impl Gate {
             resources: if mapped { Vec::new() } else { vec![tool.entity()] },
             destinations: if action.egress.0 { server.origin.iter().cloned().collect() } else { Vec::new() },
         };
-        let facts = match self.known(call, admitted, ledger, now) {
+        let facts = match self.known(call, Box::new(admitted), ledger, now) {
             Ok(facts) => facts,
             Err(fault) => return hidden(fault.detail),
         };
@@ -236,7 +236,7 @@ impl Gate {
     fn known(
         &self,
         call: &ToolCall,
-        admitted: Admitted<'_>,
+        admitted: Box<Admitted<'_>>,
         ledger: &Ledger,
         now: Timestamp,
     ) -> Result<Gathered, Fault> {

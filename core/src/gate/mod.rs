@@ -25,7 +25,7 @@ use crate::{
     decision::{self, Asked, Linked},
     digest::Domain,
     engine::{Engine, Reads, Root},
-    facts::{Facts, Origins},
+    facts::{Facts, Origins, Refused},
     json,
     ledger::Watched,
 };
@@ -46,7 +46,7 @@ pub(crate) struct Judgement<'c, 'l> {
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is moved once")]
 enum Known<'c, 'l> {
     Nothing,
-    Admitted(Admitted<'c>),
+    Admitted(Box<Admitted<'c>>),
     Facts(Facts<'c, 'l>),
 }
 
@@ -125,7 +125,7 @@ impl Gate {
             Ok(Admission::Owner(id)) => (self.owned(call, &id, ledger, now), Known::Nothing),
             Ok(Admission::Decide(admitted)) => {
                 let ask = self.call_digest(call, &admitted, &[]);
-                match self.facts(call, *admitted, ask, ledger, now) {
+                match self.facts(call, admitted, ask, ledger, now) {
                     Err((fault, admitted)) => (Decision::refused(fault, Some(ask)), Known::Admitted(admitted)),
                     Ok(facts) => (self.evaluate(&facts), Known::Facts(facts)),
                 }
@@ -154,11 +154,11 @@ impl Gate {
     fn facts<'c, 'l>(
         &'c self,
         call: &'c ToolCall,
-        admitted: Admitted<'c>,
+        admitted: Box<Admitted<'c>>,
         ask: Digest,
         ledger: &'l Ledger,
         now: Timestamp,
-    ) -> Result<Facts<'c, 'l>, (Fault, Admitted<'c>)> {
+    ) -> Result<Facts<'c, 'l>, Refused<'c>> {
         for (path, why) in &admitted.inexact {
             let full: Vec<_> = std::iter::once("input".to_owned()).chain(path.iter().cloned()).collect();
             if self.bundle.engine().reads(&admitted.action.id).touches(Root::Context, &full) {

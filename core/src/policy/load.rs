@@ -82,11 +82,12 @@ impl Parsed {
     }
 
     /// Adds it to a set, for the validator.
-    pub(super) fn add(&self, set: &mut PolicySet) -> Result<(), cedar_policy::PolicySetError> {
-        match &self.body {
+    pub(super) fn add(&self, set: &mut PolicySet) -> Result<(), String> {
+        let added = match &self.body {
             Body::Policy(policy) => set.add(policy.clone()),
             Body::Template(template) => set.add_template(template.clone()),
-        }
+        };
+        added.map_err(|error| error.to_string())
     }
 }
 
