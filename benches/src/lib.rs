@@ -3,12 +3,15 @@
 //!
 //! Each policy says: this agent, in a task of this purpose, may call this tool on resources of at most this sensitivity
 //! in its tenant, while the credential is fresh, two counters are below their limits and an argument is as expected.
-//! Principal and action in the scope tell the policies apart. The baseline's forbids come on top.
+//! Principal and action in the scope tell the policies apart, or nothing but the purpose, or nothing at all. The baseline's
+//! forbids come on top.
 
 pub mod engine;
 pub mod load;
 
 use std::{collections::HashSet, error::Error, fmt::Write as _};
+
+pub use engine::Apart;
 
 use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
 use serde_json::{Value, json};
@@ -52,17 +55,26 @@ impl Cedar {
 }
 
 impl Workload {
-    /// The workload with `count` policies beside the baseline.
+    /// The scoped workload with `count` policies beside the baseline, and 1,000 repositories.
+    ///
+    /// # Errors
+    /// As [`Workload::of`].
+    pub fn new(count: usize) -> Result<Self, Box<dyn Error>> {
+        Self::of(Apart::Scoped, count, RESOURCES)
+    }
+
+    /// The workload with `count` policies beside the baseline that are told apart like this, and so many repositories.
     ///
     /// # Errors
     /// The bundle does not load, or the two do not agree that the call is allowed.
-    pub fn new(count: usize) -> Result<Self, Box<dyn Error>> {
+    pub fn of(apart: Apart, count: usize, resources: usize) -> Result<Self, Box<dyn Error>> {
         let tools = repository_tools()?;
-        let sources = sources(&tools, count)?;
+        let sources = sources(&tools, apart, count, resources)?;
         let gate = Gate::new(PolicyBundle::load(&sources)?);
         // The policy that permits stands in the middle of the file.
         let asked = count / 2;
-        let tool = tools.get(asked % tools.len()).ok_or("no tool takes an owner and a repository")?;
+        let place = if matches!(apart, Apart::Scoped) { asked % tools.len() } else { 0 };
+        let tool = tools.get(place).ok_or("no tool takes an owner and a repository")?;
         let text = json!({
             "server": "github", "tool": tool.name, "input": tool.input,
             "principal": {"type": "Agent", "id": agent(asked)},
@@ -72,11 +84,12 @@ impl Workload {
         })
         .to_string();
         let call = wire::read_call(text.as_bytes(), &Limits::default()).map_err(|deny| format!("{deny:?}"))?;
-        let cedar = cedar(&gate, tool, asked)?;
+        let wanted = purpose(apart, asked, count);
+        let cedar = cedar(&gate, tool, &wanted, asked, resources)?;
         let owner = call.initiator().entity();
         let opened = Event::SessionOpened { id: "s1".to_owned(), owner: owner.clone(), key: None };
         let tools = [format!("github/{}", tool.name)];
-        let task = TaskOpened::new("t1", purpose(asked), owner, tools, NOW.plus(3_600_000));
+        let task = TaskOpened::new("t1", wanted, owner, tools, NOW.plus(3_600_000));
         let events = vec![opened, Event::TaskOpened(task)];
         let mut ledger = Ledger::new();
         events.iter().try_for_each(|event| ledger.apply(event.clone(), NOW))?;
@@ -127,11 +140,15 @@ fn agent(index: usize) -> String {
     format!("agent-{index}")
 }
 
-fn purpose(index: usize) -> String {
-    format!("purpose-{}", index % 16)
+fn purpose(apart: Apart, index: usize, count: usize) -> String {
+    match apart {
+        Apart::Scoped => format!("purpose-{}", index % 16),
+        Apart::Deep => format!("purpose-{index}"),
+        Apart::Nothing => format!("purpose-{}", count / 2),
+    }
 }
 
-fn sources(tools: &[RepositoryTool], count: usize) -> Result<Sources, Box<dyn Error>> {
+fn sources(tools: &[RepositoryTool], apart: Apart, count: usize, resources: usize) -> Result<Sources, Box<dyn Error>> {
     let mut manifest = format!(
         "[bundle]\nname = \"bench\"\nversion = \"1.0.0\"\n[servers.github]\naudience = \"{AUDIENCE}\"\n\
          [require]\nsession = true\ntask = true\ncredential = true\n"
@@ -143,12 +160,17 @@ fn sources(tools: &[RepositoryTool], count: usize) -> Result<Sources, Box<dyn Er
     }
     let mut policies = String::new();
     for index in 0..count {
-        let tool = tools.get(index % tools.len()).ok_or("no tool takes an owner and a repository")?;
-        let (agent, purpose, tool) = (agent(index), purpose(index), &tool.name);
+        let place = if matches!(apart, Apart::Scoped) { index % tools.len() } else { 0 };
+        let tool = &tools.get(place).ok_or("no tool takes an owner and a repository")?.name;
+        let principal = match apart {
+            Apart::Scoped => format!("principal == Agent::\"{}\"", agent(index)),
+            Apart::Deep | Apart::Nothing => "principal is Agent".to_owned(),
+        };
+        let purpose = purpose(apart, index, count);
         writeln!(
             policies,
             "@id(\"p{index}\")\n\
-             permit (principal == Agent::\"{agent}\", action == Action::\"github/{tool}\", resource in AtMost::\"internal\")\n\
+             permit ({principal}, action == Action::\"github/{tool}\", resource in AtMost::\"internal\")\n\
              when {{ principal has tenant && principal.tenant == \"acme\" && context.task.purpose == \"{purpose}\"\n\
              && !context.credential.expired && context.usage.session.minute < 30 && context.usage.principal.hour < 500\n\
              && context.input.owner == \"acme\" }};"
@@ -158,7 +180,7 @@ fn sources(tools: &[RepositoryTool], count: usize) -> Result<Sources, Box<dyn Er
     sources.insert("toolgate.toml", manifest);
     sources.insert("tools/github.json", GITHUB);
     sources.insert("policies/bench.cedar", policies);
-    sources.insert("entities.json", Value::Array(entities(count)).to_string());
+    sources.insert("entities.json", Value::Array(entities(count, resources)).to_string());
     Ok(sources)
 }
 
@@ -168,20 +190,26 @@ fn entity(kind: &str, id: &str, attributes: Value, parents: &[(&str, &str)]) -> 
 }
 
 /// The agents and the repositories.
-fn entities(count: usize) -> Vec<Value> {
+fn entities(count: usize, resources: usize) -> Vec<Value> {
     let agents = (0..count).map(|index| entity("Agent", &agent(index), json!({"tenant": "acme"}), &[]));
-    let repositories = (0..RESOURCES)
+    let repositories = (0..resources)
         .map(|index| entity("Repository", &format!("acme/site-{index}"), json!({}), &[("Level", "internal")]));
     agents.chain(repositories).collect()
 }
 
 /// What the gate asks its engine, as Cedar's own types: the same policy texts, entities and facts.
-fn cedar(gate: &Gate, tool: &RepositoryTool, asked: usize) -> Result<Cedar, Box<dyn Error>> {
+fn cedar(
+    gate: &Gate,
+    tool: &RepositoryTool,
+    purpose: &str,
+    asked: usize,
+    resources: usize,
+) -> Result<Cedar, Box<dyn Error>> {
     let texts: Vec<_> = gate.bundle().policies().iter().map(|policy| policy.text.as_str()).collect();
     let policies: PolicySet = texts.join("\n").parse()?;
     let id = format!("github/{}", tool.name);
     let levels = ["public", "internal", "confidential", "restricted"];
-    let mut all = entities(gate.bundle().policies().iter().filter(|policy| !policy.forbids).count());
+    let mut all = entities(gate.bundle().policies().iter().filter(|policy| !policy.forbids).count(), resources);
     for (index, level) in levels.iter().enumerate() {
         let (below, above) = (levels.get(..=index).unwrap_or_default(), levels.get(index..).unwrap_or_default());
         let parents: Vec<_> =
@@ -202,7 +230,7 @@ fn cedar(gate: &Gate, tool: &RepositoryTool, asked: usize) -> Result<Cedar, Box<
             typed.map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>()
         }),
         "halted": false, "revoked": false,
-        "task": {"purpose": purpose(asked), "active": true},
+        "task": {"purpose": purpose, "active": true},
         "credential": {"id": "jti-1", "expired": false, "audience_matches": true},
         "delegation": {"depth": 0, "cycle": false, "tenant_changes": false},
         "usage": {"session": {"minute": 0, "hour": 0, "total": 0}, "principal": {"minute": 0, "hour": 0, "total": 0}},
@@ -230,6 +258,19 @@ mod tests {
 
     #[test]
     fn gate_and_cedar_allow_the_call() {
-        Workload::new(10).unwrap();
+        for apart in Apart::ALL {
+            let Workload { gate, call, ledger, .. } = Workload::of(apart, 10, 100).unwrap();
+            let deciding = gate.decide(&call, &ledger, NOW).basis().policies.len();
+            assert_eq!(deciding, if matches!(apart, Apart::Nothing) { 10 } else { 1 });
+        }
+    }
+
+    /// After the first decision, another one needs memory for little more than its answer.
+    #[test]
+    fn a_decision_allocates_little() {
+        let Workload { gate, call, ledger, .. } = Workload::new(10).unwrap();
+        gate.decide(&call, &ledger, NOW);
+        let counted = allocation_counter::measure(|| drop(gate.decide(&call, &ledger, NOW)));
+        assert!(counted.count_total <= 40, "{}", counted.count_total);
     }
 }

@@ -187,7 +187,10 @@ pub(crate) fn liftable(asked: &[Asked], policies: &[Policy]) -> Vec<String> {
 }
 
 fn ids<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<String> {
-    policies.map(|policy| policy.id.clone()).gather::<BTreeSet<_>>().into_iter().collect()
+    let mut ids: Vec<_> = policies.map(|policy| policy.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.into_iter().map(str::to_owned).collect()
 }
 
 /// Combines the answers for all hops and resources. `linked`: the grants that the evaluations were asked about.

@@ -76,8 +76,12 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut hex = [[0; 2]; 32];
+        for (pair, byte) in hex.iter_mut().zip(self.0) {
+            *pair = [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) });
+        }
         f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(std::str::from_utf8(hex.as_flattened()).map_err(|_| fmt::Error)?)
     }
 }
 

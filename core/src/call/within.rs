@@ -1,6 +1,8 @@
 //! Whether a call is within the limits, before anything looks at what it says. No recursion: the input may be of any
 //! depth.
 
+use std::{collections::btree_map, slice};
+
 use super::ToolCall;
 use crate::{Json, Limits, Number};
 
@@ -44,49 +46,81 @@ impl ToolCall {
     }
 
     fn measure(&self, value: &Json, limits: &Limits, bytes: &mut usize) -> Result<(), String> {
-        let mut next = vec![(value, 0_usize)];
-        while let Some((value, depth)) = next.pop() {
-            let strings: Vec<&str> = match value {
-                Json::String(text) => vec![text],
-                Json::Object(members) => members.keys().map(String::as_str).collect(),
-                _ => Vec::new(),
-            };
-            for text in strings {
-                *bytes += text.len();
-                if text.len() > limits.string {
-                    return Err(format!(
-                        "a string of {} bytes is longer than the {} allowed",
-                        text.len(),
-                        limits.string
-                    ));
+        let mut next = Vec::new();
+        leaf(value, limits, bytes)?;
+        open(value, 0, limits, &mut next)?;
+        while let Some((children, depth)) = next.last_mut() {
+            let depth = *depth;
+            match children.next() {
+                None => drop(next.pop()),
+                Some((name, child)) => {
+                    name.map_or(Ok(()), |name| string(name, limits, bytes))?;
+                    *bytes += 1;
+                    leaf(child, limits, bytes)?;
+                    open(child, depth, limits, &mut next)?;
                 }
             }
-            if let Json::Number(number) = value {
-                exact(number)?;
-            }
-            let depth = depth + usize::from(matches!(value, Json::Array(_) | Json::Object(_)));
-            if depth > limits.depth {
-                return Err(format!("the input is nested deeper than the {} levels allowed", limits.depth));
-            }
-            let children: Vec<&Json> = match value {
-                Json::Array(items) => items.iter().collect(),
-                Json::Object(members) => members.values().collect(),
-                _ => continue,
-            };
-            if children.len() > limits.items {
-                return Err(format!("an array or object has more than the {} members allowed", limits.items));
-            }
-            *bytes += children.len();
             if *bytes > limits.bytes {
-                return Err(format!("the call holds more than the {} bytes allowed", limits.bytes));
+                break;
             }
-            next.extend(children.into_iter().map(|child| (child, depth)));
         }
         if *bytes > limits.bytes {
             return Err(format!("the call holds more than the {} bytes allowed", limits.bytes));
         }
         Ok(())
     }
+}
+
+/// What an array or an object has yet to show, and how deep it is.
+type Open<'j> = (Children<'j>, usize);
+
+enum Children<'j> {
+    Items(slice::Iter<'j, Json>),
+    Members(btree_map::Iter<'j, String, Json>),
+}
+
+impl<'j> Iterator for Children<'j> {
+    type Item = (Option<&'j str>, &'j Json);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Items(items) => items.next().map(|item| (None, item)),
+            Self::Members(members) => members.next().map(|(name, member)| (Some(name.as_str()), member)),
+        }
+    }
+}
+
+/// Puts an array or an object on the stack, if that is what the value is.
+fn open<'j>(value: &'j Json, depth: usize, limits: &Limits, next: &mut Vec<Open<'j>>) -> Result<(), String> {
+    let (children, count) = match value {
+        Json::Array(items) => (Children::Items(items.iter()), items.len()),
+        Json::Object(members) => (Children::Members(members.iter()), members.len()),
+        _ => return Ok(()),
+    };
+    if depth + 1 > limits.depth {
+        return Err(format!("the input is nested deeper than the {} levels allowed", limits.depth));
+    }
+    if count > limits.items {
+        return Err(format!("an array or object has more than the {} members allowed", limits.items));
+    }
+    next.push((children, depth + 1));
+    Ok(())
+}
+
+fn leaf(value: &Json, limits: &Limits, bytes: &mut usize) -> Result<(), String> {
+    match value {
+        Json::String(text) => string(text, limits, bytes),
+        Json::Number(number) => exact(number),
+        _ => Ok(()),
+    }
+}
+
+fn string(text: &str, limits: &Limits, bytes: &mut usize) -> Result<(), String> {
+    *bytes += text.len();
+    if text.len() > limits.string {
+        return Err(format!("a string of {} bytes is longer than the {} allowed", text.len(), limits.string));
+    }
+    Ok(())
 }
 
 fn exact(number: &Number) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! Whether a call is one that policy can be asked about, and what it touches.
 
+use std::borrow::Cow;
+
 use super::{Action, Catalog, Server, Tool, Verbs, did_you_mean, mapping, method};
 use crate::{
     Reason, ToolCall,
@@ -52,9 +54,12 @@ impl Catalog {
             Fault::new(Reason::UnknownServer, format!("the bundle has no server `{}`{near}", call.server))
         })?;
         let (tool, input) = match method::rule(&call.method) {
-            Some(method::Rule::Tool) => (server.tool(&call.tool)?, call.input.clone()),
-            Some(method::Rule::Decided(name)) => (server.method(name)?, call.input.clone()),
-            Some(method::Rule::Completion) => completed(server, &call.input)?,
+            Some(method::Rule::Tool) => (server.tool(&call.tool)?, Cow::Borrowed(&call.input)),
+            Some(method::Rule::Decided(name)) => (server.method(name)?, Cow::Borrowed(&call.input)),
+            Some(method::Rule::Completion) => {
+                let (tool, input) = completed(server, &call.input)?;
+                (tool, Cow::Owned(input))
+            }
             Some(method::Rule::Owner) => {
                 let id = call.input.get("taskId").and_then(Json::as_str);
                 let fault = || Fault::new(Reason::InvalidArguments, format!("`{}` names no `taskId`", call.method));

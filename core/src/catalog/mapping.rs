@@ -1,5 +1,7 @@
 //! From arguments to what a call touches: entities, and destinations.
 
+use std::borrow::Cow;
+
 use super::{
     kind::Kind,
     manifest::{Part, ResourceMap},
@@ -50,7 +52,7 @@ impl ResourceMap {
                 }
             } else {
                 let c = if self.fold_case { c.to_ascii_lowercase() } else { c };
-                out.push_str(&percent_encode(c.encode_utf8(&mut [0; 4])));
+                percent_encode(c.encode_utf8(&mut [0; 4]), &mut out);
             }
         }
         out
@@ -66,9 +68,11 @@ impl ResourceMap {
                         (Some((_, rest)), Some(element)) => rest.one(element),
                         _ => pointer.one(input),
                     };
-                    let name = name(value?)?;
-                    let name = if self.fold_case { name.to_ascii_lowercase() } else { name };
-                    id.push_str(&percent_encode(&name));
+                    let mut name = name(value?)?;
+                    if self.fold_case {
+                        name.to_mut().make_ascii_lowercase();
+                    }
+                    percent_encode(&name, &mut id);
                 }
             }
         }
@@ -77,25 +81,24 @@ impl ResourceMap {
 }
 
 /// A value that can name something: a string that is not empty, or an integer.
-fn name(value: &Json) -> Option<String> {
+fn name(value: &Json) -> Option<Cow<'_, str>> {
     match value {
-        Json::String(text) => (!text.is_empty()).then(|| text.clone()),
-        Json::Number(Number::Int(value)) => Some(value.to_string()),
+        Json::String(text) => (!text.is_empty()).then_some(Cow::Borrowed(text)),
+        Json::Number(Number::Int(value)) => Some(Cow::Owned(value.to_string())),
         _ => None,
     }
 }
 
 /// Everything but RFC 3986's unreserved characters as `%` and two upper-case digits, so that a separator in a template
 /// never stands in a value.
-pub(crate) fn percent_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+pub(crate) fn percent_encode(text: &str, out: &mut String) {
+    out.reserve(text.len());
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
-    out
 }
 
 /// Where an argument sends to: a URL's origin, an e-mail's address, any other name as it is.
@@ -121,7 +124,7 @@ fn destination(kind: Option<&Kind>, value: &Json) -> Option<String> {
             let plain = matches!((scheme.as_str(), port.as_str()), ("http" | "ws", "80") | ("https" | "wss", "443"));
             Some(if plain { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") })
         }
-        _ => Some(text),
+        _ => Some(text.into_owned()),
     }
 }
 

@@ -30,7 +30,7 @@ use context::has_initiator;
 /// The facts of one call, computed when somebody asks. One question follows for each hop and each resource.
 pub(crate) struct Facts<'c, 'l> {
     pub(crate) from: Origins<'c, 'l>,
-    pub(crate) admitted: Admitted<'c>,
+    pub(crate) admitted: Box<Admitted<'c>>,
     /// The actors, caller first.
     pub(crate) hops: Vec<Hop<'c>>,
     session: Option<&'l Session>,
@@ -84,9 +84,12 @@ struct Kept {
     scopes: OnceCell<Value>,
 }
 
+/// Why a call cannot be decided on, and what it was admitted as.
+pub(crate) type Refused<'c> = (Fault, Box<Admitted<'c>>);
+
 impl<'c, 'l> Facts<'c, 'l> {
     /// The facts of a call; why it cannot be decided on, if it cannot.
-    pub(crate) fn new(from: Origins<'c, 'l>, admitted: Admitted<'c>) -> Result<Self, (Fault, Admitted<'c>)> {
+    pub(crate) fn new(from: Origins<'c, 'l>, admitted: Box<Admitted<'c>>) -> Result<Self, Refused<'c>> {
         let Origins { call, catalog, store, ledger, now, .. } = from;
         let hop = |actor: Actor<'c>| Hop { actor, context: OnceCell::new() };
         let actors = call.chain().map(|one| Actor::identify(one, catalog, store).map(hop));

@@ -12,7 +12,7 @@ use crate::{
 /// What a decision leaves behind, before the ledger takes it.
 pub(crate) struct Draft<'c> {
     decision: Decision,
-    admitted: Option<Admitted<'c>>,
+    admitted: Option<Box<Admitted<'c>>>,
     /// The facts for the record, and the digest of what was asked.
     known: Option<(Recorded, Digest)>,
 }
@@ -93,7 +93,8 @@ impl Gate {
         let Draft { mut decision, admitted, known } = draft;
         let (recorded, ask) = known.unzip();
         let id = ledger.next_id();
-        let mut event = self.event(id, call, &decision, admitted.as_ref().zip(ask), at);
+        let admitted = admitted.as_deref();
+        let mut event = self.event(id, call, &decision, admitted.zip(ask), at);
         if let Some(Err(why)) = event.clone().map(|event| ledger.apply(event, at)) {
             // Nothing happens that the ledger could not take.
             let digest = decision.basis().call;
@@ -101,7 +102,7 @@ impl Gate {
             event = None;
         }
         let id = event.is_some().then_some(id);
-        DecisionRecord::new(&self.bundle, call, decision, admitted.as_ref(), recorded, at).with(id, event)
+        DecisionRecord::new(&self.bundle, call, decision, admitted, recorded, at).with(id, event)
     }
 
     /// What the ledger is told of a decision; nothing, where there is nothing to keep.

@@ -238,7 +238,7 @@ impl Gate {
             resources: if mapped { Vec::new() } else { vec![tool.entity()] },
             destinations: if action.egress.0 { server.origin.iter().cloned().collect() } else { Vec::new() },
         };
-        let facts = match self.known(call, admitted, known, ledger, now) {
+        let facts = match self.known(call, Box::new(admitted), known, ledger, now) {
             Ok(facts) => facts,
             Err(fault) => return hidden(fault.detail),
         };
@@ -280,7 +280,7 @@ impl Gate {
     fn known(
         &self,
         call: &ToolCall,
-        admitted: Admitted<'_>,
+        admitted: Box<Admitted<'_>>,
         known: holes::Known,
         ledger: &Ledger,
         now: Timestamp,

@@ -33,9 +33,8 @@ use crate::{
     decision::{self, Asked, Linked},
     digest::Domain,
     engine::{Engine, Reads, Root},
-    facts::{Facts, Origins},
-    gather::Gather as _,
-    json::{Json, Object},
+    facts::{Facts, Origins, Refused},
+    json,
     ledger::Watched,
 };
 
@@ -55,7 +54,7 @@ pub(crate) struct Judgement<'c, 'l> {
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is moved once")]
 enum Known<'c, 'l> {
     Nothing,
-    Admitted(Admitted<'c>),
+    Admitted(Box<Admitted<'c>>),
     Facts(Facts<'c, 'l>),
 }
 
@@ -134,7 +133,7 @@ impl Gate {
             Ok(Admission::Owner(id)) => (self.owned(call, &id, ledger, now), Known::Nothing),
             Ok(Admission::Decide(admitted)) => {
                 let ask = self.call_digest(call, &admitted, &[]);
-                match self.facts(call, *admitted, self.bundle.catalog.require, ask, ledger, now) {
+                match self.facts(call, admitted, self.bundle.catalog.require, ask, ledger, now) {
                     Err((fault, admitted)) => (Decision::refused(fault, Some(ask)), Known::Admitted(admitted)),
                     Ok(facts) => (self.evaluate(&facts), Known::Facts(facts)),
                 }
@@ -163,12 +162,12 @@ impl Gate {
     fn facts<'c, 'l>(
         &'c self,
         call: &'c ToolCall,
-        admitted: Admitted<'c>,
+        admitted: Box<Admitted<'c>>,
         require: Require,
         ask: Digest,
         ledger: &'l Ledger,
         now: Timestamp,
-    ) -> Result<Facts<'c, 'l>, (Fault, Admitted<'c>)> {
+    ) -> Result<Facts<'c, 'l>, Refused<'c>> {
         for (path, why) in &admitted.inexact {
             let full: Vec<_> = std::iter::once("input".to_owned()).chain(path.iter().cloned()).collect();
             if self.bundle.engine().reads(&admitted.action.id).touches(Root::Context, &full) {
@@ -230,22 +229,44 @@ impl Gate {
 
     /// The digest of the exact call: what an approval is bound to, and what the host can check before it executes.
     fn call_digest(&self, call: &ToolCall, admitted: &Admitted<'_>, lift: &[String]) -> Digest {
-        let text = |text: &str| Json::from(text);
-        let optional = |value: Option<&str>| value.map_or(Json::Null, text);
-        let members = [
-            ("chain", Json::Array(call.chain().map(|actor| text(&actor.entity().to_string())).collect())),
-            ("server", text(&call.server)),
-            ("method", text(&call.method)),
-            ("action", text(&admitted.action.id)),
-            ("pin", optional(admitted.tool.pin.map(|pin| pin.to_string()).as_deref())),
-            ("input", call.input.clone()),
-            ("task", optional(call.task.as_deref())),
-            ("session", optional(call.session.as_deref())),
-            ("bundle", text(&self.bundle.digest().to_string())),
-            ("lift", Json::Array(lift.iter().map(|id| text(id)).collect())),
-        ];
-        let members: Object = members.into_iter().map(|(name, value)| (name.to_owned(), value)).gather();
-        Digest::of(Domain::Call, &Json::Object(members))
+        let mut text = String::with_capacity(512);
+        let mut member = |name: &str, value: &dyn Fn(&mut String)| {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            json::write_string(name, &mut text);
+            text.push(':');
+            value(&mut text);
+        };
+        // In the order of the canonical form.
+        member("action", &|out| json::write_string(&admitted.action.id, out));
+        member("bundle", &|out| json::write_string(&self.bundle.digest().to_string(), out));
+        member("chain", &|out| list(call.chain().map(|actor| actor.entity().to_string()), out));
+        member("input", &|out| json::write_canonical(&call.input, out));
+        member("lift", &|out| list(lift.iter(), out));
+        member("method", &|out| json::write_string(&call.method, out));
+        member("pin", &|out| optional(admitted.tool.pin.map(|pin| pin.to_string()).as_deref(), out));
+        member("server", &|out| json::write_string(&call.server, out));
+        member("session", &|out| optional(call.session.as_deref(), out));
+        member("task", &|out| optional(call.task.as_deref(), out));
+        text.push('}');
+        Digest::of_text(Domain::Call, &text)
+    }
+}
+
+fn list(items: impl Iterator<Item = impl AsRef<str>>, out: &mut String) {
+    out.push('[');
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        json::write_string(item.as_ref(), out);
+    }
+    out.push(']');
+}
+
+fn optional(text: Option<&str>, out: &mut String) {
+    match text {
+        Some(text) => json::write_string(text, out),
+        None => out.push_str("null"),
     }
 }
 

@@ -63,7 +63,8 @@ fn scalars(value: &Json, out: &mut Vec<String>) {
         Json::String(text) => {
             out.push(text.clone());
             out.push(text.escape_debug().to_string());
-            let encoded = percent_encode(text);
+            let mut encoded = String::new();
+            percent_encode(text, &mut encoded);
             out.push(encoded.to_lowercase());
             out.push(encoded);
         }

@@ -1,6 +1,8 @@
 //! The canonical text that digests cover: RFC 8785 key order and strings; integers exact in 64 bits where RFC 8785
 //! would fold them into doubles.
 
+use std::fmt;
+
 use super::{Json, Number};
 
 /// One text for one value, whatever the spelling it was read from.
@@ -10,12 +12,13 @@ pub(crate) fn canonical(value: &Json) -> String {
     out
 }
 
-fn write(value: &Json, out: &mut String) {
+/// As [`canonical`], behind what stands in `out`.
+pub(crate) fn write(value: &Json, out: &mut String) {
     match value {
         Json::Null => out.push_str("null"),
         Json::Bool(true) => out.push_str("true"),
         Json::Bool(false) => out.push_str("false"),
-        Json::Number(Number::Int(value)) => out.push_str(&value.to_string()),
+        Json::Number(Number::Int(value)) => drop(fmt::write(out, format_args!("{value}"))),
         Json::Number(Number::Float(value)) => out.push_str(ryu_js::Buffer::new().format_finite(*value)),
         Json::Number(Number::Literal(text)) => out.push_str(text),
         Json::String(text) => string(text, out),
@@ -30,26 +33,42 @@ fn write(value: &Json, out: &mut String) {
             out.push(']');
         }
         Json::Object(members) => {
-            // RFC 8785 §3.2.3 orders by UTF-16 code units, which differs from UTF-8 beyond the basic plane.
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
             out.push('{');
-            for (index, (key, value)) in members.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                string(key, out);
-                out.push(':');
-                write(value, out);
+            if members.keys().all(|key| key.is_ascii()) {
+                each(members.iter(), out);
+            } else {
+                // RFC 8785 §3.2.3 orders by UTF-16 code units, which differs from UTF-8 beyond the basic plane.
+                let mut members: Vec<_> = members.iter().collect();
+                members.sort_unstable_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+                each(members.into_iter(), out);
             }
             out.push('}');
         }
     }
 }
 
-/// A string as RFC 8785 §3.2.2.2 escapes it.
-fn string(text: &str, out: &mut String) {
+fn each<'j>(members: impl Iterator<Item = (&'j String, &'j Json)>, out: &mut String) {
+    for (index, (key, value)) in members.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        string(key, out);
+        out.push(':');
+        write(value, out);
+    }
+}
+
+/// A string as RFC 8785 §3.2.2.2 escapes it, with its quotes.
+pub(crate) fn string(text: &str, out: &mut String) {
     out.push('"');
+    escaped(text, out);
+    out.push('"');
+}
+
+fn escaped(text: &str, out: &mut String) {
+    if text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
+        return out.push_str(text);
+    }
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
@@ -63,7 +82,6 @@ fn string(text: &str, out: &mut String) {
             c => out.push(c),
         }
     }
-    out.push('"');
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod read;
 
 use std::collections::BTreeMap;
 
-pub(crate) use canonical::canonical;
+pub(crate) use canonical::{canonical, string as write_string, write as write_canonical};
 pub(crate) use number::Digits;
 pub use number::Number;
 pub(crate) use pointer::{Pointer, Step};

@@ -219,6 +219,9 @@ impl Ledger {
     pub(crate) fn revokes(&self, call: &ToolCall, tool: Option<&str>, now: Timestamp) -> bool {
         let revoked = |what| self.is_revoked(&what, now);
         let over = |id: &String| self.session(id, now).is_some_and(|session| session.over);
+        if self.revoked.is_empty() {
+            return call.session.as_ref().is_some_and(over);
+        }
         call.chain().any(|actor| revoked(Revocation::Principal(actor.entity())))
             || call.session.as_ref().is_some_and(|id| over(id) || revoked(Revocation::Session(id.clone())))
             || revoked(Revocation::Server(call.server.clone()))
@@ -227,6 +230,9 @@ impl Ledger {
 
     /// Whether the task of a call, or one that it is a part of, is revoked.
     pub(crate) fn revokes_task(&self, call: &ToolCall, now: Timestamp) -> bool {
+        if self.revoked.is_empty() {
+            return false;
+        }
         let id = call.task.as_deref();
         let mut ids = id
             .into_iter()
@@ -236,13 +242,17 @@ impl Ledger {
 
     /// Whether the credential of a call is revoked.
     pub(crate) fn revokes_credential(&self, call: &ToolCall, now: Timestamp) -> bool {
-        let id = call.credential.as_ref().and_then(|credential| credential.id.clone());
-        id.is_some_and(|id| self.is_revoked(&Revocation::Credential(id), now))
+        let id = call.credential.as_ref().and_then(|credential| credential.id.as_ref());
+        let revoked = |id: &String| self.is_revoked(&Revocation::Credential(id.clone()), now);
+        !self.revoked.is_empty() && id.is_some_and(revoked)
     }
 
     /// Whether calls to this server, or with actors of these tenants, are halted.
     pub(crate) fn halts<'t>(&self, server: &str, tenants: impl Iterator<Item = &'t str>) -> bool {
         let halted = |scope| self.halted.contains_key(&scope);
+        if self.halted.is_empty() {
+            return false;
+        }
         halted(Scope::All)
             || halted(Scope::Server(server.to_owned()))
             || tenants.into_iter().any(|tenant| halted(Scope::Tenant(tenant.to_owned())))

@@ -78,11 +78,12 @@ impl Parsed {
     }
 
     /// Adds it to a set, for the validator.
-    pub(super) fn add(&self, set: &mut PolicySet) -> Result<(), cedar_policy::PolicySetError> {
-        match &self.body {
+    pub(super) fn add(&self, set: &mut PolicySet) -> Result<(), String> {
+        let added = match &self.body {
             Body::Policy(policy) => set.add(policy.clone()),
             Body::Template(template) => set.add_template(template.clone()),
-        }
+        };
+        added.map_err(|error| error.to_string())
     }
 }
 
@@ -224,7 +225,7 @@ fn bundle_digest(sources: &Sources, catalog: &Catalog) -> Digest {
 }
 
 /// Parses one file of policies. Text that is too deep never reaches Cedar.
-fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
+pub(super) fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
     let lines = Arc::new(Lines::of(source));
     let place = |span: Range<usize>| lines.place(file, source, span);
     let tokens = text::tokens(source);
@@ -361,7 +362,7 @@ pub(super) struct Fragment {
     pub(super) json: serde_json::Value,
 }
 
-fn fragments(sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Fragment> {
+pub(super) fn fragments(sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Fragment> {
     let mut fragments = Vec::new();
     for (file, source) in sources.folder("schema", "cedarschema") {
         let tokens = text::tokens(source);
@@ -382,7 +383,7 @@ fn fragments(sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Fragment> {
 }
 
 /// The schema that policies are validated against, or nothing if it cannot be built.
-fn schemas(
+pub(super) fn schemas(
     catalog: &Catalog,
     fragments: &[Fragment],
     sources: &Sources,

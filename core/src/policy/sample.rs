@@ -137,3 +137,79 @@ impl<'a> Samples<'a> {
         load::build(&Json::Object(namespaces), self.fragments, &mut Vec::new())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Sources, catalog};
+
+    const MANIFEST: &str = r#"
+        [bundle]
+        name = "sample"
+        version = "1"
+        [servers.x]
+        [tools."x/a"]
+        effect = "read"
+        [tools."x/b"]
+        effect = "read"
+        [tools."x/c"]
+        effect = "write"
+        [tools."x/d"]
+        effect = "read"
+        resource = { type = "Account", id = "{/s}" }
+    "#;
+    const TOOLS: &str = r#"{"tools": [
+        {"name": "a", "inputSchema": {"type": "object", "properties": {"n": {"type": "integer"}, "s": {"type": "string"}}}},
+        {"name": "b", "inputSchema": {"type": "object", "properties": {"n": {"type": "string"}, "s": {"type": "string"}}}},
+        {"name": "c", "inputSchema": {"type": "object"}},
+        {"name": "d", "inputSchema": {"type": "object", "required": ["s"], "properties": {"s": {"type": "string"}}}}
+    ]}"#;
+
+    /// Where Cedar finds something given all actions, the policy is in doubt; `clean`: it is not.
+    fn check(scope: &str, condition: &str, clean: bool) {
+        let mut sources = Sources::default();
+        sources.insert("toolgate.toml", MANIFEST);
+        sources.insert("tools/x.json", TOOLS);
+        let (catalog, _) = catalog::load(&sources);
+        let fragments = load::fragments(&sources, &mut Vec::new());
+        let (declared, schema) = load::schemas(&catalog, &fragments, &sources, &mut Vec::new()).unwrap();
+        let text = format!("@id(\"p\") permit (principal, {scope}) when {{ {condition} }};");
+        let parsed = load::parse(&"p.cedar".into(), &text, &mut Vec::new());
+        assert_eq!(parsed.len(), 1, "{text}");
+        let actions = Actions::of(&catalog);
+        let doubtful = Samples::new(&actions, &declared, &fragments).doubtful(&parsed);
+        let set = validate::set(&parsed, &mut Vec::new());
+        let told = Validator::new(schema).validate(&set, ValidationMode::Strict);
+        let nothing = told.validation_passed_without_warnings();
+        assert!(nothing || !doubtful.is_empty(), "{text}: {:?}", told.validation_errors().collect::<Vec<_>>());
+        assert_eq!(doubtful.is_empty(), clean, "{text}");
+    }
+
+    #[test]
+    fn what_cedar_finds_is_found_among_few() {
+        check("action, resource", "context.delegation.depth < 3", true);
+        check("action, resource", "context.input.n > 1", false);
+        check("action, resource", "context.task.purpose == \"x\"", false);
+        check("action, resource", "context has task && context.task.purpose == \"x\"", true);
+        check("action, resource", "false", false);
+        check("action in Action::\"read\", resource", "context.input has n && context.input.n > 1", false);
+        check("action == Action::\"x/a\", resource", "context.input has n && context.input.n > 1", true);
+        check("action == Action::\"x/b\", resource", "context.input has n && context.input.n > 1", false);
+        check(
+            "action, resource",
+            "action == Action::\"x/b\" && context.input has n && context.input.n like \"*\"",
+            true,
+        );
+        check("action, resource", "action == Action::\"x/b\" && context.input has n && context.input.n > 1", false);
+        check("action, resource", "action in [Action::\"x/a\"] && context.input.s == \"q\"", false);
+        check("action, resource", "context.input.s == \"q\"", false);
+        check("action == Action::\"x/d\", resource", "context.input.s == \"q\"", true);
+        check("action, resource is Account", "context.input.s == \"q\"", true);
+        check("action, resource is Account", "resource.owner == \"q\"", false);
+        check("action, resource", "resource.owner == \"q\"", false);
+        check("action, resource is Tool", "resource.owner == \"q\"", true);
+        check("action == Action::\"x/c\", resource is Account", "true", false);
+        check("action, resource", "(if context.halted then context else context).input has n", true);
+        check("action, resource", "action == Action::\"x/e\"", false);
+    }
+}

@@ -85,7 +85,7 @@ pub(super) fn set<'p>(parsed: impl IntoIterator<Item = &'p Parsed>, found: &mut 
     for one in parsed {
         // What is not in the set is not validated, and must not load.
         if let Err(error) = one.add(&mut set) {
-            found.push(Diagnostic::error("policy_invalid", error.to_string()).at(one.policy.place.clone()));
+            found.push(Diagnostic::error("policy_invalid", error).at(one.policy.place.clone()));
         }
     }
     set

@@ -51,11 +51,10 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn string(&mut self, key: &'static str) -> Result<Option<String>, String> {
-        let pointer = self.pointer(key);
         match self.value(key) {
             None => Ok(None),
             Some(Json::String(text)) => Ok(Some(text.clone())),
-            Some(other) => Err(format!("`{pointer}` is {}, not a string", kind(other))),
+            Some(other) => Err(format!("`{}` is {}, not a string", self.pointer(key), kind(other))),
         }
     }
 
@@ -69,7 +68,6 @@ impl<'a> Fields<'a> {
 
     /// A list of strings; a single string is a list of one.
     pub(super) fn strings(&mut self, key: &'static str) -> Result<Option<Vec<String>>, String> {
-        let pointer = self.pointer(key);
         let Some(value) = self.value(key) else { return Ok(None) };
         if let Json::String(text) = value {
             return Ok(Some(vec![text.clone()]));
@@ -77,14 +75,13 @@ impl<'a> Fields<'a> {
         let items = value.as_array().map(|items| items.iter().map(Json::as_str).collect::<Option<Vec<_>>>());
         match items.flatten() {
             Some(items) => Ok(Some(items.into_iter().map(str::to_owned).collect())),
-            None => Err(format!("`{pointer}` is not a list of strings")),
+            None => Err(format!("`{}` is not a list of strings", self.pointer(key))),
         }
     }
 
     pub(super) fn time(&mut self, key: &'static str) -> Result<Option<Timestamp>, String> {
-        let pointer = self.pointer(key);
         let Some(text) = self.string(key)? else { return Ok(None) };
-        let fault = || format!("`{pointer}` is no time; write RFC 3339, as in `2026-01-05T10:00:00Z`");
+        let fault = || format!("`{}` is no time; write RFC 3339, as in `2026-01-05T10:00:00Z`", self.pointer(key));
         Timestamp::parse(&text).map(Some).ok_or_else(fault)
     }
 
@@ -171,12 +168,13 @@ impl<'a> Fields<'a> {
         all: &[T],
         name: fn(T) -> &'static str,
     ) -> Result<Option<T>, String> {
-        let pointer = self.pointer(key);
         let Some(text) = self.string(key)? else { return Ok(None) };
-        let names: Vec<_> = all.iter().map(|one| name(*one)).collect();
         match all.iter().find(|one| name(**one) == text) {
             Some(one) => Ok(Some(*one)),
-            None => Err(format!("`{pointer}` is none of `{}`", names.join("`, `"))),
+            None => {
+                let names: Vec<_> = all.iter().map(|one| name(*one)).collect();
+                Err(format!("`{}` is none of `{}`", self.pointer(key), names.join("`, `")))
+            }
         }
     }
 

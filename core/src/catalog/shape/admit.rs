@@ -1,6 +1,9 @@
 //! One input: completed, checked, and turned into the record that policies see.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    borrow::Cow,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use super::{
     Shape,
@@ -21,9 +24,9 @@ const ELEMENT: &str = "has an element that";
 
 /// An input that fits.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Admitted {
+pub(crate) struct Admitted<'i> {
     /// The input as given, with the schema's defaults.
-    pub(crate) input: Json,
+    pub(crate) input: Cow<'i, Json>,
     /// What policies see of it.
     pub(crate) record: Record,
     /// What they cannot see although its place has a type.
@@ -54,17 +57,17 @@ impl Shape {
     ///
     /// # Errors
     /// Everything that does not fit, kinds first.
-    pub(crate) fn admit(&self, input: &Json) -> Result<Admitted, Vec<Misfit>> {
-        let mut input = input.clone();
+    pub(crate) fn admit<'i>(&self, input: &'i Json) -> Result<Admitted<'i>, Vec<Misfit>> {
+        let mut input = Cow::Borrowed(input);
         let mut fuel = FUEL;
         let endless = || {
             let why = "the input schema takes too long to check, or refers to itself without end";
             vec![Misfit { pointer: String::new(), why: why.to_owned() }]
         };
-        if !fill::fill(&self.graph, ROOT, &mut input, &mut fuel) {
+        if self.has_defaults && !fill::fill(&self.graph, ROOT, input.to_mut(), &mut fuel) {
             return Err(endless());
         }
-        let Json::Object(members) = &input else {
+        let Json::Object(members) = &*input else {
             let why = format!("the arguments are {}; write an object", described(&input));
             return Err(vec![Misfit { pointer: String::new(), why }]);
         };
@@ -92,20 +95,20 @@ fn described(value: &Json) -> &'static str {
     }
 }
 
-struct Taker {
+struct Taker<'s> {
     misfits: Vec<Misfit>,
     inexact: Vec<Inexact>,
     /// The member names from the top to where the walk stands.
-    names: Vec<String>,
+    names: Vec<&'s str>,
 }
 
-impl Taker {
-    fn members(&mut self, members: &Members, object: &Object, path: &Path<'_>) -> Record {
+impl<'s> Taker<'s> {
+    fn members(&mut self, members: &'s Members, object: &Object, path: &Path<'_>) -> Record {
         let mut record = Record::new();
         for (name, member) in &members.typed {
             let Some(value) = object.get(&**name) else { continue };
             let path = Path::Member { up: path, name, secret: path.secret() || member.secret };
-            self.names.push(name.to_string());
+            self.names.push(name);
             if let Some(value) = self.value(&member.slot, value, &path) {
                 record.insert(name.clone(), value);
             }
@@ -115,7 +118,7 @@ impl Taker {
     }
 
     /// The typed value. `None` when it is a misfit or inexact, which is then noted.
-    fn value(&mut self, slot: &Slot, value: &Json, path: &Path<'_>) -> Option<Value> {
+    fn value(&mut self, slot: &'s Slot, value: &Json, path: &Path<'_>) -> Option<Value> {
         match (slot, value) {
             (Slot::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
             (Slot::Long | Slot::Kind(Kind::Integer), Json::Number(Number::Int(value))) => Some(Value::Long(*value)),
@@ -158,7 +161,7 @@ impl Taker {
         }
     }
 
-    fn set(&mut self, slot: &Slot, items: &[Json], path: &Path<'_>) -> Option<Value> {
+    fn set(&mut self, slot: &'s Slot, items: &[Json], path: &Path<'_>) -> Option<Value> {
         let before = self.inexact.len();
         let mut out = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
@@ -181,7 +184,8 @@ impl Taker {
     }
 
     fn inexact(&mut self, why: &str) -> Option<Value> {
-        self.inexact.push(Inexact { path: self.names.clone(), why: why.to_owned() });
+        self.inexact
+            .push(Inexact { path: self.names.iter().map(|name| (*name).to_owned()).collect(), why: why.to_owned() });
         None
     }
 }

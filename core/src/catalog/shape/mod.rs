@@ -45,6 +45,8 @@ pub(crate) struct Shape {
     secrets: Vec<Pointer>,
     names: BTreeSet<String>,
     extra_arguments: bool,
+    /// Whether anything is filled in where it is absent.
+    has_defaults: bool,
 }
 
 /// A kind that the manifest gives to an argument which cannot have it.
@@ -79,6 +81,7 @@ impl Shape {
             secrets: graph.secrets(),
             names,
             extra_arguments,
+            has_defaults: graph.nodes.iter().any(|node| node.default.is_some()),
             members,
             graph,
         };

@@ -344,7 +344,7 @@ impl Pair {
                 state(Some(story.task_active(id, now) && !revoked(Revocation::Task(id.clone())))),
             );
             put("status.task_initiator_matches", all(&|task| task.initiator == initiator));
-            let to = call.input.as_object().and_then(|members| members.get("to")).and_then(Json::as_str);
+            let to = call.input.as_object().and_then(|members| members.get("to")).and_then(crate::Json::as_str);
             put(
                 "status.task_covers_destinations",
                 all(&|task| task.destinations.as_ref().is_none_or(|all| to.is_none_or(|to| all.contains(to)))),
