@@ -2,10 +2,12 @@
 
 mod bundle;
 mod calls;
+mod changed;
 mod exit;
 mod render;
 mod suites;
 mod verb;
+mod watch;
 
 use std::process::ExitCode;
 
