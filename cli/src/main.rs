@@ -2,11 +2,13 @@
 
 mod bundle;
 mod calls;
+mod changed;
 mod exit;
 mod explained;
 mod render;
 mod suites;
 mod verb;
+mod watch;
 
 use std::process::ExitCode;
 

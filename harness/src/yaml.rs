@@ -3,7 +3,7 @@
 //! The parser gives events; the tree is built here, with a stack of its own. What reads differently in different tools is
 //! refused: duplicate keys, anchors, aliases, merge keys, tags, several documents, numbers that JSON does not write.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use toolgate::{Diagnostic, Json};
@@ -121,10 +121,10 @@ impl Offsets {
     }
 }
 
-/// A list or a mapping that is not complete.
+/// A list, or a mapping with the key whose value comes and all keys so far, that is not complete.
 enum Open {
     List(Mark, Vec<Node>),
-    Map(Mark, Vec<Entry>, Option<(String, Mark)>),
+    Map(Mark, Vec<Entry>, Option<(String, Mark)>, HashSet<String>),
 }
 
 struct Build {
@@ -163,13 +163,13 @@ impl Build {
             }
             Event::Scalar(text, style, ..) => self.scalar(text, style, mark),
             Event::SequenceStart(..) => self.begin(Open::List(mark, Vec::new()), mark),
-            Event::MappingStart(..) => self.begin(Open::Map(mark, Vec::new(), None), mark),
+            Event::MappingStart(..) => self.begin(Open::Map(mark, Vec::new(), None, HashSet::new()), mark),
             Event::SequenceEnd | Event::MappingEnd => self.end(),
         }
     }
 
     fn begin(&mut self, open: Open, mark: Mark) -> Result<(), Fault> {
-        if let Some(Open::Map(_, _, None)) = self.open.last() {
+        if let Some(Open::Map(_, _, None, _)) = self.open.last() {
             let message = "a key is a text".to_owned();
             return Err(Fault { mark, code: "yaml_key", message, help: Some("put quotes around the key") });
         }
@@ -184,14 +184,14 @@ impl Build {
     fn end(&mut self) -> Result<(), Fault> {
         match self.open.pop() {
             Some(Open::List(mark, items)) => self.value(Node { mark, value: Value::List(items) }),
-            Some(Open::Map(mark, entries, _)) => self.value(Node { mark, value: Value::Map(entries) }),
+            Some(Open::Map(mark, entries, ..)) => self.value(Node { mark, value: Value::Map(entries) }),
             None => Ok(()),
         }
     }
 
     fn scalar(&mut self, text: Cow<'_, str>, style: ScalarStyle, mark: Mark) -> Result<(), Fault> {
-        if let Some(Open::Map(_, entries, key @ None)) = self.open.last_mut() {
-            let fault = if entries.iter().any(|entry| entry.key == *text) {
+        if let Some(Open::Map(_, _, key @ None, keys)) = self.open.last_mut() {
+            let fault = if !keys.insert(text.to_string()) {
                 Some(("duplicate_key", format!("the key `{text}` stands here a second time"), "keep one of them"))
             } else if text == "<<" && style == ScalarStyle::Plain {
                 let help = "give the call a name under `calls` and write `extends`";
@@ -221,7 +221,7 @@ impl Build {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open::List(_, items)) => items.push(node),
-            Some(Open::Map(_, entries, key)) => match key.take() {
+            Some(Open::Map(_, entries, key, _)) => match key.take() {
                 Some((key, mark)) => entries.push(Entry { key, mark, value: node }),
                 None => {
                     let message = "a key is a text".to_owned();

@@ -132,6 +132,8 @@ impl View {
             (false, true) => "not satisfied, among the nearest permits",
             (false, false) => "not satisfied",
         };
+        // The baseline comes with the program, and lies in no bundle.
+        let root = if self.policy.starts_with("baseline/") { "" } else { root };
         let at = style.paint(DIM, &shown(&self.place, root));
         let id = style.paint(BOLD, &harmless(&self.policy));
         let of = format!("{} on {}", harmless(&self.principal), harmless(&self.resource));

@@ -191,7 +191,7 @@ impl<'a, 'w> Play<'a, 'w> {
             return Ok(());
         }
         let mut details = Vec::new();
-        let fits = judge::fits(&expect.answer, decision);
+        let fits = judge::fits(expect, decision);
         let cause = match &expect.because {
             Some(because) if fits => explain::cause(self.gate, call, before, self.now, because, &expect.answer).err(),
             _ => None,
@@ -226,7 +226,7 @@ impl<'a, 'w> Play<'a, 'w> {
             place: expect.place.clone(),
             step: None,
             time: None,
-            expected: judge::expected(&expect.answer),
+            expected: judge::expected(expect),
             got: judge::got(decision, full),
             details,
             call: judge::call(call),
@@ -244,6 +244,7 @@ fn named(expect: &Expect) -> BTreeSet<&str> {
         Expected::Forbidden(ids) => ids.iter().map(String::as_str).collect(),
         Expected::NoPermit | Expected::Reasons(_) | Expected::AnyDeny => BTreeSet::new(),
     };
+    named.extend(expect.among.iter().map(String::as_str));
     named.extend(expect.because.iter().map(|because| because.policy.as_str()));
     named.extend(expect.errors.iter().map(String::as_str));
     named

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use toolgate::{Decision, Reason, ToolCall};
 
-use crate::suite::Expected;
+use crate::suite::{Expect, Expected};
 
 /// Whether a decision is what was expected, the cause and the errors aside.
-pub(super) fn fits(expected: &Expected, decision: &Decision) -> bool {
+pub(super) fn fits(expect: &Expect, decision: &Decision) -> bool {
+    expect.among.iter().all(|id| decision.basis().policies.contains(id)) && answers(&expect.answer, decision)
+}
+
+fn answers(expected: &Expected, decision: &Decision) -> bool {
     let deciding = || decision.basis().policies.iter().map(String::as_str).collect::<BTreeSet<_>>();
     let same = |wanted: &BTreeSet<String>| wanted.iter().map(String::as_str).collect::<BTreeSet<_>>() == deciding();
     let reasons = decision.reasons();
@@ -36,7 +40,12 @@ fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 /// What was expected, in words.
-pub(super) fn expected(expected: &Expected) -> String {
+pub(super) fn expected(expect: &Expect) -> String {
+    let among = if expect.among.is_empty() { String::new() } else { format!(", {} among them", list(&expect.among)) };
+    answer(&expect.answer) + &among
+}
+
+fn answer(expected: &Expected) -> String {
     match expected {
         Expected::Allow { policies, obligations } => {
             let by = policies.as_ref().map(|ids| format!(" by {}", list(ids))).unwrap_or_default();

@@ -425,6 +425,13 @@ pub(super) fn pointed(
         None => format!("{above}{pointer}"),
     };
     let (message, advice) = message.split_once("; ").unwrap_or((message, ""));
-    let help = [advice, help].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    let between = if advice.is_empty() || help.is_empty() {
+        ""
+    } else if advice.ends_with('?') {
+        " "
+    } else {
+        "; "
+    };
+    let help = format!("{advice}{between}{help}");
     reader.error(node.key_at(&place), code, message, &help);
 }

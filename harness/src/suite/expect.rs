@@ -19,7 +19,7 @@ pub(super) fn read(node: &Node, words: &Words, reader: &mut Reader<'_>) -> Optio
     if let Some(text) = node.as_text() {
         if text == "allow" {
             let answer = Expected::Allow { policies: None, obligations: None };
-            return Some(Expect { answer, because: None, errors: BTreeSet::new(), place });
+            return Some(Expect { answer, among: BTreeSet::new(), because: None, errors: BTreeSet::new(), place });
         }
         let (message, help) = match text {
             "deny" => ("`deny` alone says not why, and would take in a deny for any other cause", DENY),
@@ -59,7 +59,8 @@ pub(super) fn read(node: &Node, words: &Words, reader: &mut Reader<'_>) -> Optio
     let because = keys.get("because").and_then(|node| because(node, words, reader));
     let errors = keys.get("errors").and_then(|node| policies(node, Kind::Any, words, reader)).unwrap_or_default();
     keys.finish(reader);
-    (reader.found.len() == before).then_some(Expect { answer: answer?, because, errors, place })
+    let among = BTreeSet::new();
+    (reader.found.len() == before).then_some(Expect { answer: answer?, among, because, errors, place })
 }
 
 const DENY: &str = "write `{deny: [policies]}`, `{deny: no_permit}`, `{deny: {reason: CODE}}`, or `{deny: any}` where the cause \
@@ -177,7 +178,8 @@ fn misplaced(id: &str, policy: &Named, kind: Kind) -> Option<(String, &'static s
     }
 }
 
-fn known<'w>(id: &str, mark: Mark, words: &'w Words, reader: &mut Reader<'_>) -> Option<&'w Named> {
+/// The policy of that id; tells of an id that the bundle does not have.
+pub(super) fn known<'w>(id: &str, mark: Mark, words: &'w Words, reader: &mut Reader<'_>) -> Option<&'w Named> {
     let policy = words.policies.get(id);
     if policy.is_none() {
         let unknown = Diagnostic::error("unknown_policy", format!("the bundle has no policy `{id}`"));

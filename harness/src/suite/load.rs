@@ -10,7 +10,7 @@ use toolgate::{Diagnostic, EntityRef, Gate, Ledger, Sources, Timestamp};
 use super::{
     Case, Start, Step, Suite,
     call::{Check, Named},
-    invariant,
+    import, invariant,
     reader::Reader,
     steps::{self, Scene, Script},
     table,
@@ -131,6 +131,11 @@ fn read<'n>(
     suite: &mut Suite,
     reader: &mut Reader<'_>,
 ) -> Option<Gate> {
+    if import::is_foreign(document) {
+        let check = Check { gate: from.gate, words: from.words, strangers: Vec::new() };
+        import::read(document, from.sources, &check, suite, reader);
+        return None;
+    }
     let mut keys = reader.map(document, "a test file", "`version: 1` and `tests:`")?;
     if let Some(version) = keys.required("version", "`version: 1`", reader)
         && version.json().to_string() != "1"
@@ -165,7 +170,9 @@ fn read<'n>(
     let mut files = |node: &Node, reader: &mut Reader<'_>| {
         let file = reader.text(node, "`journal`", "a file of events")?;
         let path = beside(reader.texts.name(node.mark.file).to_owned().as_str(), file, node, from.sources, reader)?;
-        from.sources.text(&path).map(str::to_owned)
+        let text = from.sources.text(&path)?;
+        reader.texts.add(&path, text);
+        Some(text.to_owned())
     };
     let empty = |now| Start { ledger: Ledger::new(), now };
     let start = Arc::new(steps::given(&given, empty(now), &scene, &mut files, reader).unwrap_or_else(|| empty(now)));

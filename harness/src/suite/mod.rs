@@ -3,6 +3,7 @@
 mod call;
 mod clock;
 mod expect;
+mod import;
 mod invariant;
 mod load;
 mod reader;
@@ -117,6 +118,8 @@ pub(crate) struct Asked {
 pub struct Expect {
     /// The answer.
     pub answer: Expected,
+    /// Policies that decide, others beside them or not.
+    pub among: BTreeSet<String>,
     /// The policy that is the cause, and which of its conditions.
     pub because: Option<Because>,
     /// The policies that fail to evaluate; no others may.

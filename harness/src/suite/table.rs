@@ -49,7 +49,7 @@ pub(super) fn read(
         return None;
     }
     let rows = reader.list(rows?, "`rows`", "a list of rows")?;
-    let mut read = Vec::new();
+    let (mut read, mut labels) = (Vec::new(), BTreeSet::new());
     let mut seen: BTreeMap<Vec<String>, String> = BTreeMap::new();
     for row in rows {
         let cells = row.as_list().unwrap_or_default();
@@ -85,7 +85,7 @@ pub(super) fn read(
         let Some(call) = scene.check.call(&call, &expect.answer, now, reader) else { continue };
         let mut label = values.iter().map(label).collect::<Vec<_>>().join(", ");
         // Two values may look the same: actors that differ in their claims.
-        if read.iter().any(|row: &Row| row.label == label) {
+        if !labels.insert(label.clone()) {
             label.push_str(&format!(" #{}", read.len() + 1));
         }
         let asked = Asked { call, repeat: 1, expect, outcome: Some(Outcome::new(Status::Done)) };

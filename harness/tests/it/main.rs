@@ -14,6 +14,8 @@ mod failures;
 mod forms;
 mod hostile;
 mod holes;
+mod import;
+mod junit;
 mod meaning;
 mod schema;
 mod session;
