@@ -6,6 +6,7 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod mutants;
 pub(crate) mod pack;
 pub(crate) mod pin;
 pub(crate) mod test;

@@ -4,10 +4,10 @@ use std::{io::Write, path::PathBuf, thread, time::Instant};
 
 use clap::ValueEnum;
 use toolgate::{Diagnostic, Severity, Sources};
-use toolgate_harness::{Bench, Choice, Loaded, Options, Report, Style, Verdict};
+use toolgate_harness::{Bench, Choice, Loaded, Observer, Options, Recorder, Report, Style, Verdict};
 
 use crate::{
-    bundle,
+    bundle, covered,
     exit::{Exit, Fault},
     render::{self, RED, plural, styled},
     suites,
@@ -21,7 +21,7 @@ use crate::{
 #[derive(clap::Args)]
 #[command(
     after_help = "Ends with 0 if every case passed, 1 if one failed, 2 for wrong usage, 3 if the bundle or a test file is not \
-    valid, 5 if no case ran.\n\n\
+    valid, 4 if coverage or `--strict` demand more, 5 if no case ran.\n\n\
     Examples:\n  toolgate test policies/examples/github-triage\n  \
     toolgate test my-bundle my-bundle/tests/people.test.yaml --filter 'who may *'\n  \
     toolgate test my-bundle --filter 'tool=fs/*' --filter 'policy=no-secrets' --format junit > report.xml"
@@ -57,6 +57,8 @@ pub(crate) struct Args {
     /// How to answer
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
+    #[command(flatten)]
+    covered: covered::Covering,
 }
 
 /// How `test` answers.
@@ -87,6 +89,9 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Err(exit) => return Ok(exit),
     };
     let packed = args.bundle.is_file();
+    if packed && args.covered.wanted() {
+        return Err("the coverage of a packed bundle cannot be told; name the bundle's folder".to_owned().into());
+    }
     let root = if packed { PathBuf::from(".") } else { args.bundle.clone() };
     if packed && args.paths.is_empty() {
         return Err("a packed bundle has no tests in it; name the test files behind it".to_owned().into());
@@ -102,11 +107,23 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let begin = Instant::now();
     let clock = move || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let options =
-        Options { choice, jobs, fail_fast: args.fail_fast, clock: Some(&clock), observer: None, progress: None };
+    let recorder = args.covered.wanted().then(Recorder::default);
+    let observer = recorder.as_ref().map(|recorder| recorder as &dyn Observer);
+    let options = Options { choice, jobs, fail_fast: args.fail_fast, clock: Some(&clock), observer, progress: None };
     let report = bench.run(&loaded, &options);
-    tell(&report, &loaded, &root, args, out)?;
-    Ok(exit(&report))
+    if args.covered.takes_output() {
+        tell(&report, &loaded, &root, args, &mut anstream::stderr())?;
+    } else {
+        tell(&report, &loaded, &root, args, out)?;
+    }
+    let exit = exit(&report);
+    match recorder {
+        Some(recorder) if exit == Exit::Ok || exit == Exit::Found => {
+            let met = covered::tell(&args.covered, &bench, &loaded, &recorder.seen(&loaded), &root, out)?;
+            Ok(if exit == Exit::Ok { met } else { exit })
+        }
+        _ => Ok(exit),
+    }
 }
 
 fn choice(args: &Args) -> Result<Choice, Fault> {

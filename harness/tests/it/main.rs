@@ -15,6 +15,7 @@ mod forms;
 mod hostile;
 mod holes;
 mod meaning;
+mod mutants;
 mod schema;
 mod session;
 mod wrong;
