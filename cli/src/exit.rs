@@ -17,7 +17,7 @@ pub(crate) enum Exit {
     Usage,
     /// The bundle does not load, or a test file is not valid.
     Invalid,
-    /// A quality gate is unmet. No verb has one yet; the code is fixed all the same.
+    /// A quality gate is unmet: coverage, the score of mutants, `--strict`.
     Quality,
     /// There was nothing to do: no call to decide, no test to run.
     Nothing,

@@ -3,6 +3,7 @@
 mod bundle;
 mod calls;
 mod changed;
+mod covered;
 mod exit;
 mod explained;
 mod render;
@@ -28,6 +29,7 @@ struct Cli {
 enum Verb {
     Check(verb::check::Args),
     Test(verb::test::Args),
+    Mutants(verb::mutants::Args),
     Decide(verb::decide::Args),
     Explain(verb::explain::Args),
     List(verb::list::Args),
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Check(args) => verb::check::run(&args, out),
         Verb::Test(args) => verb::test::run(&args, out),
+        Verb::Mutants(args) => verb::mutants::run(&args, out),
         Verb::Decide(args) => verb::decide::run(&args, out),
         Verb::Explain(args) => verb::explain::run(&args, out),
         Verb::List(args) => verb::list::run(&args, out),

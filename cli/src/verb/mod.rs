@@ -7,6 +7,7 @@ pub(crate) mod fmt;
 pub(crate) mod guard;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod mutants;
 pub(crate) mod pack;
 pub(crate) mod pin;
 pub(crate) mod test;

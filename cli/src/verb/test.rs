@@ -11,10 +11,12 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use toolgate::{Diagnostic, Severity, Sources};
-use toolgate_harness::{Bench, CaseReport, Choice, ChoiceError, Loaded, Options, Report, Style, Verdict};
+use toolgate_harness::{
+    Bench, CaseReport, Choice, ChoiceError, Loaded, Observer, Options, Recorder, Report, Style, Verdict,
+};
 
 use crate::{
-    Format, bundle, changed,
+    Format, bundle, changed, covered,
     exit::{Exit, Fault},
     render::{self, RED, plural, styled},
     suites, watch,
@@ -28,7 +30,7 @@ use crate::{
 #[derive(clap::Args)]
 #[command(
     after_help = "Ends with 0 if every case passed, 1 if one failed, 2 for wrong usage, 3 if the bundle or a test \
-    file is not valid, 5 if no case ran.\n\n\
+    file is not valid, 4 if coverage or `--strict` demand more, 5 if no case ran.\n\n\
     Examples:\n  toolgate test policies/examples/github-triage\n  \
     toolgate test my-bundle my-bundle/tests/people.test.yaml --filter 'who may *'\n  \
     toolgate test my-bundle --filter 'tool=fs/*' --filter 'policy=no-secrets' --format junit > report.xml\n  \
@@ -73,6 +75,8 @@ pub(crate) struct Args {
     /// How to answer
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
+    #[command(flatten)]
+    covered: covered::Covering,
 }
 
 /// How `test` answers.
@@ -115,6 +119,9 @@ fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
+    if packed && args.covered.wanted() {
+        return Err("the coverage of a packed bundle cannot be told; name the bundle's folder".to_owned().into());
+    }
     if packed && args.paths.is_empty() {
         return Err("a packed bundle has no tests in it; name the test files behind it".to_owned().into());
     }
@@ -130,9 +137,23 @@ fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     if args.list {
         return list(&loaded, &choice, args.format, out);
     }
-    let report = report(&bench, &loaded, choice, args);
-    tell(&report, &loaded, &root.display().to_string(), args, out)?;
-    Ok(exit(&report))
+    let recorder = args.covered.wanted().then(Recorder::default);
+    let observer = recorder.as_ref().map(|recorder| recorder as &dyn Observer);
+    let report = report(&bench, &loaded, choice, args, observer);
+    let shown = root.display().to_string();
+    if args.covered.takes_output() {
+        tell(&report, &loaded, &shown, args, &mut anstream::stderr())?;
+    } else {
+        tell(&report, &loaded, &shown, args, out)?;
+    }
+    let exit = exit(&report);
+    match recorder {
+        Some(recorder) if exit == Exit::Ok || exit == Exit::Found => {
+            let met = covered::tell(&args.covered, &bench, &loaded, &recorder.seen(&loaded), root, out)?;
+            Ok(if exit == Exit::Ok { met } else { exit })
+        }
+        _ => Ok(exit),
+    }
 }
 
 fn choice(args: &Args) -> Result<Choice, Fault> {
@@ -148,7 +169,13 @@ fn choice(args: &Args) -> Result<Choice, Fault> {
     Ok(choice)
 }
 
-fn report(bench: &Bench, loaded: &[Loaded], choice: Choice, args: &Args) -> Report {
+fn report(
+    bench: &Bench,
+    loaded: &[Loaded],
+    choice: Choice,
+    args: &Args,
+    observer: Option<&dyn Observer>,
+) -> Report {
     let begin = Instant::now();
     let clock = || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let count: usize = loaded.iter().map(|one| one.chosen(&choice).count()).sum();
@@ -163,7 +190,7 @@ fn report(bench: &Bench, loaded: &[Loaded], choice: Choice, args: &Args) -> Repo
     let fail_fast = args.fail_fast;
     let (clock, progress) =
         (Some(&clock as &(dyn Fn() -> u64 + Sync)), Some(&progress as &(dyn Fn(&CaseReport) + Sync)));
-    let report = bench.run(loaded, &Options { choice, jobs, fail_fast, clock, observer: None, progress });
+    let report = bench.run(loaded, &Options { choice, jobs, fail_fast, clock, observer, progress });
     bar.finish_and_clear();
     report
 }

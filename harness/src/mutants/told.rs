@@ -5,7 +5,7 @@ use toolgate::{Decision, Json, Mutant, Principal, Reason, ToolCall};
 
 use super::{Fate, MutantReport, Tried, witness::Found};
 use crate::{
-    node::{Mark, Node, Texts},
+    node::{Entry, Mark, Node, Texts},
     run::Bench,
     suite::{Act, Case, Suite},
     yaml,
@@ -123,31 +123,35 @@ pub(super) fn written(bench: &Bench, mutant: &Mutant, found: &Found<'_>) -> Opti
     let text = bench.sources().text(&file)?;
     let document = yaml::read(&mut Texts::default(), &file, text).ok()?;
     let tests = document.entry("tests")?;
-    let within = |mark: Mark| mark.start <= found.base.place.start && found.base.place.start < mark.end;
-    let node = tests.value.as_list()?.iter().rfind(|node| within(node.mark))?;
+    let starts = |node: &&Node| node.mark.start <= found.base.place.start;
+    let node = tests.value.as_list()?.iter().rfind(starts)?;
+    let end = behind(document.as_map()?, "tests").unwrap_or(text.len());
+    let next = tests.value.as_list()?.iter().find(|node| !starts(node)).map_or(end, |next| next.mark.start);
     let (call, expect) = (call(&found.call), expect(bench, found)?);
     let mut test = format!("- name: {}\n", quoted(&name(mutant)));
     for key in ["now", "given"] {
         if let Some(value) = node.get(key) {
-            test.push_str(&format!("  {key}:\n    {}\n", slice(text, value, 4)));
+            let end = behind(node.as_map()?, key).unwrap_or(next);
+            test.push_str(&format!("  {key}:\n    {}\n", slice(text, value.mark, end, 4)));
         }
     }
-    let before: Vec<_> = (node.get("steps").and_then(Node::as_list).into_iter().flatten())
-        .filter(|step| step.mark.start < found.base.place.start)
-        .collect();
+    let steps: Vec<_> = node.get("steps").and_then(Node::as_list).into_iter().flatten().map(|step| step.mark).collect();
+    let before: Vec<_> =
+        steps.windows(2).filter(|pair| pair.iter().any(|step| step.start < found.base.place.start)).collect();
+    let before: Vec<_> = before.iter().filter_map(|pair| Some((*pair.first()?, pair.last()?.start))).collect();
     let expected = format!("{expect}  # as it is: review it");
     if before.is_empty() && found.before == 0 {
         test.push_str(&format!("  call: {call}\n  expect: {expected}\n"));
     } else {
         test.push_str("  steps:\n");
-        before.iter().for_each(|step| test.push_str(&format!("    - {}\n", slice(text, step, 6))));
+        before.iter().for_each(|(step, end)| test.push_str(&format!("    - {}\n", slice(text, *step, *end, 6))));
         if found.before > 0 {
             test.push_str(&format!("    - call: {call}\n      repeat: {}\n      expect: allow\n", found.before));
         }
         test.push_str(&format!("    - call: {call}\n      expect: {expected}\n"));
     }
     let indented: String = test.lines().map(|line| format!("  {line}\n")).collect();
-    let (head, tail) = (text.get(..tests.mark.start)?, text.get(tests.value.mark.end..)?);
+    let (head, tail) = (text.get(..tests.mark.start)?, text.get(end..)?);
     let suite = bench.suite_of(&file, format!("{head}tests:\n{indented}\n{}", tail.trim_start()));
     Some((file, indented, suite))
 }
@@ -156,10 +160,18 @@ fn name(mutant: &Mutant) -> String {
     format!("tells {} in line {} of {}", mutant.operator.name(), mutant.place.line, mutant.policy)
 }
 
-/// A part of a document, indented anew.
-fn slice(text: &str, node: &Node, indent: usize) -> String {
-    let own = node.mark.column.saturating_sub(1);
-    let lines = text.get(node.mark.start..node.mark.end).unwrap_or_default().trim_end().lines();
+/// Where the member behind another begins, if there is one.
+fn behind(entries: &[Entry], key: &str) -> Option<usize> {
+    entries.iter().skip_while(|entry| entry.key != key).nth(1).map(|entry| entry.mark.start)
+}
+
+/// What begins at a mark and ends before what begins at `end`, indented anew.
+fn slice(text: &str, mark: Mark, end: usize, indent: usize) -> String {
+    let own = mark.column.saturating_sub(1);
+    let whole = text.get(mark.start..end).unwrap_or_default().trim_end();
+    // The dash of the next element, or the comma before it.
+    let whole = whole.strip_suffix(['-', ',']).unwrap_or(whole).trim_end();
+    let lines = whole.lines();
     let lines = lines.enumerate().map(|(number, line)| {
         let blanks = line.len() - line.trim_start_matches(' ').len();
         match number {

@@ -17,6 +17,7 @@ mod holes;
 mod import;
 mod junit;
 mod meaning;
+mod mutants;
 mod schema;
 mod session;
 mod wrong;

@@ -1,0 +1,132 @@
+//! What `test` says beside its report: coverage, tests that show nothing, and whether the gates on them are met.
+
+use std::{fs, io::Write, path::PathBuf};
+
+use clap::ValueEnum;
+use toolgate::{Diagnostic, Shapes, Sources};
+use toolgate_harness::{Bench, Coverage, Loaded, Measure, Seen};
+
+use crate::{
+    exit::{Exit, Fault, at},
+    render::{self, RED, YELLOW, plural, styled},
+};
+
+/// Coverage and its gates
+#[derive(clap::Args)]
+pub(crate) struct Covering {
+    /// Tell which policies, clauses and atoms the tests reach
+    #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    coverage: Option<Form>,
+    /// Write the coverage into this file
+    #[arg(long, value_name = "FILE", requires = "coverage")]
+    coverage_file: Option<PathBuf>,
+    /// Demand so many percent of every measure, or of one: `90`, `clauses=100`, `mcdc=90`. May be given several times
+    #[arg(long, value_name = "[MEASURE=]N")]
+    min_coverage: Vec<String>,
+    /// Count the policies that ship with toolgate, too
+    #[arg(long)]
+    baseline: bool,
+    /// Treat tests that show nothing, and forbids and tools without a test, as errors
+    #[arg(long)]
+    strict: bool,
+}
+
+/// How coverage is told.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A table, and what is missing
+    Text,
+    /// The policies with marks
+    Source,
+    /// A tracefile for lcov and genhtml
+    Lcov,
+    /// For programs, versioned
+    Json,
+}
+
+impl Covering {
+    /// Whether anything is asked for.
+    pub(crate) fn wanted(&self) -> bool {
+        self.coverage.is_some() || !self.min_coverage.is_empty() || self.strict
+    }
+
+    /// Whether the standard output belongs to the coverage alone.
+    pub(crate) fn takes_output(&self) -> bool {
+        self.coverage.is_some_and(|form| form != Form::Text) && self.coverage_file.is_none()
+    }
+
+    /// What is demanded of each measure.
+    fn demanded(&self) -> Result<Vec<(Measure, f64)>, Fault> {
+        let mut demanded = Vec::new();
+        for text in &self.min_coverage {
+            let (name, number) = text.split_once('=').map_or((None, text.as_str()), |(name, number)| (Some(name), number));
+            let percent = number.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
+            let percent = percent.ok_or_else(|| format!("`{number}` is no percentage; write a number from 0 to 100"))?;
+            let measures: Vec<_> = Measure::ALL.into_iter().filter(|one| name.is_none_or(|name| name == one.name())).collect();
+            if measures.is_empty() {
+                let known: Vec<_> = Measure::ALL.iter().map(|one| format!("`{}`", one.name())).collect();
+                let name = name.unwrap_or_default();
+                return Err(format!("`{name}` is no measure of coverage; there are {}", known.join(", ")).into());
+            }
+            demanded.extend(measures.into_iter().map(|measure| (measure, percent)));
+        }
+        Ok(demanded)
+    }
+}
+
+/// Tells what is asked for of a run whose calls are these.
+pub(crate) fn tell(
+    args: &Covering,
+    bench: &Bench,
+    loaded: &[Loaded],
+    seen: &[Seen],
+    root: &str,
+    out: &mut impl Write,
+) -> Result<Exit, Fault> {
+    let demanded = args.demanded()?;
+    let shapes = Shapes::load(bench.sources())?;
+    let coverage = Coverage::of(bench.gate(), &shapes, seen, args.baseline);
+    if let Some(form) = args.coverage {
+        let text = match form {
+            Form::Text => format!("\n{}", coverage.text(root)),
+            Form::Source => coverage.source(bench.sources(), root),
+            Form::Lcov => coverage.lcov(root),
+            Form::Json => format!("{}\n", coverage.json()),
+        };
+        match &args.coverage_file {
+            Some(path) => fs::write(path, text.trim_start()).map_err(|error| at(path, error))?,
+            None => write!(out, "{text}")?,
+        }
+    }
+    let mut exit = Exit::Ok;
+    let mut found = bench.vacuous(loaded, &shapes, seen, &coverage);
+    found.dedup();
+    let sources = texts(bench.sources(), loaded);
+    for one in &found {
+        let told = if args.strict { Diagnostic { severity: toolgate::Severity::Error, ..one.clone() } } else { one.clone() };
+        render::note(&render::report(&told, &sources));
+    }
+    if args.strict && !found.is_empty() {
+        render::note(&format!("{}: {}", styled(RED, "strict"), plural(found.len(), "test that shows too little")));
+        exit = Exit::Quality;
+    }
+    for (measure, percent) in demanded {
+        let figure = coverage.figure(measure);
+        if figure.percent() < percent {
+            let (name, covered, total) = (measure.name(), figure.covered, figure.total);
+            let told = format!("{name}: {covered} of {total} are {:.1} %, less than the {percent} % demanded", figure.percent());
+            render::note(&format!("{} {told}", styled(YELLOW, "coverage")));
+            exit = Exit::Quality;
+        }
+    }
+    Ok(exit)
+}
+
+/// The files that diagnostics point into.
+fn texts(sources: &Sources, loaded: &[Loaded]) -> Sources {
+    let mut all = sources.clone();
+    for (name, text) in loaded.iter().flat_map(|one| &one.suite.texts) {
+        all.insert(name.clone(), &**text);
+    }
+    all
+}

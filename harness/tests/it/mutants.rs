@@ -1,0 +1,158 @@
+//! Coverage, mutants and tests that show nothing, on a bundle that is small enough to see it all.
+
+use toolgate::{Mutants, PolicyBundle, Shapes, Sources};
+use toolgate_harness::{Bench, Coverage, Fate, Measure, Options, Recorder, Seen};
+
+const MANIFEST: &str = r#"
+[bundle]
+name = "notes"
+version = "1"
+[servers.notes]
+[tools."notes/read"]
+effect = "read"
+[tools."notes/send"]
+effect = "write"
+egress = true
+"#;
+
+const TOOLS: &str = r#"{"tools": [
+    {"name": "read", "inputSchema": {"type": "object"}},
+    {"name": "send", "inputSchema": {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer"}}}}]}"#;
+
+const ENTITIES: &str = r#"[
+    {"uid": {"type": "Group", "id": "staff"}, "attrs": {}, "parents": []},
+    {"uid": {"type": "User", "id": "ann"}, "attrs": {}, "parents": [{"type": "Group", "id": "staff"}]}]"#;
+
+const POLICIES: &str = r#"@id("staff")
+@obligation("audit:notes")
+permit (principal in Group::"staff", action in Action::"call", resource);
+
+@id("few")
+@approval("ops")
+forbid (principal, action == Action::"notes/send", resource)
+when { context.input.count > 10 || context.origin == "retrieved" };
+
+@id("bot")
+permit (principal == Agent::"bot", action == Action::"notes/send", resource);
+"#;
+
+const HEAD: &str = "version: 1\nnow: 2026-01-05T10:00:00Z\ncalls:\n  ann: {principal: 'User::\"ann\"', origin: user}\n";
+
+fn sources(tests: &str) -> Sources {
+    let mut sources = Sources::default();
+    sources.insert("toolgate.toml", MANIFEST);
+    sources.insert("tools/notes.json", TOOLS);
+    sources.insert("entities.json", ENTITIES);
+    sources.insert("policies/a.cedar", POLICIES);
+    sources.insert("tests/a.test.yaml", format!("{HEAD}tests:\n{tests}"));
+    sources
+}
+
+/// A run of these tests, all of which pass.
+fn run(tests: &str) -> (Bench, Vec<Seen>, Sources) {
+    let sources = sources(tests);
+    let bench = Bench::new(PolicyBundle::load(&sources).unwrap(), sources.clone());
+    let (recorder, suites) = (Recorder::default(), bench.suites());
+    let report = bench.run(&suites, &Options { observer: Some(&recorder), ..Options::default() });
+    assert_eq!(report.verdict().name(), "passed", "{:?}", suites[0].suite.found);
+    let seen = recorder.seen(&suites);
+    (bench, seen, sources)
+}
+
+const READS: &str = "  - {name: reads, call: {extends: ann, tool: notes/read}, expect: {allow: [staff], obligations: [audit:notes]}}\n";
+
+const FULL: &str = "  - {name: reads, call: {extends: ann, tool: notes/read}, expect: {allow: [staff], obligations: [audit:notes]}}
+  - {name: sends, call: {extends: ann, tool: notes/send, input: {count: 10}}, expect: {allow: [staff], obligations: [audit:notes]}}
+  - {name: many, call: {extends: ann, tool: notes/send, input: {count: 11}}, expect: {approval: [ops], policies: [few]}}
+  - {name: ordered, call: {extends: ann, tool: notes/send, input: {count: 1}, origin: retrieved}, expect: {approval: [ops], policies: [few]}}
+  - {name: planned, call: {extends: ann, tool: notes/send, input: {count: 1}, origin: agent}, expect: {allow: [staff]}}
+  - {name: eve, call: {principal: 'User::\"eve\"', tool: notes/read, origin: user}, expect: {deny: no_permit}}
+  - {name: bot, call: {principal: 'Agent::\"bot\"', on_behalf_of: ['User::\"ann\"'], tool: notes/send, input: {count: 11}, origin: user}, expect: {approval: [ops]}}
+  - {name: bot sends, call: {principal: 'Agent::\"bot\"', on_behalf_of: ['User::\"ann\"'], tool: notes/send, input: {count: 2}, origin: user}, expect: {allow: [bot, staff]}}
+";
+
+fn coverage(tests: &str) -> Coverage {
+    let (bench, seen, sources) = run(tests);
+    Coverage::of(bench.gate(), &Shapes::load(&sources).unwrap(), &seen, false)
+}
+
+#[test]
+fn coverage_counts_what_was_seen_of_what_can_be() {
+    let figures = |coverage: &Coverage| -> Vec<_> {
+        Measure::ALL.map(|one| coverage.figure(one)).iter().map(|one| (one.covered, one.total)).collect()
+    };
+    assert_eq!(figures(&coverage(READS)), [(2, 9), (0, 2), (3, 12), (0, 4), (0, 1)]);
+    let full = coverage(FULL);
+    assert_eq!(figures(&full), [(9, 9), (2, 2), (12, 12), (4, 4), (1, 1)], "{}", full.text(""));
+    // A second `true` would not decide alone.
+    let both = FULL.replace("count: 1}, origin: retrieved", "count: 12}, origin: retrieved");
+    assert_eq!(figures(&coverage(&both)), [(9, 9), (2, 2), (11, 12), (3, 4), (1, 1)]);
+}
+
+#[test]
+fn forms_of_coverage() {
+    let (bench, seen, sources) = run(READS);
+    let coverage = Coverage::of(bench.gate(), &Shapes::load(&sources).unwrap(), &seen, false);
+    insta::assert_snapshot!("coverage_text", coverage.text("notes"));
+    insta::assert_snapshot!("coverage_source", coverage.source(&sources, "notes"));
+    insta::assert_snapshot!("coverage_lcov", coverage.lcov("notes"));
+    insta::assert_snapshot!("coverage_json", serde_json::to_string_pretty(&coverage.json()).unwrap());
+}
+
+#[test]
+fn survivors_come_with_a_test_that_kills_them() {
+    let (bench, seen, sources) = run(READS);
+    let mutants = Mutants::load(&sources, false).unwrap();
+    let report = bench.mutants(&mutants, &bench.suites(), &seen, 2);
+    let score = report.score();
+    assert!(score.survived > 10 && score.killed > 3, "{score:?}");
+    let mut tests = READS.to_owned();
+    for one in &report.tried {
+        if let Fate::Survived(witness) = &one.fate {
+            let witness = witness.as_ref().unwrap_or_else(|| panic!("{:?}", one.mutant));
+            let name = format!("name: 'test {} ", tests.lines().count());
+            tests.push_str(&witness.test.replace("name: 'tells ", &name));
+        }
+    }
+    // All of them together are a suite that kills every mutant.
+    let (bench, seen, _) = run(&tests);
+    let report = bench.mutants(&mutants, &bench.suites(), &seen, 1);
+    assert_eq!(report.score().survived, 0, "{}", report.text(""));
+}
+
+#[test]
+fn mutants_in_words() {
+    let (bench, seen, sources) = run(FULL);
+    let mutants = Mutants::load(&sources, false).unwrap();
+    let one = bench.mutants(&mutants, &bench.suites(), &seen, 1);
+    assert_eq!(one.text(""), bench.mutants(&mutants, &bench.suites(), &seen, 4).text(""));
+    insta::assert_snapshot!("mutants_text", one.text("notes"));
+}
+
+#[test]
+fn tests_that_show_nothing() {
+    let check = |tests: &str, expected: &[&str]| {
+        let (bench, seen, sources) = run(tests);
+        let shapes = Shapes::load(&sources).unwrap();
+        let coverage = Coverage::of(bench.gate(), &shapes, &seen, false);
+        let found = bench.vacuous(&bench.suites(), &shapes, &seen, &coverage);
+        let found: Vec<_> = found.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
+        assert_eq!(found, expected, "{tests}");
+    };
+    check(FULL, &[]);
+    check(
+        READS,
+        &[
+            "forbid_untested: no test shows `few` to deny a call that a permit would allow",
+            "tool_untested: 1 tool has no test: `notes/send`",
+        ],
+    );
+    let any = "  - {name: any, call: {principal: 'User::\"eve\"', tool: notes/read, origin: user}, expect: {deny: any}}\n";
+    check(&format!("{FULL}{any}"), &[
+        "vacuous_deny: the test passes for any deny, whatever its cause",
+    ]);
+    let again = READS.replace("name: reads", "name: reads again");
+    check(&format!("{FULL}{again}"), &[
+        "duplicate_test: the test shows nothing that `reads` at tests/a.test.yaml:6:5 does not",
+    ]);
+}
