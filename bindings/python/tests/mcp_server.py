@@ -27,6 +27,7 @@ from toolgate.mcp import Guard, Request, challenges, guard
 
 BUNDLE = Path(__file__).resolve().parents[3] / "integrations" / "scenarios" / "bundle"
 TOOLS: list[dict[str, Any]] = json.loads((BUNDLE / "tools" / "notes.json").read_text())["tools"]
+SDK = sys.argv[1]
 V1 = int(version("mcp").split(".", 1)[0]) == 1
 
 
@@ -47,7 +48,7 @@ class Host:
     def run(self, name: str) -> str:
         self.ran.append(name)
         if name == "fail":
-            raise ValueError("it failed")
+            raise tool_error()("it failed")
         return f"{name} ran"
 
     def who(self, request: Request) -> Any:
@@ -60,6 +61,17 @@ class Host:
 
 
 HOST = Host()
+
+
+def tool_error() -> type[Exception]:
+    """What a tool of this SDK raises to tell the model; another exception's words may stay with the server."""
+    if SDK == "fastmcp":
+        from fastmcp.exceptions import ToolError
+    elif V1:
+        from mcp.server.fastmcp.exceptions import ToolError  # type: ignore[no-redef]
+    else:
+        from mcp.server.mcpserver.exceptions import ToolError  # type: ignore[no-redef]
+    return ToolError
 
 
 def title(name: str) -> str | None:
@@ -140,7 +152,7 @@ def low_level() -> Any:
     async def call_tool(ctx: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         try:
             return types.CallToolResult(content=[types.TextContent(type="text", text=HOST.run(params.name))])
-        except ValueError as fault:
+        except tool_error() as fault:
             return types.CallToolResult(is_error=True, content=[types.TextContent(type="text", text=str(fault))])
 
     async def list_resources(ctx: Any, params: Any) -> types.ListResourcesResult:
@@ -228,10 +240,10 @@ async def wire(answer: Awaitable[Any]) -> list[dict[str, Any]]:
     return dumped
 
 
-def bundle(server: Any, sdk: str) -> Gate:
+def bundle(server: Any) -> Gate:
     """The bundle of the scenarios; a high-level server makes its own schemas, which are pinned then."""
     files = {str(path.relative_to(BUNDLE)): path.read_text() for path in BUNDLE.rglob("*") if path.is_file()}
-    if sdk != "lowlevel":
+    if SDK != "lowlevel":
         files["tools/notes.json"] = json.dumps({"tools": anyio.run(wire, server.list_tools())})
     return Gate.load(files)
 
@@ -239,11 +251,11 @@ def bundle(server: Any, sdk: str) -> Gate:
 class Guarded:
     """The server behind a guard that each scenario gets anew."""
 
-    def __init__(self, sdk: str) -> None:
-        self.server = {"mcp": high_level, "lowlevel": low_level, "fastmcp": fastmcp}[sdk]()
-        self.gate = bundle(self.server, sdk)
-        low = self.server if V1 is False and hasattr(self.server, "middleware") and sdk != "fastmcp" else None
-        self.low = low or (self.server if sdk == "lowlevel" else self.server._mcp_server)
+    def __init__(self) -> None:
+        self.server = {"mcp": high_level, "lowlevel": low_level, "fastmcp": fastmcp}[SDK]()
+        self.gate = bundle(self.server)
+        itself = SDK == "lowlevel" or (SDK == "mcp" and not V1)
+        self.low = self.server if itself else self.server._mcp_server
         self.before: Any = dict(self.low.request_handlers) if V1 else list(self.low.middleware)
         self.waiting: str | None = None
         self.reset({"rendering": "tool_error", "obligations": []}, [])
@@ -303,10 +315,10 @@ class Http(uvicorn.Server):
         self.control.send(self.servers[0].sockets[0].getsockname()[1])
 
 
-def app(server: Any, sdk: str) -> Any:
-    if sdk == "fastmcp":
+def app(server: Any) -> Any:
+    if SDK == "fastmcp":
         return challenges(server.http_app(path="/mcp"))
-    if V1 and sdk == "lowlevel":
+    if V1 and SDK == "lowlevel":
         return challenges(app_v1(server))
     return challenges(server.streamable_http_app())
 
@@ -320,9 +332,9 @@ def app_v1(server: Any) -> Any:
     return Starlette(routes=[Mount("/mcp", manager.handle_request)], lifespan=lambda app: manager.run())
 
 
-async def stdio(server: Any, sdk: str) -> None:
-    if sdk != "lowlevel":
-        await server.run_stdio_async(**({"show_banner": False} if sdk == "fastmcp" else {}))
+async def stdio(server: Any) -> None:
+    if SDK != "lowlevel":
+        await server.run_stdio_async(**({"show_banner": False} if SDK == "fastmcp" else {}))
         return
     from mcp.server.stdio import stdio_server
 
@@ -331,15 +343,15 @@ async def stdio(server: Any, sdk: str) -> None:
 
 
 def main() -> None:
-    sdk, transport, address = sys.argv[1:]
-    guarded = Guarded(sdk)
+    transport, address = sys.argv[2:]
+    guarded = Guarded()
     control = Client(address)
     if transport == "stdio":
         control.send("stdio")
         threading.Thread(target=guarded.serve, args=(control,), daemon=True).start()
-        anyio.run(stdio, guarded.server, sdk)
+        anyio.run(stdio, guarded.server)
         return
-    server = Http(uvicorn.Config(app(guarded.server, sdk), port=0, log_level="warning"))
+    server = Http(uvicorn.Config(app(guarded.server), port=0, log_level="warning"))
     server.control = control
     threading.Thread(target=guarded.serve, args=(control,), daemon=True).start()
     server.run()

@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Listener
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_process
 import anyio.to_thread
 import pytest
 
@@ -51,22 +51,17 @@ async def served(sdk: str, transport: str, era: str, asks: bool, user: dict[str,
     with tempfile.TemporaryDirectory() as folder, Listener(f"{folder}/control") as listener:
         command = [sys.executable, str(HERE / "mcp_server.py"), sdk, transport, f"{folder}/control"]
         async with AsyncExitStack() as stack:
+            accepted = stack.enter_context(ThreadPoolExecutor(1)).submit(listener.accept)
             if transport == "http":
-                process = await stack.enter_async_context(await anyio.open_process(command, stderr=None))
+                process = await anyio.open_process(command, stderr=None)
+                stack.push_async_exit(process)
                 stack.callback(process.terminate)
-                connection = await anyio.to_thread.run_sync(listener.accept)
+                connection = await anyio.to_thread.run_sync(accepted.result)
                 url = f"http://127.0.0.1:{connection.recv()}/mcp"
                 client = await stack.enter_async_context(connect(era, asks, user, url=url))
             else:
-                accepted: list[Any] = []
-                async with anyio.create_task_group() as group:
-
-                    async def accept() -> None:
-                        accepted.append(await anyio.to_thread.run_sync(listener.accept))
-
-                    group.start_soon(accept)
-                    client = await stack.enter_async_context(connect(era, asks, user, command=command))
-                connection = accepted[0]
+                client = await stack.enter_async_context(connect(era, asks, user, command=command))
+                connection = await anyio.to_thread.run_sync(accepted.result)
                 connection.recv()
             yield client, Control(connection)
 
