@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.connection import Client as Connector
 from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ async def served(sdk: str, transport: str, era: str, asks: bool, user: dict[str,
         command = [sys.executable, str(HERE / "mcp_server.py"), sdk, transport, f"{folder}/control"]
         async with AsyncExitStack() as stack:
             accepted = stack.enter_context(ThreadPoolExecutor(1)).submit(listener.accept)
+            # A server that did not come up must not leave the test waiting.
+            stack.callback(lambda: accepted.done() or Connector(f"{folder}/control").close())
             if transport == "http":
                 process = await anyio.open_process(command, stderr=None)
                 stack.push_async_exit(process)
