@@ -9,7 +9,7 @@ use std::{
 };
 
 use toolgate::{BUNDLE_FILE, PolicyBundle, Sources};
-use toolgate_folder::{Found, ReadError, bytes, drain, text};
+use toolgate_folder::{FolderError, drain, read, text};
 
 use crate::{
     Format,
@@ -32,17 +32,16 @@ pub(crate) fn load_signed(
     format: Format,
     out: &mut impl Write,
 ) -> Result<Loaded, Fault> {
-    let found = match told(toolgate_folder::read(path))? {
-        Ok(found) => found,
-        Err(exit) => return Ok(Err(exit)),
-    };
-    let (loaded, sources) = match (found, keys) {
-        (Found::Packed(bytes), None) => (PolicyBundle::unpack(&bytes), Sources::default()),
-        (Found::Packed(bytes), Some(keys)) => (PolicyBundle::unpack_signed(&bytes, keys), Sources::default()),
-        (Found::Folder(_), Some(_)) => {
+    let (loaded, sources) = match (packed(path)?, keys) {
+        (Some(bytes), None) => (PolicyBundle::unpack(&bytes), Sources::default()),
+        (Some(bytes), Some(keys)) => (PolicyBundle::unpack_signed(&bytes, keys), Sources::default()),
+        (None, Some(_)) => {
             return Err("only a packed bundle can be signed; `toolgate pack` makes one".to_owned().into());
         }
-        (Found::Folder(sources), None) => (PolicyBundle::load(&sources), sources),
+        (None, None) => match sources(path)? {
+            Ok(sources) => (PolicyBundle::load(&sources), sources),
+            Err(exit) => return Ok(Err(exit)),
+        },
     };
     match loaded {
         Ok(bundle) => Ok(Ok((bundle, sources))),
@@ -56,28 +55,40 @@ pub(crate) fn load_signed(
     }
 }
 
-/// Reads the files of a bundle's folder.
-pub(crate) fn sources(folder: &Path) -> Result<Result<Sources, Exit>, Fault> {
-    told(toolgate_folder::sources(folder))
+/// The bytes of a file, which a packed bundle must be in; nothing for a folder, or for nothing.
+pub(crate) fn packed(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let bytes = read(path).map_err(|error| at(path, error))?;
+    if !PolicyBundle::is_packed(&bytes) {
+        let shown = path.display();
+        let why = format!("`{shown}` is a file, and no packed bundle; a bundle is a folder with a `toolgate.toml`");
+        return Err(why.into());
+    }
+    Ok(Some(bytes))
 }
 
-/// Tells what no bundle may hold: that is an invalid bundle, and everything else a fault of usage.
-fn told<T>(read: Result<T, ReadError>) -> Result<Result<T, Exit>, Fault> {
-    match read {
-        Ok(found) => Ok(Ok(found)),
-        Err(invalid @ ReadError::Invalid { .. }) => {
-            let why = invalid.to_string();
+/// Reads the files of a bundle's folder. A folder that holds what no bundle may hold is an invalid bundle.
+pub(crate) fn sources(folder: &Path) -> Result<Result<Sources, Exit>, Fault> {
+    match toolgate_folder::bundle(folder) {
+        Ok(sources) => Ok(Ok(sources)),
+        Err(error @ FolderError::Missing(_)) => {
+            let shown = folder.display();
+            Err(format!("{error}; `toolgate init {shown} --tools NAME=FILE` starts a bundle there").into())
+        }
+        Err(FolderError::NoBundle(why)) => {
             render::note(&format!("{} {}", render::styled(render::RED, "error:"), render::plain(&why)));
             Ok(Err(Exit::Invalid))
         }
-        Err(other) => Err(other.to_string().into()),
+        Err(error) => Err(error.to_string().into()),
     }
 }
 
 /// The text of a file that a command line names, or of the standard input for `-`.
 pub(crate) fn input(path: &Path) -> Result<String, Fault> {
     let standard = path == Path::new("-");
-    let bytes = if standard { drain(io::stdin().lock()) } else { bytes(path) };
+    let bytes = if standard { drain(io::stdin().lock()) } else { read(path) };
     let told = |why: String| Fault::Told(if standard { format!("the standard input: {why}") } else { at(path, why) });
     let bytes = bytes.map_err(|error| told(error.to_string()))?;
     if bytes.len() > BUNDLE_FILE {

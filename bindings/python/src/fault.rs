@@ -1,5 +1,7 @@
 //! Misuse as Python exceptions: the classes stand in `toolgate/_errors.py`.
 
+use std::path::Path;
+
 use pyo3::{
     exceptions::PyOSError,
     prelude::*,
@@ -7,7 +9,6 @@ use pyo3::{
     types::{PyDict, PyType},
 };
 use toolgate::{ChainError, EventError, wire::mcp::StateError};
-use toolgate_folder::ReadError;
 use toolgate_journal::OpenError;
 
 use crate::report::Diagnostic;
@@ -43,12 +44,12 @@ pub(crate) fn bundle(py: Python<'_>, error: &toolgate::Error) -> PyErr {
 }
 
 /// A bundle that cannot be read from disk.
-pub(crate) fn read(py: Python<'_>, error: ReadError) -> PyErr {
-    let message = error.to_string();
+pub(crate) fn read(py: Python<'_>, path: &Path, message: &str, cause: Option<&std::io::Error>) -> PyErr {
     let members = attributes(py, |members| members.set_item("diagnostics", Vec::<Diagnostic>::new()));
+    let message = if cause.is_some() { format!("`{}`: {message}", path.display()) } else { message.to_owned() };
     let raised = raise(py, "BundleError", &message, &members);
-    if let ReadError::Io { error, .. } = error {
-        raised.set_cause(py, Some(system(&error)));
+    if let Some(error) = cause {
+        raised.set_cause(py, Some(system(error)));
     }
     raised
 }

@@ -1,6 +1,6 @@
 //! The gate: loads a bundle, and decides.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pyo3::{
     exceptions::PyTypeError,
@@ -8,7 +8,6 @@ use pyo3::{
     types::{PyBytes, PyDict},
 };
 use toolgate::{CredentialUse, Digest, Downstream, Outcome, PolicyBundle, Sources, Status, filter_list};
-use toolgate_folder::Found;
 
 use crate::{
     decision::Decision,
@@ -51,6 +50,21 @@ impl Call<'_> {
     }
 }
 
+/// A bundle as it was found.
+enum Found {
+    Folder(Sources),
+    Packed(Vec<u8>),
+}
+
+/// What lies at a path: a file is a packed bundle, or none.
+fn read(py: Python<'_>, path: &Path) -> PyResult<Found> {
+    py.detach(|| match path.is_file() {
+        true => toolgate_folder::read(path).map(Found::Packed).map_err(|error| (error.to_string(), Some(error))),
+        false => toolgate_folder::bundle(path).map(Found::Folder).map_err(|error| (error.to_string(), None)),
+    })
+    .map_err(|(message, cause)| fault::read(py, path, &message, cause.as_ref()))
+}
+
 /// Where a bundle comes from: the bytes of a packed file, a dict of file names and texts, or a path.
 fn load(source: &Bound<'_, PyAny>, strict: bool, keys: Option<Vec<[u8; 32]>>) -> PyResult<PolicyBundle> {
     let py = source.py();
@@ -66,7 +80,7 @@ fn load(source: &Bound<'_, PyAny>, strict: bool, keys: Option<Vec<[u8; 32]>>) ->
         let path: PathBuf = source.extract().map_err(|_| {
             PyTypeError::new_err("pass the path of a bundle, the bytes of a packed one, or a dict of its files")
         })?;
-        py.detach(|| toolgate_folder::read(path)).map_err(|error| fault::read(py, error))?
+        read(py, &path)?
     };
     let loaded = py.detach(|| match (&found, &keys) {
         (Found::Packed(bytes), None) => Ok(PolicyBundle::unpack(bytes)),

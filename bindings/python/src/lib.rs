@@ -14,6 +14,7 @@ mod mcp;
 mod names;
 mod record;
 mod report;
+mod suites;
 mod time;
 mod walk;
 
@@ -32,5 +33,6 @@ mod _core {
         mcp::{McpAnswers, McpRequest},
         record::{Chain, Record, Trace, verify},
         report::{Condition, Diagnostic, Explanation, Listed, Obligation},
+        suites::Suites,
     };
 }

@@ -19,6 +19,7 @@ __all__ = [
     "McpRequest",
     "Obligation",
     "Record",
+    "Suites",
     "Trace",
     "verify",
 ]
@@ -382,5 +383,11 @@ class McpAnswers:
     def missing_scopes(
         self, request: McpRequest, needed: Sequence[str], ledger: Ledger, now: Time | None = None
     ) -> list[str]: ...
+
+@final
+class Suites:
+    def __new__(cls, folder: str | os.PathLike[str]) -> Suites: ...
+    def list(self) -> dict[str, Any]: ...
+    def run(self, **options: Any) -> str: ...
 
 def verify(lines: Sequence[str], after: str | None = None) -> str | None: ...
