@@ -3,6 +3,7 @@
 mod conformance;
 mod differential;
 mod licences;
+mod python;
 mod run;
 
 use std::{path::Path, process::ExitCode};
@@ -10,6 +11,7 @@ use std::{path::Path, process::ExitCode};
 const USAGE: &str = "usage: cargo xtask <task>
 
   test                                 all tests: of the workspace, of its documentation, and the replay of what fuzzing found
+  python                               the tests of the Python package: its wheel, beside each MCP SDK; a part of `test`
   ci                                   formatting, clippy, documentation and licences, then `test`
   conformance DIR                      every case of a folder of Cedar's integration tests, by both engines
   differential [--cases N] [--seed S]  random policies and requests, by both engines; a case is a policy set with 64 requests
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["test"] => run::test(),
+        ["python"] => python::test(),
         ["ci"] => run::ci(),
         ["conformance", folder] => return conform(Path::new(folder)),
         ["differential", options @ ..] => match options_of(options) {
