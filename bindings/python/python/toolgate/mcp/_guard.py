@@ -79,6 +79,15 @@ class Challenge(Refused):
 class Guard:
     """Puts every request of one MCP server to the gate. `guard` makes one and installs it; `GuardOptions` says what the options mean."""
 
+    gate: Gate
+    """The gate that decides."""
+
+    ledger: Ledger
+    """The ledger that it decides on."""
+
+    server: str
+    """The server's id in the bundle."""
+
     def __init__(self, gate: Gate, ledger: Ledger, **options: Unpack[GuardOptions]) -> None:
         unknown = options.keys() - GuardOptions.__annotations__.keys()
         if unknown:
