@@ -3,6 +3,7 @@
 mod conformance;
 mod differential;
 mod licences;
+mod python;
 mod run;
 mod show;
 mod wasm;
@@ -13,6 +14,7 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   show                                 a published server behind `toolgate guard`, and what a person sees
   test                                 all tests: of the workspace, of its documentation, and the replay of what fuzzing found
+  python                               the tests of the Python package: its wheel, beside each MCP SDK; a part of `test`
   ci                                   formatting, clippy, documentation and licences, then `test`
   wasm                                 the package for JavaScript, in bindings/wasm/dist, and the sizes of its modules
   wasm test                            that, and its tests in every runtime
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         ["show"] => show::run(&run::root()).map_err(|fault| fault.to_string()),
         ["stand-in", list] => show::stand_in(Path::new(list)).map_err(|fault| fault.to_string()),
         ["test"] => run::test(),
+        ["python"] => python::test(),
         ["ci"] => run::ci(),
         ["wasm"] => wasm::build(),
         ["wasm", "test"] => wasm::build().and_then(|()| wasm::test()),

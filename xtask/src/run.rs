@@ -6,7 +6,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::licences;
+use crate::{licences, python};
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
@@ -18,7 +18,8 @@ pub(crate) fn test() -> Result<(), String> {
     cargo(&["test", "--workspace"])?;
     // On what the tests of the core have left. In the run above, it had the features that others ask for.
     cargo(&["test", "--package", "toolgate-edge"])?;
-    cargo(&["test", "--manifest-path", "fuzz/Cargo.toml"])
+    cargo(&["test", "--manifest-path", "fuzz/Cargo.toml"])?;
+    python::test()
 }
 
 pub(crate) fn ci() -> Result<(), String> {

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import anyio
+
 V1 = int(version("mcp").split(".", 1)[0]) == 1
 ERAS = ["2025-11-25"] if V1 else ["2025-11-25", "2026-07-28"]
 
@@ -32,10 +34,15 @@ class Transcript:
 
     def __init__(self) -> None:
         self.refused: HttpStatus | None = None
+        self.over = anyio.Event()
 
     async def look(self, response: Any) -> None:
         if response.status_code == 403:
             self.refused = HttpStatus(403, response.headers.get("www-authenticate", ""))
+            self.over.set()
+            if V1:
+                # The client of 1.x closes the connection on any other status; this one it waits behind.
+                response.status_code = 202
 
 
 class Client:
@@ -44,18 +51,35 @@ class Client:
 
     async def request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """The result, as it came over the wire."""
-        self._transcript.refused = None
+        self._transcript.refused, self._transcript.over = None, anyio.Event()
         try:
-            if V1:
-                return await self._v1(method, params)
-            return await self._v2(method, params)
+            return await self._answered(self._v1 if V1 else self._v2, method, params)
         except Exception as fault:
-            if self._transcript.refused is not None:
-                raise self._transcript.refused from fault
             error = getattr(fault, "error", None)
             if error is None:
                 raise
             raise ClientError(error.code, error.message) from fault
+
+    async def _answered(self, send: Any, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """The answer, unless HTTP refused the request first."""
+        answers: list[Any] = []
+
+        async def wait() -> None:
+            try:
+                answers.append(await send(method, params))
+            except Exception as fault:
+                answers.append(fault)
+            self._transcript.over.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await self._transcript.over.wait()
+            group.cancel_scope.cancel()
+        if self._transcript.refused is not None:
+            raise self._transcript.refused
+        if isinstance(answers[0], Exception):
+            raise answers[0]
+        return answers[0]  # type: ignore[no-any-return]
 
     async def _v1(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         from mcp import types

@@ -149,7 +149,7 @@ fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let exit = exit(&report);
     match recorder {
         Some(recorder) if exit == Exit::Ok || exit == Exit::Found => {
-            let met = covered::tell(&args.covered, &bench, &loaded, &recorder.seen(&loaded), root, out)?;
+            let met = covered::tell(&args.covered, &bench, &loaded, &recorder.seen(&loaded), &shown, out)?;
             Ok(if exit == Exit::Ok { met } else { exit })
         }
         _ => Ok(exit),
@@ -169,13 +169,7 @@ fn choice(args: &Args) -> Result<Choice, Fault> {
     Ok(choice)
 }
 
-fn report(
-    bench: &Bench,
-    loaded: &[Loaded],
-    choice: Choice,
-    args: &Args,
-    observer: Option<&dyn Observer>,
-) -> Report {
+fn report(bench: &Bench, loaded: &[Loaded], choice: Choice, args: &Args, observer: Option<&dyn Observer>) -> Report {
     let begin = Instant::now();
     let clock = || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let count: usize = loaded.iter().map(|one| one.chosen(&choice).count()).sum();

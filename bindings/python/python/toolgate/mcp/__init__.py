@@ -11,34 +11,33 @@ client could be allowed, and every call leaves a record.
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._errors import ToolgateError
+from .. import Gate, Ledger
 from ._asgi import challenges
-from ._guard import Guard, Meets, Rendering, WhoAsks
+from ._guard import Guard
+from ._install import install
+from ._options import GuardOptions, Meets, Rendering, WhoAsks
 from ._request import AccessToken, Request
 
-__all__ = ["AccessToken", "Guard", "Meets", "Rendering", "Request", "WhoAsks", "challenges", "guard"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = [
+    "AccessToken",
+    "Guard",
+    "GuardOptions",
+    "Meets",
+    "Rendering",
+    "Request",
+    "WhoAsks",
+    "challenges",
+    "guard",
+]
 
 
-def guard(server: Any, gate: Any, ledger: Any, **options: Any) -> Guard:
-    """Guards a server: one line, after its tools and its other middleware are there."""
+def guard(server: Any, gate: Gate, ledger: Ledger, /, **options: Unpack[GuardOptions]) -> Guard:
+    """Guards a server: in one line, after its middleware is there. `GuardOptions` says what the options mean."""
     made = Guard(gate, ledger, **options)
-    _sdk().install(server, made)
+    install(server, made)
     return made
-
-
-def _sdk() -> Any:
-    """The adapter for the SDK that is installed."""
-    try:
-        major = int(version("mcp").split(".", 1)[0])
-    except PackageNotFoundError:
-        raise ToolgateError("the package `mcp` is not installed: `pip install toolgate[mcp]`") from None
-    if major >= 2:
-        from . import _sdk2
-
-        return _sdk2
-    from . import _sdk1
-
-    return _sdk1

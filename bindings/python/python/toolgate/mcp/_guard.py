@@ -6,28 +6,18 @@ import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, Union
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import Decision, Event, Gate, Identity, Ledger, Obligation, Record, UsageError
 from .._core import McpAnswers, McpRequest
 from .._errors import StateError
-from ..types import Origin, Who
+from ._options import GuardOptions
 from ._records import LOG, Records
 from ._request import Request, claims_of
 
-Rendering = Literal["tool_error", "protocol_error", "hide", "scope_challenge"]
-"""How a denial reaches the client: as a result that the model sees, as a JSON-RPC error with code -31403, as a tool that does
-not exist, or (where scopes are all that is missing, on HTTP, behind `challenges`) as HTTP 403 that names the scopes."""
-
-WhoAsks = Callable[[Request], Union[Who, Identity, None]]
-"""Tells who asks, by what the host has verified. `None`: nobody is known, which is a denial."""
-
-Handle = Callable[[Request], Union[str, None]]
-"""A handle of the host's for a request: its session, or its task."""
-
-Meets = Callable[[Request, Obligation, dict[str, Any]], Union[dict[str, Any], None]]
-"""Meets an obligation of an allowed call, given the result. A result that it gives takes its place."""
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
 """Lists are filtered."""
@@ -87,41 +77,34 @@ class Challenge(Refused):
 
 
 class Guard:
-    """Puts every request of one MCP server to the gate. `toolgate.mcp.guard` makes one, and says what its options mean."""
+    """Puts every request of one MCP server to the gate. `guard` makes one and installs it; `GuardOptions` says what the options mean."""
 
-    def __init__(
-        self,
-        gate: Gate,
-        ledger: Ledger,
-        *,
-        server: str | None = None,
-        principal: str | None = None,
-        who: WhoAsks | None = None,
-        issuer: str | None = None,
-        session: Handle | None = None,
-        task: Handle | None = None,
-        origin: Origin | Callable[[Request], Origin] = "agent",
-        rendering: Rendering = "tool_error",
-        obligations: Mapping[str, Meets] | None = None,
-        scopes: Mapping[str, Sequence[str]] | None = None,
-        resource_metadata: str | None = None,
-        labels: Callable[[Request, dict[str, Any]], Collection[str]] | None = None,
-        records: str | os.PathLike[str] | None = None,
-        key: bytes | None = None,
-        clock: Callable[[], int] | None = None,
-    ) -> None:
+    gate: Gate
+    """The gate that decides."""
+
+    ledger: Ledger
+    """The ledger that it decides on."""
+
+    server: str
+    """The server's id in the bundle."""
+
+    def __init__(self, gate: Gate, ledger: Ledger, **options: Unpack[GuardOptions]) -> None:
+        unknown = options.keys() - GuardOptions.__annotations__.keys()
+        if unknown:
+            raise UsageError(f"options: a guard has no `{min(unknown)}`", place="options")
         self.gate, self.ledger = gate, ledger
-        self.server = server if server is not None else _only(gate.servers)
+        self.server = options.get("server") or _only(gate.servers)
         if self.server not in gate.servers:
             raise UsageError(f"server: the bundle has no server `{self.server}`", place="server")
-        self._principal, self._who, self._issuer = principal, who, issuer
-        self._session, self._task, self._origin = session, task, origin
-        self._obligations = dict(obligations or {"audit": _recorded})
-        self._scopes, self._metadata = dict(scopes or {}), resource_metadata
-        self._labels, self._records, self._clock = labels, Records(records), clock
-        sealing = key if key is not None else os.urandom(32)
+        self._principal, self._who, self._issuer = options.get("principal"), options.get("who"), options.get("issuer")
+        self._session, self._task, self._origin = options.get("session"), options.get("task"), options.get("origin", "agent")
+        self._obligations = dict(options.get("obligations", {"audit": _recorded}))
+        self._scopes, self._metadata = dict(options.get("scopes", {})), options.get("resource_metadata")
+        self._labels, self._clock = options.get("labels"), options.get("clock")
+        self._records = Records(options.get("records"))
         self._listed: Event | None = None
-        self._answers = McpAnswers(gate, rendering, list(self._obligations), sealing)
+        key, rendering = options.get("key", os.urandom(32)), options.get("rendering", "tool_error")
+        self._answers = McpAnswers(gate, rendering, list(self._obligations), key)
 
     def now(self) -> int | None:
         """The time of the next decision; `None` is the system's clock."""

@@ -1,0 +1,279 @@
+"""What a guard does beside deciding, with no SDK in between: hosts that fail, obligations, outcomes, records, challenges."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import FILES
+from toolgate import Gate, JournalError, Ledger, UsageError, verify
+from toolgate.mcp import Guard, Request, challenges
+from toolgate.mcp._guard import Challenge, Port, Refused
+from toolgate.mcp._records import RecordFile
+from toolgate.mcp._request import CHALLENGES, claims_of
+
+READ = {"name": "read", "arguments": {"n": 1}}
+RESULT = {"content": [{"type": "text", "text": "ran"}]}
+
+
+class Server(Port):
+    """Shows the tools that are pinned, and answers what it is told to."""
+
+    modern, asks = True, False
+
+    def __init__(self, result: Any = RESULT) -> None:
+        self.result, self.ran, self.answers = result, 0, 0
+
+    async def answer(self) -> dict[str, Any]:
+        self.ran += 1
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return dict(self.result)
+
+    async def list_tools(self) -> dict[str, Any]:
+        tools: dict[str, Any] = json.loads(FILES["tools/notes.json"])
+        return tools
+
+    async def ask(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {"action": "accept", "content": {"approve": True}}
+
+    def resumed(self) -> None:
+        self.answers += 1
+
+
+def request(method: str = "tools/call", params: Any = READ, http: Any = None) -> Request:
+    return Request(method, params, http, None, None)
+
+
+def handle(guard: Guard, port: Port, asked: Request | None = None) -> Any:
+    """The result, or what was raised."""
+    try:
+        return asyncio.run(guard.handle(asked or request(), port))
+    except BaseException as raised:
+        return raised
+
+
+@pytest.fixture
+def guarded(gate: Gate, tmp_path: Path) -> Callable[..., Guard]:
+    def made(**options: Any) -> Guard:
+        given: dict[str, Any] = {"principal": 'User::"alice"', "records": tmp_path / "records.jsonl"}
+        given |= {"session": lambda request: "s1", "obligations": {"redact": lambda request, obligation, result: None}}
+        return Guard(gate, Ledger(), **(given | options))
+
+    return made
+
+
+def told(tmp_path: Path) -> list[dict[str, Any]]:
+    lines = (tmp_path / "records.jsonl").read_text().splitlines()
+    verify(lines)
+    return [json.loads(line) for line in lines]
+
+
+def test_an_outcome_has_labels_a_digest_and_what_obligations_made_of_it(guarded: Any, tmp_path: Path) -> None:
+    seen = []
+
+    def redact(request: Request, obligation: Any, result: dict[str, Any]) -> dict[str, Any]:
+        seen.append(str(obligation))
+        return {"content": []}
+
+    guard = guarded(obligations={"redact": redact}, labels=lambda request, result: ["secret"])
+    assert handle(guard, Server()) == {"content": []}
+    assert seen == ["redact:/ssn"]
+    [outcome] = [one for one in told(tmp_path) if one["kind"] == "outcome"]
+    assert (outcome["status"], outcome["labels"]) == ("done", ["secret"])
+    text = b'{"content":[]}'
+    assert outcome["output_digest"] == "sha256:" + hashlib.sha256(text).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [
+        (RESULT, "done"),
+        (RESULT | {"isError": True}, "failed"),
+        (ValueError("no"), "failed"),
+        (asyncio.CancelledError(), "timed_out"),
+    ],
+)
+def test_how_a_call_ends(guarded: Any, tmp_path: Path, result: Any, status: str) -> None:
+    answer = handle(guarded(), Server(result))
+    assert answer == result if isinstance(result, dict) else isinstance(answer, type(result))
+    assert [one["status"] for one in told(tmp_path) if one["kind"] == "outcome"] == [status]
+
+
+def fails(*arguments: Any) -> Any:
+    raise KeyError("a secret of the host")
+
+
+@pytest.mark.parametrize(
+    ("options", "ran"),
+    [
+        ({"session": fails}, 0),
+        ({"task": fails}, 0),
+        ({"who": fails}, 0),
+        ({"who": lambda request: {"principal": object()}}, 0),
+        ({"origin": fails}, 0),
+        ({"clock": fails}, 0),
+        ({"labels": fails}, 1),
+        ({"obligations": {"redact": fails}}, 1),
+    ],
+)
+def test_a_host_that_fails_denies_and_tells_nothing(guarded: Any, options: dict[str, Any], ran: int) -> None:
+    server = Server()
+    answer = handle(guarded(**options), server)
+    assert isinstance(answer, Refused) and (answer.code, answer.message, answer.data) == (-32603, "Internal error", None)
+    assert server.ran == ran
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"who": lambda request: None},
+        {"who": lambda request: {}},
+        {"principal": None},
+        {"who": lambda request: {"principal": "alice"}},
+        {"who": lambda request: {"principal": 'User::"alice"', "session": 7}},
+    ],
+)
+def test_nobody_is_denied(guarded: Any, options: dict[str, Any]) -> None:
+    server = Server()
+    given = {name: value for name, value in options.items() if value is not None}
+    guard = guarded(**given) if given else Guard(guarded().gate, Ledger())
+    assert isinstance(handle(guard, server), Refused) and server.ran == 0
+
+
+def test_a_principal_of_the_host_is_for_stdio_only(guarded: Any) -> None:
+    server, http = Server(), SimpleNamespace(scope={})
+    answer = handle(guarded(), server, request(http=http))
+    assert isinstance(answer, Refused) and server.ran == 0
+    assert handle(guarded(), server, request()) == RESULT
+
+
+def test_what_is_not_known_does_not_run(guarded: Any) -> None:
+    server = Server()
+    for method in ("tools/unknown", "tasks/list", "sampling/createMessage"):
+        assert isinstance(handle(guarded(), server, request(method, {})), Refused)
+    assert server.ran == 0
+    for method in ("ping", "initialize", "server/discover"):
+        assert handle(guarded(), server, request(method, {})) == RESULT
+    assert server.ran == 3
+
+
+def test_bad_params_are_a_denial(guarded: Any) -> None:
+    deep: Any = {}
+    for _ in range(10_000):
+        deep = {"a": deep}
+    server = Server()
+    for params in ({}, {"name": 7}, {"name": "read", "arguments": []}, {"name": "read", "arguments": deep}, {"name": "\ud800"}):
+        answer = handle(guarded(), server, request(params=params))
+        assert isinstance(answer, Refused) or answer["isError"]
+    assert server.ran == 0
+
+
+def test_a_state_of_the_tool_itself_reaches_it(guarded: Any) -> None:
+    server = Server()
+    assert handle(guarded(), server, request(params=READ | {"requestState": "of the tool", "inputResponses": {}})) == RESULT
+    forged = handle(guarded(), server, request(params=READ | {"requestState": "1.1.1.sha256:0.0", "inputResponses": {}}))
+    assert isinstance(forged, Refused) and forged.code == -32602
+    assert (server.ran, server.answers) == (1, 1)
+
+
+def test_scopes_that_are_all_that_is_missing() -> None:
+    files = FILES | {
+        "toolgate.toml": FILES["toolgate.toml"] + '\n[require]\ncredential = true\n',
+        "policies/notes.cedar": '@id("a") permit (principal, action == Action::"notes/read", resource) '
+        'when { context.credential.scopes.contains("deep") };',
+    }
+    token = SimpleNamespace(client_id="c", scopes=["a"], subject="alice", resource="https://r", expires_at=time.time() + 300)
+    token.claims = {"iss": "https://idp.example", "jti": "j", "azp": "alice"}
+    files["toolgate.toml"] = files["toolgate.toml"].replace("[servers.notes]", '[servers.notes]\naudience = "https://r"')
+    gate = Gate.load(files)
+    left: list[str] = []
+    asked = Request("tools/call", READ, SimpleNamespace(scope={CHALLENGES: left}), token, None)
+    options: dict[str, Any] = {"rendering": "scope_challenge", "scopes": {"read": ["a", "deep"]}}
+    answer = handle(Guard(gate, Ledger(), **options, resource_metadata="https://notes.example/meta"), Server(), asked)
+    assert isinstance(answer, Challenge)
+    assert 'scope="deep"' in answer.authenticate and "https://notes.example/meta" in answer.authenticate
+    # Without the layer, and where something else is missing as well: as a result.
+    alone = Request("tools/call", READ, SimpleNamespace(scope={}), token, None)
+    assert handle(Guard(gate, Ledger(), **options), Server(), alone)["isError"]
+    options["scopes"] = {"read": ["other"]}
+    assert handle(Guard(gate, Ledger(), **options), Server(), asked)["isError"]
+
+
+def test_claims_are_completed_by_what_was_verified() -> None:
+    token = SimpleNamespace(client_id="bot", scopes=["a", "b"], subject="alice", resource="https://r", expires_at=7, claims=None)
+    assert claims_of(token, "https://idp") == {
+        "iss": "https://idp",
+        "client_id": "bot",
+        "sub": "alice",
+        "exp": 7,
+        "aud": "https://r",
+        "scope": "a b",
+    }
+    token.claims = {"iss": "https://other", "azp": "bot", "sub": "eve", "scope": "all"}
+    token.subject = None
+    claims = claims_of(token, "https://idp")
+    assert (claims["iss"], claims["sub"], claims["scope"], "client_id" in claims) == ("https://other", "eve", "a b", False)
+
+
+def test_options_are_checked(gate: Gate) -> None:
+    for options, why in (
+        ({"color": "red"}, "a guard has no `color`"),
+        ({"server": "nots"}, "the bundle has no server `nots`"),
+        ({"rendering": "loud"}, "rendering"),
+        ({"key": b"short"}, "at least 32 bytes"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            Guard(gate, Ledger(), **options)  # type: ignore[arg-type]
+
+
+def test_records_go_to_the_log_and_on_in_the_file(guarded: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "toolgate"):
+        handle(guarded(), Server())
+        handle(guarded(who=lambda request: {"principal": 'Agent::"bot"'}), Server())
+    levels = [(one.levelname, one.message) for one in caplog.records]
+    assert levels[0] == ("INFO", "allow tools/call read: people-read")
+    assert levels[1][0] == "WARNING" and levels[1][1].startswith("deny tools/call read: ")
+    assert len([one for one in told(tmp_path) if one["kind"] == "decision"]) == 2
+    path = tmp_path / "records.jsonl"
+    path.write_text(path.read_text().replace("alice", "eve", 1))
+    with pytest.raises(JournalError, match="was changed"):
+        RecordFile(path)
+
+
+def layer(messages: list[dict[str, Any]], challenge: str | None, method: str = "POST") -> list[dict[str, Any]]:
+    """What an app's response becomes."""
+    sent: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if challenge is not None and CHALLENGES in scope:
+            scope[CHALLENGES].append(challenge)
+        for message in messages:
+            await send(message)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(challenges(app)({"type": "http", "method": method}, None, send))  # type: ignore[arg-type]
+    return sent
+
+
+def test_the_layer_changes_nothing_but_a_challenge() -> None:
+    head = {"type": "http.response.start", "status": 200, "headers": []}
+    body = {"type": "http.response.body", "body": b"x", "more_body": False}
+    empty = {"type": "http.response.body", "body": b"", "more_body": True}
+    assert layer([head, empty, body], None) == [head, body]
+    assert layer([head, body, body], None) == [head, body, body]
+    assert layer([head], None) == [head]
+    assert layer([head, body], "Bearer x", method="GET") == [head, body]
+    challenged = layer([head, empty, body, body], "Bearer x")
+    assert [one.get("status") for one in challenged] == [403, None]
+    assert (b"www-authenticate", b"Bearer x") in challenged[0]["headers"]

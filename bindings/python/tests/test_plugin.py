@@ -1,0 +1,72 @@
+"""The pytest plugin: suites of a bundle are tests, and fail with the command's words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import EXAMPLES, FILES
+
+pytest_plugins = ["pytester"]
+
+SUITE = """
+version: 1
+now: 2026-01-05T10:00:00Z
+tests:
+  - name: people read
+    call: {principal: 'User::"alice"', tool: notes/read, session: s1}
+    expect: {allow: [people-read]}
+  - name: robots read
+    call: {principal: 'Workload::"cron"', tool: notes/read, session: s1}
+    expect: allow
+  - name: later
+    skip: not yet
+    call: {principal: 'Workload::"cron"', tool: notes/read, session: s1}
+    expect: allow
+"""
+
+
+def bundle(folder: Path, suite: str) -> None:
+    for name, text in (FILES | {"tests/notes.test.yaml": suite}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def test_cases_are_tests(pytester: pytest.Pytester) -> None:
+    bundle(pytester.path / "bundle", SUITE)
+    done = run(pytester, "--toolgate-report", "json=report.json")
+    done.assert_outcomes(passed=1, failed=1, skipped=1)
+    # As the command line prints it: what was expected, what came, and why.
+    done.stdout.fnmatch_lines(["FAIL *notes.test.yaml:10 robots read", "  expected  allow", "  got       deny, as no policy permits it"])
+    report = json.loads((pytester.path / "report.json").read_text())
+    assert (report["verdict"], report["totals"]["passed"], report["totals"]["failed"]) == ("failed", 1, 1)
+
+
+def test_a_suite_that_is_wrong_is_an_error(pytester: pytest.Pytester) -> None:
+    bundle(pytester.path, SUITE.replace("notes/read", "notes/raed"))
+    done = run(pytester)
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*notes.test.yaml:6:*did you mean*"])
+
+
+def test_a_bundle_that_is_wrong_is_an_error(pytester: pytest.Pytester) -> None:
+    bundle(pytester.path, SUITE)
+    (pytester.path / "policies" / "notes.cedar").write_text("permit")
+    done = run(pytester)
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*policies/notes.cedar:1:*error:*"])
+
+
+def test_options_are_checked(pytester: pytest.Pytester) -> None:
+    done = run(pytester, "--toolgate-report", "xml")
+    done.stderr.fnmatch_lines(["*write FORMAT=FILE*"])
+
+
+def test_the_examples_pass(pytester: pytest.Pytester) -> None:
+    done = run(pytester, str(EXAMPLES / "session-labels"))
+    assert done.parseoutcomes().keys() == {"passed"}
