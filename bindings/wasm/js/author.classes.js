@@ -1,7 +1,7 @@
 // What the build with the parser has beyond the other: bundles from text, packing, and why a decision is what it is.
 
 import { classes, time } from './api.js';
-import { freeze } from './errors.js';
+import { UsageError, freeze } from './errors.js';
 import { FILE, text } from './json.js';
 
 export function authorClasses(glue) {
@@ -9,9 +9,12 @@ export function authorClasses(glue) {
 
   class Gate extends Base {
     static load(files, options = {}) {
-      const [told, limits] = [text({ ...files }, FILE), text(options.limits ?? {}, FILE)];
+      const [names, texts] = [Object.keys(files ?? {}), Object.values(files ?? {})];
+      const odd = names.find((_, at) => typeof texts[at] !== 'string');
+      if (odd !== undefined) throw new UsageError(`the file \`${odd}\` is no text`);
+      const limits = text(options.limits ?? {}, FILE);
       const strict = options.strict === true;
-      return new Gate((module) => module.RawGate.load(told, strict, limits), options.limits);
+      return new Gate((module) => module.RawGate.load(names, texts, strict, limits), options.limits);
     }
 
     pack() {

@@ -13,14 +13,10 @@ use crate::{
 
 #[wasm_bindgen]
 impl RawGate {
-    /// A gate on the files of a bundle: JSON, texts by name.
-    pub fn load(files: &str, strict: bool, limits: &str) -> Result<RawGate, Fault> {
-        let files = Json::parse(files.as_bytes()).map_err(|error| Fault::usage(&error.to_string()))?;
+    /// A gate on the files of a bundle, their names and their texts.
+    pub fn load(names: Vec<String>, texts: Vec<String>, strict: bool, limits: &str) -> Result<RawGate, Fault> {
         let mut sources = Sources::default();
-        for (name, text) in files.as_object().into_iter().flatten() {
-            let text = text.as_str().ok_or_else(|| Fault::usage(&format!("the file `{name}` is no text")))?;
-            sources.insert(name.as_str(), text);
-        }
+        names.into_iter().zip(texts).for_each(|(name, text)| sources.insert(name, text));
         let bundle = if strict { PolicyBundle::load_strict(&sources) } else { PolicyBundle::load(&sources) };
         Self::of(bundle?, limits)
     }

@@ -1,7 +1,7 @@
 /** toolgate with the parser: loads bundles from text, and says why a decision is what it is. */
 import { Gate as Base } from './types.js';
 import type { Ledger, Options, Place, ToolCall } from './types.js';
-export { BundleError, EventError, JournalError, Ledger, ToolgateError, UsageError } from './types.js';
+export { BundleError, EventError, InstanceError, JournalError, Ledger, ToolgateError, UsageError } from './types.js';
 export type * from './types.js';
 
 /** A policy that could apply, and each of its conditions. */

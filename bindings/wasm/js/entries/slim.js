@@ -10,4 +10,4 @@ export function toolgate(module) {
   return { Gate, Ledger };
 }
 
-export { BundleError, EventError, JournalError, ToolgateError, UsageError } from './errors.js';
+export { BundleError, EventError, InstanceError, JournalError, ToolgateError, UsageError } from './errors.js';

@@ -11,4 +11,4 @@ const module = typed
   : await WebAssembly.compile(await response.arrayBuffer());
 
 export const { Gate, Ledger } = CLASSES(() => glue(module));
-export { BundleError, EventError, JournalError, ToolgateError, UsageError } from './errors.js';
+export { BundleError, EventError, InstanceError, JournalError, ToolgateError, UsageError } from './errors.js';

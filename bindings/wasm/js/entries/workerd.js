@@ -3,4 +3,4 @@ import { glue } from './BUILD.glue.js';
 import module from './BUILD.wasm';
 
 export const { Gate, Ledger } = CLASSES(() => glue(module));
-export { BundleError, EventError, JournalError, ToolgateError, UsageError } from './errors.js';
+export { BundleError, EventError, InstanceError, JournalError, ToolgateError, UsageError } from './errors.js';
