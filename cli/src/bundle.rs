@@ -3,22 +3,19 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use toolgate::{BUNDLE_FILE, PolicyBundle, Sources};
+use toolgate_folder::{FolderError, drain, read, text};
 
 use crate::{
     Format,
     exit::{Exit, Fault, at},
     render,
 };
-
-/// The files that make up a bundle: by name, or by folder and extension.
-const FILES: [&str; 2] = ["toolgate.toml", "entities.json"];
-const FOLDERS: [(&str, &str); 3] = [("tools", "json"), ("policies", "cedar"), ("schema", "cedarschema")];
 
 /// A bundle that loaded, with its files (a packed one has none); or how the run ends, everything having been told.
 pub(crate) type Loaded = Result<(PolicyBundle, Sources), Exit>;
@@ -74,138 +71,18 @@ pub(crate) fn packed(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
 
 /// Reads the files of a bundle's folder. A folder that holds what no bundle may hold is an invalid bundle.
 pub(crate) fn sources(folder: &Path) -> Result<Result<Sources, Exit>, Fault> {
-    let shown = folder.display();
-    let root = match fs::canonicalize(folder) {
-        Ok(root) if root.is_dir() => root,
-        Ok(_) => {
-            let why = format!(
-                "`{shown}` is a file; what is written here is the folder of a bundle, with its `toolgate.toml`"
-            );
-            return Err(why.into());
+    match toolgate_folder::bundle(folder) {
+        Ok(sources) => Ok(Ok(sources)),
+        Err(error @ FolderError::Missing(_)) => {
+            let shown = folder.display();
+            Err(format!("{error}; `toolgate init {shown} --tools NAME=FILE` starts a bundle there").into())
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let why = format!("there is no folder `{shown}`");
-            return Err(format!("{why}; `toolgate init {shown} --tools NAME=FILE` starts a bundle there").into());
-        }
-        Err(error) => return Err(at(folder, error).into()),
-    };
-    let mut read = Reader { shown: folder, root, visited: BTreeSet::new(), sources: Sources::default() };
-    let done = FILES
-        .iter()
-        .try_for_each(|name| read.file(name))
-        .and_then(|()| FOLDERS.iter().try_for_each(|(name, extension)| read.folder(name, extension)));
-    match done {
-        Ok(()) => Ok(Ok(read.sources)),
-        Err(Refused::Bundle(why)) => {
+        Err(FolderError::NoBundle(why)) => {
             render::note(&format!("{} {}", render::styled(render::RED, "error:"), render::plain(&why)));
             Ok(Err(Exit::Invalid))
         }
-        Err(Refused::Read(why)) => Err(why.into()),
+        Err(error) => Err(error.to_string().into()),
     }
-}
-
-/// Why a folder is not read.
-enum Refused {
-    /// It holds something that no bundle may hold.
-    Bundle(String),
-    /// The system does not give it.
-    Read(String),
-}
-
-struct Reader<'a> {
-    shown: &'a Path,
-    root: PathBuf,
-    /// Folders that were read: a link may lead back to one of them.
-    visited: BTreeSet<PathBuf>,
-    sources: Sources,
-}
-
-impl Reader<'_> {
-    /// Where a name of the bundle really lies; `None` if there is nothing. Links may not leave the bundle's folder: what
-    /// decides is what was reviewed and what the digest covers.
-    fn resolve(&self, name: &str) -> Result<Option<PathBuf>, Refused> {
-        let path = self.root.join(name);
-        let shown = self.shown.join(name);
-        match fs::canonicalize(&path) {
-            Ok(real) if real.starts_with(&self.root) => Ok(Some(real)),
-            Ok(_) => Err(Refused::Bundle(at(
-                &shown,
-                "the link leaves the bundle's folder; put the file itself into the bundle",
-            ))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(None),
-            Err(error) => Err(Refused::Read(at(&shown, error))),
-        }
-    }
-
-    fn file(&mut self, name: &str) -> Result<(), Refused> {
-        let Some(real) = self.resolve(name)? else { return Ok(()) };
-        let shown = self.shown.join(name);
-        if !real.is_file() {
-            return Err(Refused::Bundle(at(&shown, "this is no regular file")));
-        }
-        let bytes = read(&real).map_err(|error| Refused::Read(at(&shown, error)))?;
-        // One byte too many is enough for the core to refuse the file; where it was cut does not matter then.
-        let text = if bytes.len() > BUNDLE_FILE {
-            String::from_utf8_lossy(&bytes).into_owned()
-        } else {
-            text(bytes).map_err(|why| Refused::Bundle(at(&shown, why)))?
-        };
-        self.sources.insert(name, text);
-        Ok(())
-    }
-
-    /// Adds the files below one folder. Hidden files are an editor's, not the bundle's.
-    fn folder(&mut self, name: &str, extension: &str) -> Result<(), Refused> {
-        let shown = self.shown.join(name);
-        let Some(real) = self.resolve(name)? else { return Ok(()) };
-        if !real.is_dir() {
-            return Err(Refused::Bundle(at(&shown, "this is no folder")));
-        }
-        if !self.visited.insert(real.clone()) {
-            return Ok(());
-        }
-        let failed = |error: io::Error| Refused::Read(at(&shown, error));
-        let entries = fs::read_dir(&real).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let mut entries: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
-        entries.sort();
-        for path in entries {
-            let Some(last) = path.file_name().and_then(|last| last.to_str()) else {
-                return Err(Refused::Bundle(at(&path, "the file's name is no Unicode text")));
-            };
-            if last.starts_with('.') {
-                continue;
-            }
-            let inner = format!("{name}/{last}");
-            if path.extension().is_some_and(|found| found == extension) {
-                self.file(&inner)?;
-            } else if path.is_dir() {
-                self.folder(&inner, extension)?;
-            } else if extension != "json" && path.extension().is_none_or(|found| found != "md") {
-                // A forbid in `deny.ceder` would be missed by nobody until it is needed.
-                let why =
-                    format!("this is no `.{extension}` file, so it would not count; rename it, or move it elsewhere");
-                return Err(Refused::Bundle(at(&self.shown.join(&inner), why)));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The bytes of a file, and no more of a long one than it takes to see that it is too long.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    drain(fs::File::open(path)?)
-}
-
-fn drain(input: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let longest = u64::try_from(BUNDLE_FILE).unwrap_or(u64::MAX).saturating_add(1);
-    input.take(longest).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn text(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes)
-        .map_err(|error| format!("this is no UTF-8 text, from byte {} on", error.utf8_error().valid_up_to()))
 }
 
 /// The text of a file that a command line names, or of the standard input for `-`.

@@ -15,11 +15,11 @@ pub(crate) enum Exit {
     Found,
     /// The command line is wrong, or a file could not be read or written.
     Usage,
-    /// The bundle does not load.
+    /// The bundle does not load, or a test file is not valid.
     Invalid,
     /// A quality gate is unmet. No verb has one yet; the code is fixed all the same.
     Quality,
-    /// There was nothing to do: no call to decide.
+    /// There was nothing to do: no call to decide, no test to run.
     Nothing,
     /// `decide`: some call is denied.
     Deny,
@@ -60,7 +60,7 @@ impl Exit {
             Self::Ok => "ok; decide: every call is allowed",
             Self::Found => "an assertion failed, a pinned tool has drifted, or a file is not formatted",
             Self::Usage => "wrong usage, or a file that cannot be read or written",
-            Self::Invalid => "the bundle does not load",
+            Self::Invalid => "the bundle does not load, or a test file is not valid",
             Self::Quality => "a quality gate is unmet",
             Self::Nothing => "there was nothing to do",
             Self::Deny => "decide: some call is denied",

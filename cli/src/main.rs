@@ -2,9 +2,12 @@
 
 mod bundle;
 mod calls;
+mod changed;
 mod exit;
 mod render;
+mod suites;
 mod verb;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -23,6 +26,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Check(verb::check::Args),
+    Test(verb::test::Args),
     Decide(verb::decide::Args),
     List(verb::list::Args),
     Init(verb::init::Args),
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
     let out = &mut anstream::stdout().lock();
     let result = match cli.verb {
         Verb::Check(args) => verb::check::run(&args, out),
+        Verb::Test(args) => verb::test::run(&args, out),
         Verb::Decide(args) => verb::decide::run(&args, out),
         Verb::List(args) => verb::list::run(&args, out),
         Verb::Init(args) => verb::init::run(&args, out),

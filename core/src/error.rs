@@ -75,26 +75,38 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Self {
+    /// An error without help and place.
+    ///
+    /// ```
+    /// let wrong = toolgate::Diagnostic::error("unknown_key", "a test has no key `calls`").suggest("calls", ["call"]);
+    /// assert_eq!(wrong.to_string(), "error: a test has no key `calls` (did you mean `call`?)");
+    /// ```
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Error, code, message: message.into(), help: None, place: None }
     }
 
-    pub(crate) fn warning(code: &'static str, message: impl Into<String>) -> Self {
+    /// A warning without help and place.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// The diagnostic, with what to write instead.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    pub(crate) fn at(mut self, place: Place) -> Self {
+    /// The diagnostic, with its place.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
 
-    /// Adds "did you mean" when one of `known` is close to `wrong`.
-    pub(crate) fn suggest<'a>(self, wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+    /// The diagnostic, with "did you mean" where one of `known` is close to `wrong`.
+    #[must_use]
+    pub fn suggest<'a>(self, wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         match closest(wrong, known) {
             Some(near) => {
                 let near = format!("did you mean `{near}`?");

@@ -1,12 +1,13 @@
 //! What only the build with the parser has: bundles from text, and why a decision is what it is.
 
-use toolgate::{Explanation, Json, PolicyBundle, Sources, Truth};
+use toolgate::{Explanation, Json, PolicyBundle, Truth};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{
     fault::Fault,
     gate::RawGate,
     ledger::RawLedger,
+    suites::sources,
     time,
     told::{object, place},
 };
@@ -15,8 +16,7 @@ use crate::{
 impl RawGate {
     /// A gate on the files of a bundle, their names and their texts.
     pub fn load(names: Vec<String>, texts: Vec<String>, strict: bool, limits: &str) -> Result<RawGate, Fault> {
-        let mut sources = Sources::default();
-        names.into_iter().zip(texts).for_each(|(name, text)| sources.insert(name, text));
+        let sources = sources(names, texts);
         let bundle = if strict { PolicyBundle::load_strict(&sources) } else { PolicyBundle::load(&sources) };
         Self::of(bundle?, limits)
     }

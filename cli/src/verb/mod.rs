@@ -8,3 +8,4 @@ pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod pin;
+pub(crate) mod test;

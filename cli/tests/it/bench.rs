@@ -108,8 +108,12 @@ impl Bench {
     }
 
     fn command(&self, args: &str) -> Command {
+        self.command_of(&args.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn command_of(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
-        command.current_dir(self.dir.path()).args(args.split_whitespace());
+        command.current_dir(self.dir.path()).args(words);
         // Neither colours nor widths of whoever runs the tests.
         for name in ["CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "NO_COLOR"] {
             command.env_remove(name);
@@ -120,6 +124,11 @@ impl Bench {
     /// Runs the command in the folder, and shows what came of it.
     pub(crate) fn run(&self, args: &str) -> String {
         self.shown(&self.command(args).stdin(Stdio::null()).output().unwrap())
+    }
+
+    /// As [`Bench::run`], for words with blanks in them.
+    pub(crate) fn run_words(&self, words: &[&str]) -> String {
+        self.shown(&self.command_of(words).stdin(Stdio::null()).output().unwrap())
     }
 
     /// As [`Bench::run`], with a standard input.

@@ -17,4 +17,5 @@ mod init;
 mod list;
 mod pack;
 mod pin;
+mod test;
 mod usage;

@@ -16,7 +16,8 @@ pub enum PrincipalKind {
 }
 
 impl PrincipalKind {
-    pub(crate) const ALL: [Self; 3] = [Self::User, Self::Agent, Self::Workload];
+    /// Every kind there is.
+    pub const ALL: [Self; 3] = [Self::User, Self::Agent, Self::Workload];
 
     /// The name of its Cedar entity type.
     pub fn name(self) -> &'static str {

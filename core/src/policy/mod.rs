@@ -46,7 +46,7 @@ mod text;
 #[cfg(feature = "author")]
 mod validate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[cfg(feature = "author")]
 pub use explain::{Condition, Explanation, Truth};
@@ -60,10 +60,11 @@ pub use text::too_deep_to_parse;
 use crate::{
     catalog::{self, Catalog, Drift, ToolReport, definitions},
     digest::Digest,
-    engine::{Engine, Evaluate, PolicyIndex},
+    engine::{Engine, Evaluate, PolicyIndex, Reads},
     entity::Store,
     error::{Diagnostic, Error, Place},
     gather::Gather as _,
+    id::EntityRef,
     json::Json,
     ledger::Event,
     obligation::Obligation,
@@ -141,6 +142,16 @@ impl PolicyBundle {
     /// Every policy, the baseline's included, in the order of their files.
     pub fn policies(&self) -> &[Policy] {
         &self.policies
+    }
+
+    /// The entities of the bundle's own file, and its levels, in order.
+    pub fn entities(&self) -> impl Iterator<Item = &EntityRef> {
+        self.store.iter().map(|entity| &entity.id)
+    }
+
+    /// The entities that policies name, each once, in order.
+    pub fn named_entities(&self) -> impl Iterator<Item = &EntityRef> {
+        self.compiled.reads.values().flat_map(Reads::entities).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// The policy of that id.

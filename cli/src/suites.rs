@@ -1,0 +1,53 @@
+//! Finds the test files that a command line names.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use toolgate::Sources;
+use toolgate_harness::is_suite;
+
+use crate::{
+    bundle,
+    exit::{Fault, at},
+};
+
+/// The files of a bundle and of its tests, and which of them are to be run.
+pub(crate) struct Found {
+    pub(crate) sources: Sources,
+    pub(crate) names: Vec<String>,
+}
+
+/// Adds to a bundle's files those of its tests. `paths`: what is to be run; nothing means all test files.
+pub(crate) fn find(root: &Path, paths: &[PathBuf], mut sources: Sources) -> Result<Found, Fault> {
+    toolgate_folder::add_tests(root, &mut sources).map_err(|error| error.to_string())?;
+    let real = fs::canonicalize(root).map_err(|error| at(root, error))?;
+    let mut names = Vec::new();
+    for path in paths {
+        let there = fs::canonicalize(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => format!("there is no test file or folder `{}`", path.display()),
+            _ => at(path, error),
+        })?;
+        let Some(name) = toolgate_folder::name_in(&real, &there) else {
+            let why = format!("`{}` lies outside the bundle `{}`", path.display(), root.display());
+            return Err(format!("{why}; tests, and the files that they use, belong into the bundle").into());
+        };
+        if there.is_dir() {
+            let below =
+                |one: &&str| name.is_empty() || one.strip_prefix(&name).is_some_and(|rest| rest.starts_with('/'));
+            names.extend(sources.names().filter(below).filter(|one| is_suite(one)).map(str::to_owned));
+        } else {
+            if sources.text(&name).is_none() {
+                sources.insert(name.as_str(), bundle::input(path)?);
+            }
+            names.push(name);
+        }
+    }
+    if paths.is_empty() {
+        names.extend(sources.names().filter(|name| is_suite(name)).map(str::to_owned));
+    }
+    names.sort();
+    names.dedup();
+    Ok(Found { sources, names })
+}

@@ -1,0 +1,246 @@
+//! `toolgate test`: what the tests of a bundle say.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use toolgate::{Diagnostic, Severity, Sources};
+use toolgate_harness::{Bench, CaseReport, Choice, ChoiceError, Loaded, Options, Report, Style, Verdict};
+
+use crate::{
+    Format, bundle, changed,
+    exit::{Exit, Fault},
+    render::{self, RED, plural, styled},
+    suites, watch,
+};
+
+/// Run the tests of a bundle
+///
+/// Tests are the files `*.test.yaml`, `*.test.yml` and `*.test.json` in the bundle's folder: calls, what is decided of them,
+/// and by which policies. docs/testing.md has every key. Of a test file that is not valid no case is run; those of the
+/// other files are.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Ends with 0 if every case passed, 1 if one failed, 2 for wrong usage, 3 if the bundle or a test \
+    file is not valid, 5 if no case ran.\n\n\
+    Examples:\n  toolgate test policies/examples/github-triage\n  \
+    toolgate test my-bundle my-bundle/tests/people.test.yaml --filter 'who may *'\n  \
+    toolgate test my-bundle --filter 'tool=fs/*' --filter 'policy=no-secrets' --format junit > report.xml\n  \
+    toolgate test my-bundle --changed origin/main --shard 2/4\n  \
+    toolgate test my-bundle --watch"
+)]
+pub(crate) struct Args {
+    /// The bundle: its folder, or a packed file
+    bundle: PathBuf,
+    /// Test files, or folders of such, in the bundle; for a packed bundle, in the present folder
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Run the cases with this in `FILE::NAME`, `*` standing for any text; `tool=PATTERN` and `policy=PATTERN` look at what
+    /// cases call and at the policies they name. May be given several times: one has to fit
+    #[arg(long, value_name = "PATTERN")]
+    filter: Vec<String>,
+    /// Run the case of this id alone, as a failure prints it
+    #[arg(long, value_name = "FILE::NAME")]
+    case: Vec<String>,
+    /// Run every N-th case, from the I-th on
+    #[arg(long, value_name = "I/N")]
+    shard: Option<String>,
+    /// Run what changed since a revision of git: test files that changed, or whose fixtures did; all, if a file changed by
+    /// which the bundle decides
+    #[arg(long, value_name = "REV")]
+    changed: Option<String>,
+    /// Run again whenever a file of the bundle changes
+    #[arg(long, conflicts_with_all = ["list", "changed"])]
+    watch: bool,
+    /// Run on this many threads; by default, on as many as the machine has
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<usize>,
+    /// End at the first failure
+    #[arg(long)]
+    fail_fast: bool,
+    /// List the cases that passed, too
+    #[arg(long, short)]
+    verbose: bool,
+    /// List the cases, and run none
+    #[arg(long)]
+    list: bool,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
+}
+
+/// How `test` answers.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people, with colours and signs
+    #[value(alias = "pretty")]
+    Text,
+    /// For people and logs, in ASCII
+    Plain,
+    /// For programs, versioned
+    Json,
+    /// JUnit XML
+    Junit,
+    /// Annotations of GitHub's workflows
+    Github,
+}
+
+/// A run shorter than this shows no progress.
+const SHORT: Duration = Duration::from_millis(500);
+
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    if !args.watch {
+        return once(args, out);
+    }
+    if args.bundle.is_file() {
+        return Err("a packed bundle does not change; `--watch` looks at a folder".to_owned().into());
+    }
+    watch::folder(&args.bundle, || {
+        once(args, out)?;
+        out.flush()?;
+        Ok(())
+    })
+}
+
+fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    let packed = args.bundle.is_file();
+    let format = if args.format == Form::Json { Format::Json } else { Format::Text };
+    let (bundle, sources) = match bundle::load(&args.bundle, format, out)? {
+        Ok(loaded) => loaded,
+        Err(exit) => return Ok(exit),
+    };
+    if packed && args.paths.is_empty() {
+        return Err("a packed bundle has no tests in it; name the test files behind it".to_owned().into());
+    }
+    let root = if packed { Path::new(".") } else { &args.bundle };
+    let found = suites::find(root, &args.paths, sources)?;
+    let bench = if packed { Bench::packed(bundle, found.sources) } else { Bench::new(bundle, found.sources) };
+    let mut loaded: Vec<_> = found.names.iter().map(|name| bench.suite(name)).collect();
+    if let Some(revision) = &args.changed {
+        let changed = changed::since(revision, root)?;
+        loaded.retain(|one| changed.touches(one));
+    }
+    let choice = choice(args)?;
+    if args.list {
+        return list(&loaded, &choice, args.format, out);
+    }
+    let report = report(&bench, &loaded, choice, args);
+    tell(&report, &loaded, &root.display().to_string(), args, out)?;
+    Ok(exit(&report))
+}
+
+fn choice(args: &Args) -> Result<Choice, Fault> {
+    let mut choice = Choice::default();
+    let told = |error: ChoiceError| Fault::Told(error.to_string());
+    args.filter.iter().try_for_each(|pattern| choice.filter(pattern)).map_err(told)?;
+    if !args.case.is_empty() {
+        choice.only(args.case.iter().cloned());
+    }
+    if let Some(shard) = &args.shard {
+        choice.shard(shard).map_err(told)?;
+    }
+    Ok(choice)
+}
+
+fn report(bench: &Bench, loaded: &[Loaded], choice: Choice, args: &Args) -> Report {
+    let begin = Instant::now();
+    let clock = || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let count: usize = loaded.iter().map(|one| one.chosen(&choice).count()).sum();
+    let bar = bar(count);
+    let progress = |_: &CaseReport| {
+        if bar.is_hidden() && begin.elapsed() > SHORT {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        bar.inc(1);
+    };
+    let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let fail_fast = args.fail_fast;
+    let (clock, progress) =
+        (Some(&clock as &(dyn Fn() -> u64 + Sync)), Some(&progress as &(dyn Fn(&CaseReport) + Sync)));
+    let report = bench.run(loaded, &Options { choice, jobs, fail_fast, clock, observer: None, progress });
+    bar.finish_and_clear();
+    report
+}
+
+/// A bar that is not shown yet, and never where the standard error is no terminal.
+fn bar(count: usize) -> ProgressBar {
+    let length = u64::try_from(count).unwrap_or(u64::MAX);
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
+    match ProgressStyle::with_template("{bar:40} {pos}/{len} cases, {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn exit(report: &Report) -> Exit {
+    match report.verdict() {
+        Verdict::Passed => Exit::Ok,
+        Verdict::Failed => Exit::Found,
+        Verdict::Invalid => Exit::Invalid,
+        Verdict::Nothing => Exit::Nothing,
+    }
+}
+
+fn tell(report: &Report, loaded: &[Loaded], root: &str, args: &Args, out: &mut impl Write) -> Result<(), Fault> {
+    let rerun = format!("toolgate test {}", args.bundle.display());
+    let text = match args.format {
+        Form::Json => report.json() + "\n",
+        Form::Junit => report.junit(root),
+        Form::Github => report.github(root),
+        Form::Text => report.text(Style::Pretty, root, &rerun, args.verbose),
+        Form::Plain => report.text(Style::Plain, root, &rerun, args.verbose),
+    };
+    if matches!(args.format, Form::Text | Form::Plain) {
+        loaded.iter().for_each(|one| faults(one, root));
+    }
+    Ok(write!(out, "{text}")?)
+}
+
+/// What is wrong with a test file, with its lines. Files are named from where the command was given.
+fn faults(loaded: &Loaded, root: &str) {
+    let name =
+        |file: &str| if root == "." { file.to_owned() } else { format!("{}/{file}", root.trim_end_matches('/')) };
+    let mut sources = Sources::default();
+    for (file, text) in &loaded.suite.texts {
+        sources.insert(name(file), &**text);
+    }
+    let from_here = |one: &Diagnostic| {
+        let mut one = one.clone();
+        if let Some(place) = &mut one.place {
+            place.file = name(&place.file).into();
+        }
+        one
+    };
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        loaded.suite.found.iter().map(from_here).partition(|one| one.severity == Severity::Error);
+    errors.iter().chain(&warnings).for_each(|one| render::note(&render::report(one, &sources)));
+    if !errors.is_empty() {
+        let verdict = styled(RED, format!("{} is not run", name(&loaded.suite.file)));
+        render::note(&format!("{verdict}: {}", plural(errors.len(), "error")));
+    }
+}
+
+fn list(loaded: &[Loaded], choice: &Choice, format: Form, out: &mut impl Write) -> Result<Exit, Fault> {
+    let cases: Vec<_> = loaded.iter().flat_map(|one| one.chosen(choice)).collect();
+    if format == Form::Json {
+        let one = |case: &toolgate_harness::Job<'_>| {
+            let place = case.place();
+            json!({"id": case.id, "name": case.name(), "file": &*place.file, "line": place.line, "skip": case.skip()})
+        };
+        writeln!(out, "{}", json!({"version": 1, "cases": cases.iter().map(one).collect::<Vec<_>>()}))?;
+    } else {
+        cases.iter().try_for_each(|case| writeln!(out, "{}", render::plain(&case.id)))?;
+    }
+    loaded.iter().for_each(|one| faults(one, "."));
+    Ok(match (loaded.iter().all(|one| one.suite.is_valid()), cases.len()) {
+        (false, _) => Exit::Invalid,
+        (true, 0) => Exit::Nothing,
+        (true, _) => Exit::Ok,
+    })
+}
