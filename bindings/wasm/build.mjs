@@ -16,11 +16,11 @@ const write = (name, text) => writeFileSync(new URL(name, dist), text);
 
 /** What the entry points of each build are made with. */
 const BUILDS = {
-  toolgate: { entry: 'index', API: 'api.js', CLASSES: 'classes', most: 250_000 },
-  author: { entry: 'author', API: 'author.classes.js', CLASSES: 'authorClasses', most: 1_000_000 },
+  toolgate: { entry: 'index', API: 'api.js', CLASSES: 'classes', NAMES: 'Gate, Ledger', most: 250_000 },
+  author: { entry: 'author', API: 'author.classes.js', CLASSES: 'authorClasses', NAMES: 'Gate, Ledger, Suites', most: 1_000_000 },
 };
-const SHARED = ['api.js', 'author.classes.js', 'engine.js', 'errors.js', 'json.js', 'requests.js', 'mcp.js', 'sdk.js'];
-const TYPES = ['types.d.ts', 'index.d.ts', 'author.d.ts', 'slim.d.ts', 'author.slim.d.ts', 'mcp.d.ts'];
+const SHARED = ['api.js', 'author.classes.js', 'engine.js', 'errors.js', 'json.js', 'requests.js', 'mcp.js', 'sdk.js', 'testing.js'];
+const TYPES = ['types.d.ts', 'index.d.ts', 'author.d.ts', 'slim.d.ts', 'author.slim.d.ts', 'mcp.d.ts', 'testing.d.ts'];
 
 /** Functions stand in the order of their names, so that those that are alike are close: gzip sees 32 KB. */
 const OPTIMIZE = [
@@ -34,10 +34,10 @@ function optimize(build) {
   execFileSync(process.execPath, [tool, ...OPTIMIZE, path(`${build}.wasm`), '-o', path(`${build}.wasm`)], { stdio: 'inherit' });
 }
 
-function entries(build, { entry, API, CLASSES }) {
+function entries(build, { entry, API, CLASSES, NAMES }) {
   for (const file of readdirSync(new URL('js/entries/', here))) {
     const text = read(`js/entries/${file}`, here);
-    const made = text.replaceAll('BUILD', build).replaceAll('API.js', API).replaceAll('CLASSES', CLASSES);
+    const made = text.replaceAll('BUILD', build).replaceAll('API.js', API).replaceAll('CLASSES', CLASSES).replaceAll('NAMES', NAMES);
     const runtime = file.replace('.js', '');
     const name = { node: `${entry}.js`, slim: entry === 'index' ? 'slim.js' : `${entry}.slim.js` }[runtime] ?? `${entry}.${runtime}.js`;
     write(name, made);

@@ -1,7 +1,7 @@
 // What both builds share: a gate and a ledger over one instance of the module.
 
-import { Engine, Handle, Trap } from './engine.js';
-import { ToolgateError, UsageError, freeze } from './errors.js';
+import { Engine, Handle } from './engine.js';
+import { InstanceError, ToolgateError, UsageError, freeze } from './errors.js';
 import { CALL, FILE, NotPlain, TooLarge, json, text } from './json.js';
 import { Requests } from './requests.js';
 
@@ -158,7 +158,12 @@ export function classes(glue) {
     toolsListed(server, result) {
       const gate = rawGate(this);
       const live = text(result, FILE);
-      return freeze(JSON.parse(engine.run(() => gate.toolsListed(server, live))));
+      const event = JSON.parse(engine.run(() => gate.toolsListed(server, live)));
+      // Lists have pages: a tool that is not on this one has not drifted.
+      const shown = new Set(JSON.parse(live).tools.map(({ name }) => name));
+      const { drifted } = event.tools_listed;
+      for (const name of Object.keys(drifted)) if (!shown.has(name)) delete drifted[name];
+      return freeze(event);
     }
 
     list(request, ledger, now) {
@@ -214,9 +219,9 @@ export function classes(glue) {
         const work = prepare();
         return freeze(read(engine.run(() => work(gate, held))));
       } catch (error) {
-        if (error instanceof ToolgateError && !(error instanceof Trap)) throw error;
-        kind = error instanceof TooLarge ? 'limit' : error instanceof Trap ? 'internal' : 'malformed';
-        why = error instanceof NotPlain || error instanceof TooLarge || error instanceof Trap ? error.message : `the call cannot be read: ${error}`;
+        if (error instanceof ToolgateError && !(error instanceof InstanceError)) throw error;
+        kind = error instanceof TooLarge ? 'limit' : error instanceof InstanceError ? 'internal' : 'malformed';
+        why = error instanceof NotPlain || error instanceof TooLarge || error instanceof InstanceError ? error.message : `the call cannot be read: ${error}`;
       }
       const again = rawGate(this);
       return freeze(read(engine.run(() => again[refused](kind, why.slice(0, 1000), now))));

@@ -1,7 +1,8 @@
 // What the build with the parser has beyond the other: bundles from text, packing, and why a decision is what it is.
 
-import { classes, time } from './api.js';
-import { freeze } from './errors.js';
+import { classes, copied, time } from './api.js';
+import { Handle } from './engine.js';
+import { UsageError, freeze } from './errors.js';
 import { FILE, text } from './json.js';
 
 export function authorClasses(glue) {
@@ -9,9 +10,10 @@ export function authorClasses(glue) {
 
   class Gate extends Base {
     static load(files, options = {}) {
-      const [told, limits] = [text({ ...files }, FILE), text(options.limits ?? {}, FILE)];
+      const [names, texts] = named(files);
+      const limits = text(options.limits ?? {}, FILE);
       const strict = options.strict === true;
-      return new Gate((module) => module.RawGate.load(told, strict, limits), options.limits);
+      return new Gate((module) => module.RawGate.load(names, texts, strict, limits), options.limits);
     }
 
     pack() {
@@ -26,5 +28,52 @@ export function authorClasses(glue) {
       return freeze(JSON.parse(engine.run(() => gate.explain(asked, held, now))));
     }
   }
-  return { Gate, Ledger };
+  /** A bundle's policy tests. */
+  class Suites {
+    #handle;
+
+    /** @param {(module: any) => any} make */
+    constructor(make) {
+      if (typeof make !== 'function') throw new UsageError('suites are opened by `Suites.open`');
+      this.#handle = new Handle(engine, make);
+    }
+
+    static open(files) {
+      const [names, texts] = named(files);
+      return new Suites((module) => module.RawSuites.open(names, texts));
+    }
+
+    static openPacked(bytes, files) {
+      const [copy, [names, texts]] = [copied(bytes, 'a packed bundle'), named(files)];
+      return new Suites((module) => module.RawSuites.openPacked(copy, names, texts));
+    }
+
+    list() {
+      const raw = this.#handle.get();
+      return freeze(JSON.parse(engine.run(() => raw.list())));
+    }
+
+    run(options = {}) {
+      const { format = 'json', cases, filter, verbose } = options;
+      // Modules have one thread.
+      const raw = this.#handle.get();
+      const report = engine.run(() => raw.run(text({ format, cases, filter, verbose, jobs: 1 }, FILE)));
+      return format === 'json' ? freeze(JSON.parse(report)) : report;
+    }
+
+    free() {
+      this.#handle.free();
+    }
+  }
+  if (Symbol.dispose) Suites.prototype[Symbol.dispose] = Suites.prototype.free;
+
+  return { Gate, Ledger, Suites };
+}
+
+/** Names and texts of files. */
+function named(files) {
+  const [names, texts] = [Object.keys(files ?? {}), Object.values(files ?? {})];
+  const odd = names.find((_, at) => typeof texts[at] !== 'string');
+  if (odd !== undefined) throw new UsageError(`the file \`${odd}\` is no text`);
+  return [names, texts];
 }

@@ -1,7 +1,7 @@
 // One instance of the module at a time. A trap means that its memory cannot be trusted any more: it is thrown away, and the
 // handles make themselves anew from what JavaScript kept.
 
-import { ToolgateError, UsageError, thrown } from './errors.js';
+import { InstanceError, ToolgateError, UsageError, thrown } from './errors.js';
 
 export class Engine {
   /** @param {() => any} glue  makes an instance: the classes and functions that the module exports */
@@ -24,7 +24,7 @@ export class Engine {
       if (typeof error === 'string') throw thrown(error);
       if (error instanceof ToolgateError) throw error;
       this.reset();
-      throw new Trap(error);
+      throw new InstanceError(`the gate failed in itself, and was started again: ${why(error)}`, { cause: error });
     }
   }
 
@@ -34,11 +34,8 @@ export class Engine {
   }
 }
 
-/** The module failed in itself, and was replaced. */
-export class Trap extends ToolgateError {
-  constructor(cause) {
-    super(`the gate failed in itself, and was started again: ${cause?.message ?? cause}`, { cause });
-  }
+function why(error) {
+  return error instanceof RangeError ? 'what it was given is nested deeper than the stack of this runtime' : error;
 }
 
 /** Something that lives in the module, and is made again in a new one. */

@@ -35,10 +35,13 @@ export class StateError extends ToolgateError {}
 /** Misuse: a handle after `free`, a time that is no number, something of another module. */
 export class UsageError extends ToolgateError {}
 
-/** A request that makes no call; the adapter answers it as the protocol says. */
-export class MalformedRequest extends ToolgateError {}
+/**
+ * The module failed in itself while it loaded or applied something, and was replaced. Gates and ledgers go on as before. A call
+ * that is being decided is denied instead, with the reason `internal_fault`.
+ */
+export class InstanceError extends ToolgateError {}
 
-const CLASSES = { BundleError, EventError, JournalError, StateError, UsageError, MalformedRequest };
+const CLASSES = { BundleError, EventError, JournalError, StateError, UsageError };
 
 /** The error that a text from the module means. */
 export function thrown(text) {

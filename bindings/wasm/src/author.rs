@@ -1,26 +1,22 @@
 //! What only the build with the parser has: bundles from text, and why a decision is what it is.
 
-use toolgate::{Explanation, Json, PolicyBundle, Sources, Truth};
+use toolgate::{Explanation, Json, PolicyBundle, Truth};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{
     fault::Fault,
     gate::RawGate,
     ledger::RawLedger,
+    suites::sources,
     time,
     told::{object, place},
 };
 
 #[wasm_bindgen]
 impl RawGate {
-    /// A gate on the files of a bundle: JSON, texts by name.
-    pub fn load(files: &str, strict: bool, limits: &str) -> Result<RawGate, Fault> {
-        let files = Json::parse(files.as_bytes()).map_err(|error| Fault::usage(&error.to_string()))?;
-        let mut sources = Sources::default();
-        for (name, text) in files.as_object().into_iter().flatten() {
-            let text = text.as_str().ok_or_else(|| Fault::usage(&format!("the file `{name}` is no text")))?;
-            sources.insert(name.as_str(), text);
-        }
+    /// A gate on the files of a bundle, their names and their texts.
+    pub fn load(names: Vec<String>, texts: Vec<String>, strict: bool, limits: &str) -> Result<RawGate, Fault> {
+        let sources = sources(names, texts);
         let bundle = if strict { PolicyBundle::load_strict(&sources) } else { PolicyBundle::load(&sources) };
         Self::of(bundle?, limits)
     }

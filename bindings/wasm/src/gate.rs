@@ -65,18 +65,10 @@ impl RawGate {
         self.applied(ledger, event, at)
     }
 
-    /// What a live tools/list means for the ledger: the event to apply, as JSON. A tool that is not shown has not drifted: lists
-    /// have pages.
+    /// What a live tools/list means for the ledger: the event to apply, as JSON.
     #[wasm_bindgen(js_name = toolsListed)]
     pub fn tools_listed(&self, server: &str, live: &str) -> Result<String, Fault> {
-        let mut event = self.0.bundle().tools_listed(server, live)?;
-        if let Event::ToolsListed { drifted, .. } = &mut event {
-            let live = Json::parse(live.as_bytes())?;
-            let tools = live.get("tools").and_then(Json::as_array).unwrap_or_default();
-            let shown: Vec<_> = tools.iter().filter_map(|tool| tool.get("name").and_then(Json::as_str)).collect();
-            drifted.retain(|name, _| shown.contains(&name.as_str()));
-        }
-        Ok(told::event(&event))
+        Ok(told::event(&self.0.bundle().tools_listed(server, live)?))
     }
 
     /// What could be allowed, as JSON.

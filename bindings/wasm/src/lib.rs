@@ -10,6 +10,8 @@ mod fault;
 mod gate;
 mod ledger;
 mod mcp;
+#[cfg(feature = "author")]
+mod suites;
 mod told;
 
 /// A time as JavaScript has it, in milliseconds since 1970.

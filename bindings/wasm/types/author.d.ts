@@ -1,7 +1,7 @@
 /** toolgate with the parser: loads bundles from text, and says why a decision is what it is. */
 import { Gate as Base } from './types.js';
-import type { Ledger, Options, Place, ToolCall } from './types.js';
-export { BundleError, EventError, JournalError, Ledger, ToolgateError, UsageError } from './types.js';
+import type { Diagnostic, Ledger, Options, Place, ToolCall } from './types.js';
+export { BundleError, EventError, InstanceError, JournalError, Ledger, ToolgateError, UsageError } from './types.js';
 export type * from './types.js';
 
 /** A policy that could apply, and each of its conditions. */
@@ -34,4 +34,43 @@ export class Gate extends Base {
   pack(): Uint8Array;
   /** Why the answer is what it is, for the host and its people. */
   explain(call: ToolCall | string, ledger: Ledger, now: number): readonly Explanation[];
+}
+
+/** A case of a test file. */
+export interface TestCase {
+  readonly id: string;
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+  /** Why it is skipped. */
+  readonly skip: unknown;
+}
+
+/** What a run came to: the JSON of `toolgate test --format json`. */
+export interface TestReport {
+  readonly version: 1;
+  readonly verdict: string;
+  readonly [member: string]: unknown;
+}
+
+export interface RunOptions {
+  /** The ids of cases; all of them, without it. */
+  readonly cases?: readonly string[];
+  /** Texts that names of cases contain; one has to fit. */
+  readonly filter?: readonly string[];
+  readonly verbose?: boolean;
+}
+
+/** A bundle with its policy tests. */
+export class Suites {
+  private constructor(...internal: never);
+  /** The bundle's files, its test files among them. Throws `BundleError`. */
+  static open(files: { readonly [name: string]: string }): Suites;
+  /** A packed bundle, and test files beside it. */
+  static openPacked(bytes: Uint8Array | ArrayBuffer, files: { readonly [name: string]: string }): Suites;
+  list(): { readonly version: 1; readonly cases: readonly TestCase[]; readonly diagnostics: readonly Diagnostic[] };
+  run(options?: RunOptions & { readonly format?: 'json' }): TestReport;
+  run(options: RunOptions & { readonly format: 'text' | 'plain' | 'junit' | 'github' }): string;
+  free(): void;
+  [Symbol.dispose](): void;
 }

@@ -1,5 +1,5 @@
 import type { Gate, Ledger } from './types.js';
-export { BundleError, EventError, JournalError, ToolgateError, UsageError } from './types.js';
+export { BundleError, EventError, InstanceError, JournalError, ToolgateError, UsageError } from './types.js';
 export type * from './types.js';
 
 /** The classes on a compiled `toolgate.wasm`. Each call makes an instance of its own. */

@@ -266,6 +266,12 @@ export class JournalError extends ToolgateError {
   readonly line: number | null;
 }
 
+/**
+ * The module failed in itself while it loaded or applied something, and was replaced; gates and ledgers go on as before. A call
+ * that is being decided is denied instead, with the reason `internal_fault`.
+ */
+export class InstanceError extends ToolgateError {}
+
 /** Misuse: a handle after `free`, a time that is no number, a handle of another instance. */
 export class UsageError extends ToolgateError {}
 

@@ -136,7 +136,9 @@ pub(super) fn too_deep(tokens: &[Token], text: &str, language: Language) -> Opti
     let (mut depth, mut operators) = (0_usize, 0_usize);
     for token in tokens {
         match token.kind {
-            Kind::Mark('(' | '[' | '{') => depth += 1,
+            // `a["b"]["c"]` is as deep as `a.b.c`.
+            Kind::Mark('[') => (depth, operators) = (depth + 1, operators + 1),
+            Kind::Mark('(' | '{') => depth += 1,
             Kind::Mark(')' | ']' | '}') => depth = depth.saturating_sub(1),
             Kind::Mark('<') if language == Language::Schema => depth += 1,
             Kind::Mark('>') if language == Language::Schema => depth = depth.saturating_sub(1),
@@ -298,6 +300,7 @@ forbid (principal is Acme :: Bot, action, resource == Acme::Thing::"x");
             deep(&format!("permit(principal,action,resource) when {{ {} }};", ["true"; 600].join(" && "))).is_some()
         );
         assert!(deep(&format!("{} true", "if true then ".repeat(200))).is_some());
+        assert!(deep(&format!("context{}", "[\"a\"]".repeat(2000))).is_some());
         assert_eq!(deep(&"\"(((((\" ".repeat(100)), None);
         assert!(deep(&format!("// x\r{}", "(".repeat(70))).is_some());
         let schema = "type T = ".to_owned() + &"Set<".repeat(70);

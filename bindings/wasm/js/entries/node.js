@@ -4,5 +4,5 @@ import { glue } from './BUILD.glue.js';
 
 const module = new WebAssembly.Module(readFileSync(new URL('./BUILD.wasm', import.meta.url)));
 
-export const { Gate, Ledger } = CLASSES(() => glue(module));
-export { BundleError, EventError, JournalError, ToolgateError, UsageError } from './errors.js';
+export const { NAMES } = CLASSES(() => glue(module));
+export { BundleError, EventError, InstanceError, JournalError, ToolgateError, UsageError } from './errors.js';

@@ -6,8 +6,8 @@ import { glue } from './BUILD.glue.js';
  * @param {WebAssembly.Module} module
  */
 export function toolgate(module) {
-  const { Gate, Ledger } = CLASSES(() => glue(module));
-  return { Gate, Ledger };
+  const { NAMES } = CLASSES(() => glue(module));
+  return { NAMES };
 }
 
-export { BundleError, EventError, JournalError, ToolgateError, UsageError } from './errors.js';
+export { BundleError, EventError, InstanceError, JournalError, ToolgateError, UsageError } from './errors.js';

@@ -10,5 +10,5 @@ const module = typed
   ? await WebAssembly.compileStreaming(response)
   : await WebAssembly.compile(await response.arrayBuffer());
 
-export const { Gate, Ledger } = CLASSES(() => glue(module));
-export { BundleError, EventError, JournalError, ToolgateError, UsageError } from './errors.js';
+export const { NAMES } = CLASSES(() => glue(module));
+export { BundleError, EventError, InstanceError, JournalError, ToolgateError, UsageError } from './errors.js';

@@ -2,5 +2,5 @@ import { CLASSES } from './API.js';
 import { glue } from './BUILD.glue.js';
 import module from './BUILD.wasm';
 
-export const { Gate, Ledger } = CLASSES(() => glue(module));
-export { BundleError, EventError, JournalError, ToolgateError, UsageError } from './errors.js';
+export const { NAMES } = CLASSES(() => glue(module));
+export { BundleError, EventError, InstanceError, JournalError, ToolgateError, UsageError } from './errors.js';
