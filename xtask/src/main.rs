@@ -3,6 +3,7 @@
 mod conformance;
 mod differential;
 mod licences;
+mod published;
 mod run;
 mod show;
 
@@ -10,6 +11,7 @@ use std::{path::Path, process::ExitCode};
 
 const USAGE: &str = "usage: cargo xtask <task>
 
+  published [measure [CALLS]]          published servers and clients, with the guard between them; or what the guard costs
   show                                 a published server behind `toolgate guard`, and what a person sees
   test                                 all tests: of the workspace, of its documentation, and the replay of what fuzzing found
   ci                                   formatting, clippy, documentation and licences, then `test`
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
+        ["published"] => published::run(),
+        ["published", "measure", calls @ ..] => published::measure(calls),
         ["show"] => show::run(&run::root()).map_err(|fault| fault.to_string()),
         ["stand-in", list] => show::stand_in(Path::new(list)).map_err(|fault| fault.to_string()),
         ["test"] => run::test(),
