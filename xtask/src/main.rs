@@ -3,6 +3,7 @@
 mod conformance;
 mod differential;
 mod licences;
+mod published;
 mod python;
 mod run;
 mod show;
@@ -13,11 +14,12 @@ use std::{path::Path, process::ExitCode};
 const USAGE: &str = "usage: cargo xtask <task>
 
   show                                 a published server behind `toolgate guard`, and what a person sees
-  test                                 all tests: of the workspace, of its documentation, and the replay of what fuzzing found
-  python                               the tests of the Python package: its wheel, beside each MCP SDK; a part of `test`
+  test                                 all tests: Rust and its documentation, what fuzzing found, Python, JavaScript, published servers
   ci                                   formatting, clippy, documentation and licences, then `test`
+  python                               the tests of the Python package: its wheel, beside each MCP SDK
   wasm                                 the package for JavaScript, in bindings/wasm/dist, and the sizes of its modules
   wasm test                            that, and its tests in every runtime
+  published [measure [CALLS]]          published servers and clients, with the guard between them; or what the guard costs
   conformance DIR                      every case of a folder of Cedar's integration tests, by both engines
   differential [--cases N] [--seed S]  random policies and requests, by both engines; a case is a policy set with 64 requests
 
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
+        ["published"] => published::run(),
+        ["published", "measure", calls @ ..] => published::measure(calls),
         ["show"] => show::run(&run::root()).map_err(|fault| fault.to_string()),
         ["stand-in", list] => show::stand_in(Path::new(list)).map_err(|fault| fault.to_string()),
         ["test"] => run::test(),

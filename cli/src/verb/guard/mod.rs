@@ -6,15 +6,21 @@ mod tell;
 use std::{
     ffi::OsString,
     fs::OpenOptions,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::ValueEnum;
+<<<<<<< HEAD
 use toolgate::{
     Chain, Gate, Ledger, PolicyBundle, Principal, PrincipalKind, SharedLedger, Sources, wire::mcp::Rendering,
 };
 use toolgate_guard::{Ended, Host, Parts, Records, ServerCommand, Settings, stdio, watch};
+=======
+use toolgate::{Chain, Gate, Ledger, PolicyBundle, Principal, PrincipalKind, SharedLedger, Sources, wire::mcp::Rendering};
+use toolgate_guard::{Ended, Host, Parts, Records, ServerCommand, Settings, http, stdio, watch};
+>>>>>>> refs/heads/guard
 use toolgate_journal::{Fsync, Journal};
 
 use super::{
@@ -56,6 +62,9 @@ pub(crate) struct Args {
     /// On whose behalf; once for each, the nearest first
     #[arg(long, value_name = "ENTITY")]
     on_behalf_of: Vec<String>,
+    /// The task that all calls belong to, by its id in the ledger
+    #[arg(long, value_name = "ID", requires = "ledger")]
+    task: Option<String>,
     /// Who or what asks for the calls, if you know [default: retrieved]
     #[arg(long, value_enum)]
     origin: Option<Asker>,
@@ -77,6 +86,9 @@ pub(crate) struct Args {
     /// Keep what has happened in this journal, so that it counts after the guard has ended
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Serve streamable HTTP at this address of this machine, at the path /mcp, instead of the standard input and output
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
     /// The server: its command, and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -144,7 +156,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Fault> {
         move || reload(&folder)
     };
     let _watch = watch(Arc::clone(&host), &folder, read)?;
-    let ended = runtime.block_on(stdio(host, &command, asked_to_end()));
+    let ended = match args.http {
+        None => runtime.block_on(stdio(host, &command, asked_to_end())),
+        Some(at) => runtime.block_on(http(host, &command, at, asked_to_end())).map(|()| Ended::Client),
+    };
     // A thread may still wait for the standard input, which nobody closes.
     runtime.shutdown_background();
     match ended? {
@@ -176,6 +191,7 @@ fn settings(args: &Args, principal: Principal, bundle: &PolicyBundle) -> Result<
     };
     Ok(Settings {
         on_behalf_of: args.on_behalf_of.iter().map(list::actor).collect::<Result<_, _>>()?,
+        task: args.task.clone(),
         origin: args.origin.map(Asker::origin).unwrap_or_default(),
         rendering: match args.rendering {
             Shown::ToolError => Rendering::ToolError,
