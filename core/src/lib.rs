@@ -80,7 +80,7 @@ pub use decision::{Answer, Basis, Decision, Denial, GrantUse};
 pub use digest::Digest;
 pub use engine::Engine;
 pub use error::{Diagnostic, Error, Place, Severity};
-pub use gate::{Filtered, Gate, ListRequest, Listed, Standing, filter_tools};
+pub use gate::{Filtered, Gate, ListRequest, Listed, Standing, filter_list, filter_tools};
 pub use id::EntityRef;
 pub use json::{Json, JsonError, JsonFault, Number, Object};
 pub use ledger::{

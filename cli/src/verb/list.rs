@@ -24,8 +24,7 @@ use crate::{
 /// listed as a whole and by operation. Listing grants nothing: each call is decided when it comes.
 ///
 /// With --filter it writes a live tools/list result without the hidden tools, and changes nothing else. Such a list is one
-/// principal's: serve it with `cacheScope: "private"`. It is best made without task and session, unless the bundle
-/// requires them.
+/// principal's: serve it with `cacheScope: "private"`. Make it with --any-session, so that it does not tell what happened in one.
 #[derive(clap::Args)]
 #[command(after_help = "Ends with 5 if the bundle has no tool to list.\n\n\
     Examples:\n  toolgate list policies/examples/github-triage --principal 'Agent::\"triage\"' --on-behalf-of 'User::\"tom\"' \
@@ -51,6 +50,9 @@ pub(crate) struct Args {
     /// The session that calls would belong to
     #[arg(long, value_name = "ID")]
     session: Option<String>,
+    /// For calls of any session and task, or of none: what depends on them is unknown, too
+    #[arg(long, conflicts_with_all = ["session", "task"])]
+    any_session: bool,
     /// Who or what would ask [default: retrieved]
     #[arg(long, value_enum)]
     origin: Option<Asker>,
@@ -127,6 +129,7 @@ fn request(args: &Args, gate: &Gate) -> Result<ListRequest, Fault> {
     request.server = args.server.clone().or(request.server);
     request.task = args.task.clone().or(request.task);
     request.session = args.session.clone().or(request.session);
+    request.any_session |= args.any_session;
     request.origin = match args.origin {
         None => request.origin,
         Some(Asker::User) => Origin::User,

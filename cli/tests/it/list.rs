@@ -17,6 +17,7 @@ fn for_a_user_and_for_an_agent() {
     assert_snapshot!("list_user_json", list(&bench, &format!("{ALICE} --format json")));
     let agent = "--principal Agent::\"bot\" --on-behalf-of User::\"alice\" --server notes";
     assert_snapshot!("list_agent", list(&bench, agent));
+    assert_snapshot!("list_any_session", list(&bench, &format!("{agent} --any-session")));
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub(crate) struct Origins<'c, 'l> {
     pub(crate) store: &'c Store,
     pub(crate) ledger: &'l Ledger,
     pub(crate) limits: &'c Limits,
+    /// What the call must carry.
+    pub(crate) require: Require,
     pub(crate) named: Named<'c>,
     /// The digest of what is asked, whatever policies stand in the way.
     pub(crate) ask: Digest,
@@ -91,7 +93,7 @@ impl<'c, 'l> Facts<'c, 'l> {
         let Origins { call, catalog, store, ledger, now, .. } = from;
         let hop = |actor: Actor<'c>| Hop { actor, context: OnceCell::new() };
         let actors = call.chain().map(|one| Actor::identify(one, catalog, store).map(hop));
-        let hops = missing(call, catalog.require).and_then(|()| actors.collect::<Result<Vec<_>, _>>());
+        let hops = missing(call, from.require).and_then(|()| actors.collect::<Result<Vec<_>, _>>());
         let hops = match hops {
             Ok(hops) => hops,
             Err(fault) => return Err((fault, admitted)),

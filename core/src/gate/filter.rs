@@ -36,14 +36,38 @@ pub struct Filtered {
 /// # }
 /// ```
 pub fn filter_tools(live: &str, server: &str, listing: &[Listed]) -> Result<Filtered, Error> {
-    let refused = |why: String| Error::from(Diagnostic::error("tools_list", why));
-    let json = read(live.as_bytes(), &Caps::file(Numbers::Any)).map_err(|error| refused(error.to_string()))?;
-    let items = json.get("tools").and_then(Json::as_array).zip(spans(live));
-    let (items, (list, spans)) = items.ok_or_else(|| refused("no list `tools` at the top".to_owned()))?;
     let shown = |name: &str| {
         let same = |one: &&Listed| !one.method && one.operation.is_none() && one.server == server && one.tool == name;
         listing.iter().find(same).is_some_and(|one| one.standing != Standing::Hidden)
     };
+    filter(live, "tools", shown)
+}
+
+/// As [`filter_tools`] for any list of the protocol, by its method: `tools/list`, `prompts/list`, `resources/list`,
+/// `resources/templates/list`. Prompts and resources are shown where `prompts/get` and `resources/read` are not hidden; the
+/// list of any other method is left as it is.
+///
+/// # Errors
+/// The text is no result of this method.
+pub fn filter_list(live: &str, method: &str, server: &str, listing: &[Listed]) -> Result<Filtered, Error> {
+    let (list, action) = match method {
+        "tools/list" => return filter_tools(live, server, listing),
+        "prompts/list" => ("prompts", "prompts/get"),
+        "resources/list" => ("resources", "resources/read"),
+        "resources/templates/list" => ("resourceTemplates", "resources/read"),
+        _ => return Ok(Filtered { text: live.to_owned(), left_out: Vec::new(), cache_scope: "private" }),
+    };
+    let same = |one: &&Listed| one.method && one.server == server && one.tool == action;
+    let shown = listing.iter().find(same).is_some_and(|one| one.standing != Standing::Hidden);
+    filter(live, list, |_| shown)
+}
+
+/// The text without the elements of the top-level list that are not shown, by their name.
+fn filter(live: &str, list: &str, shown: impl Fn(&str) -> bool) -> Result<Filtered, Error> {
+    let refused = |why: String| Error::from(Diagnostic::error("tools_list", why));
+    let json = read(live.as_bytes(), &Caps::file(Numbers::Any)).map_err(|error| refused(error.to_string()))?;
+    let items = json.get(list).and_then(Json::as_array).zip(spans(live, list));
+    let (items, (list, spans)) = items.ok_or_else(|| refused(format!("no list `{list}` at the top")))?;
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
     for (item, span) in items.iter().zip(spans) {
         let name = item.get("name").and_then(Json::as_str);
@@ -62,8 +86,8 @@ pub fn filter_tools(live: &str, server: &str, listing: &[Listed]) -> Result<Filt
     Ok(Filtered { text, left_out, cache_scope: "private" })
 }
 
-/// Where the elements of the top-level list `tools` stand, in a text that is known to be JSON.
-fn spans(text: &str) -> Option<(Range<usize>, Vec<Range<usize>>)> {
+/// Where the elements of the top-level list of this name stand, in a text that is known to be JSON.
+fn spans(text: &str, name: &str) -> Option<(Range<usize>, Vec<Range<usize>>)> {
     let (mut depth, mut string, mut escaped) = (0_usize, None, false);
     let (mut key, mut list, mut start) = (None, None, 0);
     let mut found = Vec::new();
@@ -86,8 +110,8 @@ fn spans(text: &str) -> Option<(Range<usize>, Vec<Range<usize>>)> {
             b'"' => string = Some(at),
             b'{' | b'[' => {
                 depth += 1;
-                let tools = || Json::parse(key?.as_bytes()).ok().filter(|key| key.as_str() == Some("tools"));
-                if byte == b'[' && depth == 2 && list.is_none() && tools().is_some() {
+                let named = || Json::parse(key?.as_bytes()).ok().filter(|key| key.as_str() == Some(name));
+                if byte == b'[' && depth == 2 && list.is_none() && named().is_some() {
                     (list, start) = (Some(at + 1), at + 1);
                 }
             }

@@ -4,19 +4,32 @@ use crate::{
     Ledger, Timestamp, ToolCall,
     catalog::{Action, Fields, Server, Tool, Type},
     engine::{Hole, Holes, Kind},
-    facts::Gathered,
+    facts::{CONTEXT, Fact, FactType, Gathered},
     value::Value,
 };
+
+/// What a listing knows besides who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// The session and the task that calls belong to, or that they belong to none.
+    Session,
+    /// Neither.
+    Nothing,
+}
 
 /// The unknown facts of all calls to one action.
 pub(super) fn of(
     call: &ToolCall,
     (server, tool, action): (&Server, &Tool, &Action),
+    known: Known,
     facts: &Gathered,
     ledger: &Ledger,
     now: Timestamp,
 ) -> Holes {
     let mut holes = Holes::default();
+    if known == Known::Nothing {
+        of_any_session(&mut holes);
+    }
     let mut input = Hole { members: members(tool.shape.fields()), ..Hole::new(Kind::Record) };
     for (name, hole) in &mut input.members {
         let certain = server.certain(tool, name, tool.shape.fields().get(name).map(|field| &field.ty));
@@ -51,6 +64,45 @@ pub(super) fn of(
         }
     }
     holes
+}
+
+/// Everything that depends on the session and on the task.
+fn of_any_session(holes: &mut Holes) {
+    let mut roots = std::collections::BTreeMap::<&str, Hole>::new();
+    for Fact { path, ty, .. } in CONTEXT {
+        let mut names = path.split('.');
+        let (Some(root), rest) = (names.next(), names.collect::<Vec<_>>()) else { continue };
+        let (name, optional) = root.strip_suffix('?').map_or((root, false), |name| (name, true));
+        match (name, rest.as_slice()) {
+            ("session" | "task", [member]) => {
+                let record = roots.entry(name).or_insert_with(|| Hole { optional, ..Hole::new(Kind::Record) });
+                record.members.insert((*member).to_owned(), Hole::new(kind(*ty)));
+            }
+            ("revoked", []) => holes.put(&["revoked"], Hole::new(Kind::Bool)),
+            ("usage", ["session", _] | ["distinct_tools" | "distinct_servers"]) => {
+                let hole = Hole { bounds: (0, i64::MAX), ..Hole::new(Kind::Long) };
+                holes.put(&[&[name], rest.as_slice()].concat(), hole);
+            }
+            ("status", [member]) if member.starts_with("task_") || member.starts_with("session_") => {
+                let choices = Some(["yes", "no", "absent"].map(Value::string).into());
+                holes.put(&[name, member], Hole { choices, ..Hole::new(Kind::String) });
+            }
+            _ => {}
+        }
+    }
+    roots.into_iter().for_each(|(name, hole)| holes.put(&[name], hole));
+}
+
+fn kind(ty: FactType) -> Kind {
+    match ty {
+        FactType::Bool => Kind::Bool,
+        FactType::Long => Kind::Long,
+        FactType::String => Kind::String,
+        FactType::Strings => Kind::Set,
+        FactType::Datetime => Kind::Datetime,
+        FactType::Duration => Kind::Duration,
+        FactType::Entity(_) => Kind::Entity,
+    }
 }
 
 /// Whether the task covers what a call touches. What it does not cover of every call stays so.

@@ -17,7 +17,7 @@ use crate::{
 
 /// Whose tools are listed. Everything here is the host's word, as in a [`ToolCall`].
 ///
-/// A list that clients see is computed without task and session, so that it does not tell what happened in one.
+/// A list that clients see is one for [any session](ListRequest::any_session), so that it does not tell what happened in one.
 #[derive(Clone)]
 pub struct ListRequest {
     /// The caller: the first actor of the delegation chain.
@@ -30,6 +30,9 @@ pub struct ListRequest {
     pub task: Option<String>,
     /// The session that calls would belong to.
     pub session: Option<String>,
+    /// Whether calls could belong to any session and task, or to none: what depends on them is then as unknown as what
+    /// depends on the arguments. `task` and `session` are not looked at.
+    pub any_session: bool,
     /// Who or what would ask.
     pub origin: Origin,
     /// How calls would come in.
@@ -75,6 +78,9 @@ pub struct Listed {
     pub why: Option<String>,
 }
 
+/// A handle that no host hands out.
+const ANY: &str = "\u{0}any";
+
 /// Conditions of one entry.
 const CONDITIONS: usize = 16;
 
@@ -90,6 +96,7 @@ impl ListRequest {
             credential: None,
             task: None,
             session: None,
+            any_session: false,
             origin: Origin::default(),
             transport: None,
             server: None,
@@ -108,8 +115,9 @@ impl ListRequest {
             principal: self.principal.clone(),
             on_behalf_of: self.on_behalf_of.clone(),
             credential: self.credential.clone(),
-            task: self.task.clone(),
-            session: self.session.clone(),
+            // What stands for any session is one that nobody has used.
+            task: if self.any_session { None } else { self.task.clone() },
+            session: if self.any_session { Some(ANY.to_owned()) } else { self.session.clone() },
             origin: self.origin,
             transport: self.transport.clone(),
         }
@@ -158,14 +166,23 @@ impl Gate {
     /// A tool that some arguments could be allowed for is never hidden, and one that some could be denied for is never
     /// `allowed`. Approvals that the ledger holds are not looked at: each is for one exact call.
     pub fn list(&self, request: &ListRequest, ledger: &Ledger, now: Timestamp) -> Vec<Listed> {
+        let lent = request.any_session.then(|| self.lent(request, ledger, now));
         let mut listed = Vec::new();
         for (server, tool) in self.bundle.catalog.tools() {
             if request.server.as_ref().is_some_and(|wanted| **wanted != *server.id) {
                 continue;
             }
             let call = request.call(server, tool);
-            let each: Vec<_> =
-                tool.actions().map(|action| self.listed(&call, (server, tool, action), ledger, now)).collect();
+            let each = tool.actions().map(|action| {
+                let of = (server, tool, action);
+                match &lent {
+                    None => {
+                        self.listed(&call, of, &self.linked(&call, ledger, now), holes::Known::Session, ledger, now)
+                    }
+                    Some(lent) => self.listed_for_any(&call, of, lent, ledger, now),
+                }
+            });
+            let each: Vec<_> = each.collect();
             if let Verbs::Chosen(argument, _) = &tool.verbs {
                 listed.push(together(server, tool, &argument.to_string(), &each));
             }
@@ -174,10 +191,37 @@ impl Gate {
         listed
     }
 
+    /// The grants of all tasks that a call could belong to.
+    fn lent<'l>(&self, request: &ListRequest, ledger: &'l Ledger, now: Timestamp) -> Vec<Linked<'l>> {
+        let initiator = request.on_behalf_of.last().unwrap_or(&request.principal).entity();
+        let grants = ledger.grants_for(&initiator, now);
+        grants.filter_map(|grant| Some(Linked { grant, template: self.bundle.links(grant).ok()? })).collect()
+    }
+
+    /// A grant permits in its task only: what needs one depends on the task.
+    fn listed_for_any(
+        &self,
+        call: &ToolCall,
+        of: (&Server, &Tool, &Action),
+        lent: &[Linked<'_>],
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> Listed {
+        let without = self.listed(call, of, &[], holes::Known::Nothing, ledger, now);
+        if lent.is_empty() || without.standing == Standing::Allowed {
+            return without;
+        }
+        let with = self.listed(call, of, lent, holes::Known::Nothing, ledger, now);
+        let standing = if with.standing == Standing::Allowed { Standing::Depends } else { with.standing };
+        Listed { standing, ..with }
+    }
+
     fn listed(
         &self,
         call: &ToolCall,
         (server, tool, action): (&Server, &Tool, &Action),
+        linked: &[Linked<'_>],
+        known: holes::Known,
         ledger: &Ledger,
         now: Timestamp,
     ) -> Listed {
@@ -193,12 +237,11 @@ impl Gate {
             resources: if mapped { Vec::new() } else { vec![tool.entity()] },
             destinations: if action.egress.0 { server.origin.iter().cloned().collect() } else { Vec::new() },
         };
-        let facts = match self.known(call, Box::new(admitted), ledger, now) {
+        let facts = match self.known(call, Box::new(admitted), known, ledger, now) {
             Ok(facts) => facts,
             Err(fault) => return hidden(fault.detail),
         };
-        let unknown = holes::of(call, (server, tool, action), &facts, ledger, now);
-        let linked = self.linked(call, ledger, now);
+        let unknown = holes::of(call, (server, tool, action), known, &facts, ledger, now);
         let links: Vec<_> = linked.iter().map(Linked::link).collect();
         let (kinds, server_id) = (action.resource_types(), EntityRef::new("Server", server.id.clone()));
         let some = EntityRef::new("Tool", "");
@@ -237,6 +280,7 @@ impl Gate {
         &self,
         call: &ToolCall,
         admitted: Box<Admitted<'_>>,
+        known: holes::Known,
         ledger: &Ledger,
         now: Timestamp,
     ) -> Result<Gathered, Fault> {
@@ -246,7 +290,10 @@ impl Gate {
         call.within(&self.limits).map_err(|why| Fault::new(Reason::LimitExceeded, why))?;
         // What is asked is not known; the one fact that needs it is unknown, too.
         let ask = Digest::of(Domain::Call, &Json::Null);
-        let facts = self.facts(call, admitted, ask, ledger, now).map_err(|(fault, _)| fault)?;
+        let mut require = self.bundle.catalog.require;
+        // A task may come with the call.
+        require.task &= known == holes::Known::Session;
+        let facts = self.facts(call, admitted, (ask, require), ledger, now).map_err(|(fault, _)| fault)?;
         facts.gathered()
     }
 

@@ -16,12 +16,12 @@ mod owned;
 #[cfg(test)]
 mod tests;
 
-pub use filter::{Filtered, filter_tools};
+pub use filter::{Filtered, filter_list, filter_tools};
 pub use list::{ListRequest, Listed, Standing};
 
 use crate::{
     Decision, DecisionRecord, Digest, Ledger, Limits, PolicyBundle, Reason, Timestamp, ToolCall,
-    catalog::{Admission, Admitted, Fault},
+    catalog::{Admission, Admitted, Fault, Require},
     decision::{self, Asked, Linked},
     digest::Domain,
     engine::{Engine, Reads, Root},
@@ -125,7 +125,7 @@ impl Gate {
             Ok(Admission::Owner(id)) => (self.owned(call, &id, ledger, now), Known::Nothing),
             Ok(Admission::Decide(admitted)) => {
                 let ask = self.call_digest(call, &admitted, &[]);
-                match self.facts(call, admitted, ask, ledger, now) {
+                match self.facts(call, admitted, (ask, self.bundle.catalog.require), ledger, now) {
                     Err((fault, admitted)) => (Decision::refused(fault, Some(ask)), Known::Admitted(admitted)),
                     Ok(facts) => (self.evaluate(&facts), Known::Facts(facts)),
                 }
@@ -155,7 +155,7 @@ impl Gate {
         &'c self,
         call: &'c ToolCall,
         admitted: Box<Admitted<'c>>,
-        ask: Digest,
+        (ask, require): (Digest, Require),
         ledger: &'l Ledger,
         now: Timestamp,
     ) -> Result<Facts<'c, 'l>, Refused<'c>> {
@@ -171,7 +171,7 @@ impl Gate {
             return Err((Fault::new(Reason::InternalFault, detail), admitted));
         };
         let (catalog, store, fixed, limits) = (&self.bundle.catalog, &self.bundle.store, &about.fixed, &self.limits);
-        Facts::new(Origins { call, catalog, fixed, store, ledger, limits, named, ask, now }, admitted)
+        Facts::new(Origins { call, catalog, fixed, store, ledger, limits, require, named, ask, now }, admitted)
     }
 
     fn evaluate(&self, facts: &Facts<'_, '_>) -> Decision {

@@ -46,6 +46,12 @@ impl Ledger {
             as u64
     }
 
+    /// The id of the request under which somebody waits for the approval of a call.
+    pub(crate) fn waits_for(&self, call: &Digest, now: Timestamp) -> Option<u64> {
+        let request = self.waiting.get(self.waiting_by.get(call)?)?.get(call)?;
+        (now < request.until).then_some(request.id)
+    }
+
     pub(super) fn approval_requested(&mut self, request: ApprovalRequest, now: Timestamp) -> Result<(), EventError> {
         if request.id <= self.sequence {
             return Err(EventError::CallTaken(request.id));

@@ -8,7 +8,7 @@ use super::{
     forget::{Due, KEPT},
     limits,
 };
-use crate::time::Timestamp;
+use crate::{id::EntityRef, time::Timestamp};
 
 /// A task, as far as it has come.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +68,12 @@ impl Ledger {
     /// How many calls a task may still make: the least that it and the tasks it is a part of have left.
     pub(crate) fn task_calls_left(&self, id: &str, now: Timestamp) -> Option<u64> {
         self.lineage(id, now).filter_map(|task| Some(task.opened.max_calls?.saturating_sub(task.calls))).min()
+    }
+
+    /// The grants that count in calls of any task of an initiator.
+    pub(crate) fn grants_for(&self, initiator: &EntityRef, now: Timestamp) -> impl Iterator<Item = &Grant> {
+        let tasks = self.tasks.values().filter(move |task| task.opened.initiator == *initiator);
+        tasks.flat_map(move |task| self.grants(&task.opened.id, now))
     }
 
     /// The grants that count in calls of a task.

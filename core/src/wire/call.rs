@@ -117,6 +117,7 @@ fn list_request(json: &Json) -> Result<ListRequest, String> {
         credential,
         task: fields.string("task")?,
         session: fields.string("session")?,
+        any_session: fields.maybe_flag("any_session")?,
         origin: fields.choice("origin", &Origin::ALL, Origin::name)?.unwrap_or_default(),
         transport: fields.string("transport")?,
         server: fields.string("server")?,

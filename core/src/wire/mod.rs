@@ -6,6 +6,7 @@ mod call;
 mod event;
 mod fields;
 mod listing;
+pub mod mcp;
 mod members;
 mod record;
 mod replay;
@@ -22,7 +23,12 @@ use serde::{
     ser::{SerializeMap as _, SerializeSeq as _},
 };
 
-use crate::json::{Json, Number};
+use std::collections::BTreeSet;
+
+use crate::{
+    Decision, Gate,
+    json::{Json, Number},
+};
 
 /// A [`Json`] value for serde.
 struct Shown<'a>(&'a Json);
@@ -54,4 +60,11 @@ impl Serialize for Shown<'_> {
 /// A twin as one line of JSON. Twins have string keys only, so that this cannot fail.
 fn line(twin: &impl Serialize) -> String {
     serde_json::to_string(twin).unwrap_or_else(|_| "{}".to_owned())
+}
+
+/// The `@reason` of every deciding policy that has one: what is meant for people.
+fn told(gate: &Gate, decision: &Decision) -> Option<String> {
+    let ids = decision.basis().policies.iter();
+    let texts: BTreeSet<_> = ids.filter_map(|id| gate.bundle().policy(id)?.reason.as_deref()).collect();
+    (!texts.is_empty()).then(|| texts.into_iter().collect::<Vec<_>>().join("; "))
 }

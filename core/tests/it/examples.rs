@@ -257,6 +257,7 @@ fn listings_hold_for_the_calls() {
                     session: call.session.clone(),
                     origin: call.origin,
                     transport: call.transport.clone(),
+                    any_session: false,
                     server: None,
                 };
                 let listing = example.gate.list(&request, &ledger, now);
@@ -280,6 +281,18 @@ fn listings_hold_for_the_calls() {
                         (Decision::Deny { .. }, _) => true,
                     };
                     assert!(fits, "{name}/{calls}:{number} {}\n{one:#?}", shown(&decision));
+                }
+                // For any session and task, the same holds of more calls: nothing that is possible is hidden.
+                let any = ListRequest { any_session: true, ..request };
+                let any = if number == 1 { example.gate.list(&any, &ledger, now) } else { Vec::new() };
+                for one in any {
+                    let same = listing.iter().find(|other| other.action() == one.action()).unwrap();
+                    let fits = match (one.standing, same.standing) {
+                        (Standing::Hidden, other) => other == Standing::Hidden,
+                        (Standing::Allowed, other) => other == Standing::Allowed,
+                        _ => true,
+                    };
+                    assert!(fits, "{name}/{calls}:{number} for any session\n{one:#?}\n{same:#?}");
                 }
                 if number == 1 {
                     told.push_str(&format!("\n{}/{calls}\n", example.name));

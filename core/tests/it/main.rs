@@ -22,6 +22,7 @@ mod loading;
 mod oracle;
 mod packed;
 mod records;
+mod scenarios;
 mod scene;
 mod shared;
 mod threats;

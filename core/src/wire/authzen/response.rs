@@ -1,7 +1,5 @@
 //! From a decision to an answer. It tells codes and `@reason` only: it may reach the client, and details coach an attacker.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::request::Request;
@@ -9,6 +7,7 @@ use crate::{
     Decision, Gate, Obligation, Reason, Timestamp,
     digest::{Digest, Domain},
     json::Json,
+    wire::told,
 };
 
 /// How long an approval can be asked for after the answer: ten minutes, as in the example of the access request profile.
@@ -134,16 +133,9 @@ impl Response {
             }
         }
         context.reason = decision.reasons().first().map(|reason| reason.code());
-        context.reason_user = told(gate, decision);
+        context.reason_user = told(gate, decision).map(|en| English { en });
         Self { decision: false, context }
     }
-}
-
-/// The `@reason` of every deciding policy that has one.
-fn told(gate: &Gate, decision: &Decision) -> Option<English> {
-    let ids = decision.basis().policies.iter();
-    let texts: BTreeSet<_> = ids.filter_map(|id| gate.bundle().policy(id)?.reason.as_deref()).collect();
-    (!texts.is_empty()).then(|| English { en: texts.into_iter().collect::<Vec<_>>().join("; ") })
 }
 
 /// A kind that the profile defines keeps its meaning; every other is `custom`, which an enforcement point that does not

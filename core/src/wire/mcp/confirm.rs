@@ -1,0 +1,126 @@
+//! The user's confirmation of one exact call, through the client: `@approval("initiator")`.
+//!
+//! It proves that the client said yes, and is recorded as just that. Every other class of approver is asked by the host.
+
+use super::{
+    refusal::object,
+    seal::{Sealer, StateError},
+};
+use crate::{
+    Decision, DecisionRecord, Gate, Json, Ledger, Timestamp, ToolCall,
+    digest::Digest,
+    ledger::{Approval, ApprovalRequest, Event},
+    wire::told,
+};
+
+/// The class of `@approval` that the client's user answers for.
+const INITIATOR: &str = "initiator";
+/// The name of the one question, in `inputRequests` and `inputResponses`.
+const QUESTION: &str = "approval";
+/// The one member of the answer.
+const APPROVE: &str = "approve";
+/// How much of the arguments stands in the question, in characters.
+const SHOWN: usize = 1_000;
+
+/// What the user is to be asked, as the `params` of `elicitation/create`; `None` where the user's word is not what is
+/// missing, or not all.
+///
+/// Arguments are shown as the record shows them: without secrets.
+pub fn elicitation(gate: &Gate, record: &DecisionRecord) -> Option<Json> {
+    waiting(record)?;
+    let asked = record.asked.as_ref()?;
+    let name = if asked.tool.is_empty() { &asked.method } else { &asked.tool };
+    let why = told(gate, &record.decision).map(|why| format!(" {why}.")).unwrap_or_default();
+    let arguments = asked.arguments.to_string();
+    let mut shown: String = arguments.chars().take(SHOWN).collect();
+    if shown.len() < arguments.len() {
+        shown.push('…');
+    }
+    let answer = object([
+        ("type", "boolean".into()),
+        ("title", "Approve".into()),
+        ("description", "This call only, with exactly these arguments.".into()),
+    ]);
+    let schema = object([
+        ("type", "object".into()),
+        ("properties", object([(APPROVE, answer)])),
+        ("required", Json::Array(vec![APPROVE.into()])),
+    ]);
+    Some(object([
+        ("mode", "form".into()),
+        ("message", format!("Approve {}/{name}?{why} Arguments: {shown}", asked.server).as_str().into()),
+        ("requestedSchema", schema),
+    ]))
+}
+
+/// The result that asks the client to ask its user, and to send the request again with the answer (2026-07-28).
+pub fn input_required(gate: &Gate, record: &DecisionRecord, sealer: &Sealer) -> Option<Json> {
+    let request = waiting(record)?;
+    let question = object([("method", "elicitation/create".into()), ("params", elicitation(gate, record)?)]);
+    Some(object([
+        ("resultType", "input_required".into()),
+        ("inputRequests", object([(QUESTION, question)])),
+        ("requestState", sealer.seal(request).as_str().into()),
+    ]))
+}
+
+/// The event that the client's answer to [`elicitation`] is: an approval bound to the call of `record`, or its refusal.
+/// Anything but a plain yes refuses. `None` where `record` waits for no word of its user.
+pub fn confirmation(record: &DecisionRecord, call: &ToolCall, answer: &Json) -> Option<Event> {
+    let request = waiting(record)?;
+    Some(answered(request.call, request.until, call, answer))
+}
+
+/// The event that a request with `requestState` and `inputResponses` brings: apply it, then put the call to the gate as
+/// always. `None` where the call does not wait for its user any more: put it to the gate, which says what holds.
+///
+/// # Errors
+/// The state is forged, expired, of another call, or was used before. Nothing of it counts; the request is answered with
+/// JSON-RPC's "invalid params".
+pub fn resume(
+    gate: &Gate,
+    ledger: &Ledger,
+    sealer: &Sealer,
+    call: &ToolCall,
+    (state, responses): (&str, &Json),
+    now: Timestamp,
+) -> Result<Option<Event>, StateError> {
+    let opened = sealer.open(state, now)?;
+    let decision = gate.decide(call, ledger, now);
+    if !for_user(&decision) {
+        return Ok(None);
+    }
+    if decision.basis().call != Some(opened.call) {
+        return Err(StateError::OtherCall);
+    }
+    if ledger.waits_for(&opened.call, now) != Some(opened.id) {
+        return Err(StateError::Used);
+    }
+    let answer = responses.get(QUESTION).unwrap_or(&Json::Null);
+    Ok(Some(answered(opened.call, opened.until, call, answer)))
+}
+
+fn answered(digest: Digest, expires: Timestamp, call: &ToolCall, answer: &Json) -> Event {
+    let approver = call.initiator().entity();
+    let accepted = answer.get("action").and_then(Json::as_str) == Some("accept");
+    let approved = answer.get("content").and_then(|content| content.get(APPROVE)) == Some(&Json::Bool(true));
+    if accepted && approved {
+        return Event::ApprovalGranted(Approval { call: digest, class: INITIATOR.to_owned(), approver, expires });
+    }
+    Event::ApprovalRefused { call: digest, approver }
+}
+
+/// What `record` waits for, if the user's word is all that is missing.
+fn waiting(record: &DecisionRecord) -> Option<&ApprovalRequest> {
+    match &record.event {
+        // No agent approves anything.
+        Some(Event::ApprovalRequested(request)) if &*request.initiator.kind != "Agent" => {
+            for_user(&record.decision).then_some(request)
+        }
+        _ => None,
+    }
+}
+
+fn for_user(decision: &Decision) -> bool {
+    matches!(decision, Decision::NeedsApproval { by, .. } if by.iter().all(|class| class == INITIATOR))
+}
