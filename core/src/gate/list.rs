@@ -294,7 +294,7 @@ impl Gate {
         let mut require = self.bundle.catalog.require;
         // A task may come with the call.
         require.task &= known == holes::Known::Session;
-        let facts = self.facts(call, admitted, require, ask, ledger, now).map_err(|(fault, _)| fault)?;
+        let facts = self.facts(call, admitted, (ask, require), ledger, now).map_err(|(fault, _)| fault)?;
         facts.gathered()
     }
 

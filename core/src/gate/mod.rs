@@ -133,7 +133,7 @@ impl Gate {
             Ok(Admission::Owner(id)) => (self.owned(call, &id, ledger, now), Known::Nothing),
             Ok(Admission::Decide(admitted)) => {
                 let ask = self.call_digest(call, &admitted, &[]);
-                match self.facts(call, admitted, self.bundle.catalog.require, ask, ledger, now) {
+                match self.facts(call, admitted, (ask, self.bundle.catalog.require), ledger, now) {
                     Err((fault, admitted)) => (Decision::refused(fault, Some(ask)), Known::Admitted(admitted)),
                     Ok(facts) => (self.evaluate(&facts), Known::Facts(facts)),
                 }
@@ -163,8 +163,7 @@ impl Gate {
         &'c self,
         call: &'c ToolCall,
         admitted: Box<Admitted<'c>>,
-        require: Require,
-        ask: Digest,
+        (ask, require): (Digest, Require),
         ledger: &'l Ledger,
         now: Timestamp,
     ) -> Result<Facts<'c, 'l>, Refused<'c>> {

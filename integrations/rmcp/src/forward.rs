@@ -34,9 +34,9 @@ impl Host {
     async fn plain<T>(
         &self,
         method: &str,
-        params: &impl Serialize,
+        params: &(impl Serialize + Sync),
         context: &Context,
-        run: impl Future<Output = Result<T, ErrorData>>,
+        run: impl Future<Output = Result<T, ErrorData>> + Send,
     ) -> Result<T, ErrorData> {
         match self.ask(method, params, context).await {
             Verdict::Answer(refusal) => Err(error(refusal)),

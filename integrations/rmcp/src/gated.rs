@@ -117,7 +117,7 @@ impl Host {
     pub(crate) async fn ask(
         &self,
         method: &str,
-        params: &impl Serialize,
+        params: &(impl Serialize + Sync),
         context: &RequestContext<RoleServer>,
     ) -> Verdict {
         let shared = &*self.shared;
@@ -235,7 +235,7 @@ impl Host {
 fn read(
     shared: &Shared,
     method: &str,
-    params: &impl Serialize,
+    params: &(impl Serialize + Sync),
     context: &RequestContext<RoleServer>,
 ) -> Result<(mcp::Request, ToolCall), Decision> {
     let (caller, transport) = shared.caller(Came::of(context))?;
