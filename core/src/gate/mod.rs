@@ -121,6 +121,12 @@ impl Gate {
         self.judge(call, ledger, now).decision
     }
 
+    /// The deny of a call that never reaches policy, whatever the ledger holds: over a limit, of an unknown server, method,
+    /// tool or verb, or with arguments that do not fit. `None` for any other call.
+    pub fn unread(&self, call: &ToolCall) -> Option<Decision> {
+        self.admit(call, &Ledger::new(), Timestamp::from_millis(0)).err().map(|fault| Decision::refused(fault, None))
+    }
+
     /// The record of something that never became a call: JSON that could not be read, say.
     pub fn refuse(&self, decision: Decision, now: Timestamp) -> DecisionRecord {
         DecisionRecord::without_call(&self.bundle, decision, now)

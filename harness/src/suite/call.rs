@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use toolgate::{
-    Decision, Diagnostic, EntityRef, Gate, Ledger, PrincipalKind, Reason, Severity, Timestamp, ToolCall, wire,
-};
+use toolgate::{Decision, Diagnostic, EntityRef, Gate, PrincipalKind, Reason, Severity, ToolCall, wire};
 
 use super::{Expected, reader::Reader};
 use crate::{
@@ -29,18 +27,6 @@ const KEYS: [&str; 11] = [
 
 /// What a pasted record or request says beside the call.
 const BESIDE: [&str; 2] = ["jsonrpc", "id"];
-
-/// Why a call never reached policy. A test has to name these reasons; nothing else takes them in.
-const UNREAD: [Reason; 8] = [
-    Reason::MalformedCall,
-    Reason::LimitExceeded,
-    Reason::UnknownServer,
-    Reason::UnknownMethod,
-    Reason::RefusedMethod,
-    Reason::UnknownTool,
-    Reason::UnknownOperation,
-    Reason::InvalidArguments,
-];
 
 /// The named calls of a suite, each as it is written, with what it extends merged in on demand.
 #[derive(Default)]
@@ -248,13 +234,7 @@ pub(super) struct Check<'g> {
 
 impl Check<'_> {
     /// The call that a merged node says. What never reaches policy is a fault of the file, unless it is expected.
-    pub(super) fn call(
-        &self,
-        node: &Node,
-        expected: &Expected,
-        now: Timestamp,
-        reader: &mut Reader<'_>,
-    ) -> Option<ToolCall> {
+    pub(super) fn call(&self, node: &Node, expected: &Expected, reader: &mut Reader<'_>) -> Option<ToolCall> {
         let before = reader.found.iter().filter(|one| one.severity == Severity::Error).count();
         let wanted = |reason: &Reason| matches!(expected, Expected::Reasons(reasons) if reasons.contains(reason));
         for key in ["principal", "tool"] {
@@ -280,9 +260,9 @@ impl Check<'_> {
                 return None;
             }
         };
-        let decision = self.gate.decide(&call, &Ledger::new(), now);
-        let unread = decision.reasons().iter().any(|reason| UNREAD.contains(reason) && !wanted(reason));
-        if unread {
+        if let Some(decision) = self.gate.unread(&call)
+            && !decision.reasons().iter().all(wanted)
+        {
             self.refused(node, &decision, reader);
             return None;
         }

@@ -78,7 +78,7 @@ impl From<'_> {
         let expect = self.expect(node, reader)?;
         let call = call(request, reader)?;
         let call = Named::default().written(&call, reader)?;
-        let call = self.check.call(&call, &expect.answer, Timestamp::from_millis(0), reader)?;
+        let call = self.check.call(&call, &expect.answer, reader)?;
         if let Some(resource) = request.get("resource").and_then(entity) {
             let decision = self.check.gate.decide(&call, &Ledger::new(), Timestamp::from_millis(0));
             let touched: BTreeSet<_> = decision.basis().answers.iter().map(|answer| answer.resource.clone()).collect();

@@ -282,7 +282,7 @@ impl Test {
                     None => None,
                 };
                 let table = keys.get("table")?;
-                let rows = table::read(table, base.as_ref(), start.now, scene, reader).unwrap_or_default();
+                let rows = table::read(table, base.as_ref(), scene, reader).unwrap_or_default();
                 let case = |row: table::Row| {
                     let step = Step { place: row.place.clone(), act: row.act };
                     (Some(row.label), row.place, vec![step])

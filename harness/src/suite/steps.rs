@@ -126,7 +126,7 @@ impl Script {
         let expect = expect.and_then(|node| expect::read(node, scene.check.words, reader));
         let call = call.and_then(|node| scene.calls.used(node, reader));
         let wanted = expect.as_ref().map_or(Expected::AnyDeny, |expect| expect.answer.clone());
-        let call = call.and_then(|node| scene.check.call(&node, &wanted, self.now, reader));
+        let call = call.and_then(|node| scene.check.call(&node, &wanted, reader));
         if let Some((mark, name)) = name
             && self.names.insert(name.to_owned(), self.steps.len()).is_some()
         {

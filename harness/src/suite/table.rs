@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Act, Asked, expect, reader::Reader, steps::Scene};
 use crate::node::{Node, Value};
-use toolgate::{EntityRef, Outcome, Status, Timestamp};
+use toolgate::{EntityRef, Outcome, Status};
 
 /// Combinations that are looked through for one that is not listed.
 const COMBINATIONS: usize = 1 << 20;
@@ -24,7 +24,6 @@ pub(super) struct Row {
 pub(super) fn read(
     node: &Node,
     base: Option<&Node>,
-    now: Timestamp,
     scene: &Scene<'_, '_>,
     reader: &mut Reader<'_>,
 ) -> Option<Vec<Row>> {
@@ -82,7 +81,7 @@ pub(super) fn read(
         }
         let Some(expect) = expect::read(wanted, scene.check.words, reader) else { continue };
         let Some(call) = scene.calls.written(&call, reader) else { continue };
-        let Some(call) = scene.check.call(&call, &expect.answer, now, reader) else { continue };
+        let Some(call) = scene.check.call(&call, &expect.answer, reader) else { continue };
         let mut label = values.iter().map(label).collect::<Vec<_>>().join(", ");
         // Two values may look the same: actors that differ in their claims.
         if !labels.insert(label.clone()) {

@@ -1,8 +1,8 @@
 //! JUnit reports hold to the schema that Jenkins and Maven Surefire publish: elements, their order, attributes, values.
 
-use quick_xml::{Reader, events::Event};
 use regex_lite::Regex;
 use toolgate_harness::Options;
+use xml::reader::{EventReader, XmlEvent};
 
 use crate::desk::{HEAD, bench};
 
@@ -46,29 +46,24 @@ fn schema(name: &str) -> (&'static [&'static str], &'static [&'static str], &'st
 fn checked(text: &str) -> std::collections::BTreeMap<String, usize> {
     let time = Regex::new(r"^[0-9]{1,3}\.[0-9]{3}$|^[0-9]+\.[0-9]{3}$").unwrap();
     let count = Regex::new("^[0-9]+$").unwrap();
-    let mut reader = Reader::from_str(text);
     let (mut open, mut seen) = (Vec::<String>::new(), std::collections::BTreeMap::new());
-    loop {
-        let (start, empty) = match reader.read_event().unwrap() {
-            Event::Eof => break,
-            Event::End(_) => {
+    for event in EventReader::from_str(text) {
+        let (name, found) = match event.unwrap() {
+            XmlEvent::StartElement { name, attributes, .. } => (name.local_name, attributes),
+            XmlEvent::EndElement { .. } => {
                 open.pop();
                 continue;
             }
-            Event::Start(start) => (start, false),
-            Event::Empty(start) => (start, true),
             _ => continue,
         };
-        let name = String::from_utf8(start.name().as_ref().to_vec()).unwrap();
         let (required, allowed, _) = schema(&name);
         match open.last() {
             None => assert_eq!(name, "testsuites"),
             Some(above) => assert!(schema(above).2.contains(&name.as_str()), "{name} in {above}"),
         }
         let mut attributes = Vec::new();
-        for attribute in start.attributes().map(Result::unwrap) {
-            let key = String::from_utf8(attribute.key.as_ref().to_vec()).unwrap();
-            let value = attribute.unescape_value().unwrap().into_owned();
+        for attribute in found {
+            let (key, value) = (attribute.name.local_name, attribute.value);
             assert!(allowed.contains(&key.as_str()), "{key} of {name}");
             match key.as_str() {
                 "time" => assert!(time.is_match(&value), "{value}"),
@@ -79,9 +74,7 @@ fn checked(text: &str) -> std::collections::BTreeMap<String, usize> {
         }
         assert!(required.iter().all(|key| attributes.iter().any(|one| one == key)), "{name} has {attributes:?}");
         *seen.entry(name.clone()).or_insert(0) += 1;
-        if !empty {
-            open.push(name);
-        }
+        open.push(name);
     }
     assert!(open.is_empty(), "{open:?}");
     seen
