@@ -10,7 +10,8 @@ use std::{path::Path, process::ExitCode};
 const USAGE: &str = "usage: cargo xtask <task>
 
   test                                 all tests: of the workspace, of its documentation, and the replay of what fuzzing found
-  ci                                   formatting, clippy, documentation and licences, then `test`
+  ci                                   formatting, clippy, documentation and licences, then `test` and `gates`
+  gates                                coverage and mutants of every example bundle
   conformance DIR                      every case of a folder of Cedar's integration tests, by both engines
   differential [--cases N] [--seed S]  random policies and requests, by both engines; a case is a policy set with 64 requests
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["test"] => run::test(),
         ["ci"] => run::ci(),
+        ["gates"] => run::gates(),
         ["conformance", folder] => return conform(Path::new(folder)),
         ["differential", options @ ..] => match options_of(options) {
             Some((cases, seed)) => return differ(cases, seed, &arguments),

@@ -12,6 +12,7 @@ mod bench;
 mod check;
 mod decide;
 mod fmt;
+mod gates;
 mod hostile;
 mod init;
 mod list;
