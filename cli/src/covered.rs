@@ -111,7 +111,7 @@ pub(crate) fn tell(
         render::note(&render::report(&told, &sources));
     }
     if args.strict && !found.is_empty() {
-        render::note(&format!("{}: {}", styled(RED, "strict"), plural(found.len(), "test that shows too little")));
+        render::note(&format!("{}: {}", styled(RED, "strict"), plural(found.len(), "error")));
         exit = Exit::Quality;
     }
     for (measure, percent) in demanded {

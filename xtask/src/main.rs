@@ -15,7 +15,8 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   show                                 a published server behind `toolgate guard`, and what a person sees
   test                                 all tests: Rust and its documentation, what fuzzing found, Python, JavaScript, published servers
-  ci                                   formatting, clippy, documentation and licences, then `test`
+  ci                                   formatting, clippy, documentation and licences, then `test` and `gates`
+  gates                                coverage and mutants of every example bundle
   python                               the tests of the Python package: its wheel, beside each MCP SDK
   wasm                                 the package for JavaScript, in bindings/wasm/dist, and the sizes of its modules
   wasm test                            that, and its tests in every runtime
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         ["ci"] => run::ci(),
         ["wasm"] => wasm::build(),
         ["wasm", "test"] => wasm::build().and_then(|()| wasm::test()),
+        ["gates"] => run::gates(),
         ["conformance", folder] => return conform(Path::new(folder)),
         ["differential", options @ ..] => match options_of(options) {
             Some((cases, seed)) => return differ(cases, seed, &arguments),

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -31,7 +32,27 @@ pub(crate) fn ci() -> Result<(), String> {
     // The libraries: the command has the name of the crate, and would overwrite its pages.
     cargo(&["doc", "--workspace", "--lib", "--no-deps"])?;
     licences::check(&root())?;
-    test()
+    test()?;
+    gates()
+}
+
+/// Holds the tests of every example bundle to what tests of policies should reach.
+pub(crate) fn gates() -> Result<(), String> {
+    let examples = root().join("policies/examples");
+    let fault = |error: std::io::Error| format!("`{}`: {error}", examples.display());
+    let entries = fs::read_dir(&examples).map_err(fault)?.collect::<Result<Vec<_>, _>>().map_err(fault)?;
+    let mut bundles: Vec<_> = entries.iter().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    bundles.sort();
+    let mut bundles: Vec<_> = bundles.into_iter().map(|name| format!("policies/examples/{name}")).collect();
+    bundles.push("integrations/scenarios/bundle".to_owned());
+    bundles.retain(|bundle| root().join(bundle).join("toolgate.toml").is_file());
+    let toolgate = ["run", "--quiet", "--package", "toolgate-cli", "--"];
+    for bundle in &bundles {
+        let coverage = ["test", bundle, "--format", "plain", "--min-coverage", "clauses=100", "--min-coverage", "mcdc=90"];
+        cargo(&[toolgate.as_slice(), &coverage].concat())?;
+        cargo(&[toolgate.as_slice(), &["mutants", bundle, "--min-score", "95"]].concat())?;
+    }
+    Ok(())
 }
 
 /// Runs cargo in the repository. The fuzz workspace builds into the same folder, so that both share their dependencies.

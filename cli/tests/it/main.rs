@@ -13,6 +13,7 @@ mod check;
 mod decide;
 mod explain;
 mod fmt;
+mod gates;
 mod hostile;
 mod init;
 mod list;

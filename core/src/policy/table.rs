@@ -60,6 +60,11 @@ pub(super) fn conditions(tree: &Template) -> impl Iterator<Item = &Expr> {
     })
 }
 
+/// Whether no condition of a policy can fail to evaluate.
+pub(super) fn never_fails(tree: &Template) -> bool {
+    conditions(tree).all(sure)
+}
+
 /// Whether the conditions of two policies come to the same, whatever their leaves come to.
 pub(super) fn same(a: &Template, b: &Template) -> bool {
     let table = Table::of(conditions(a).chain(conditions(b)));

@@ -22,6 +22,7 @@ pub(super) struct Worlds<'b> {
     actions: &'b Actions<'b>,
     /// The entities of the bundle, by type.
     known: BTreeMap<&'b str, Vec<&'b EntityRef>>,
+    permits: Vec<&'b pst::Template>,
 }
 
 /// What a constraint asks of an entity.
@@ -45,10 +46,11 @@ impl Wanted {
 }
 
 impl<'b> Worlds<'b> {
-    pub(super) fn of(bundle: &'b PolicyBundle, actions: &'b Actions<'b>) -> Self {
+    /// `permits`: the bundle's own permits and their templates.
+    pub(super) fn of(bundle: &'b PolicyBundle, actions: &'b Actions<'b>, permits: Vec<&'b pst::Template>) -> Self {
         let mut known: BTreeMap<&str, Vec<&EntityRef>> = BTreeMap::new();
         bundle.store.iter().for_each(|entity| known.entry(&entity.id.kind).or_default().push(&entity.id));
-        Self { bundle, actions, known }
+        Self { bundle, actions, known, permits }
     }
 
     /// Why no call can tell one policy from another, where that is proven.
@@ -64,7 +66,13 @@ impl<'b> Worlds<'b> {
             return None;
         }
         if tree.clauses() == changed.clauses() {
-            return self.same_scope(tree, changed).then_some("the scope lets the same calls through");
+            if self.same_scope(tree, changed, false) {
+                return Some("the scope lets the same calls through");
+            }
+            // An approval is only asked for what is permitted otherwise; a forbid that fails to evaluate is seen in any case.
+            let asks = policy.approval.is_some() && table::never_fails(tree);
+            return (asks && self.same_scope(tree, changed, true))
+                .then_some("the scope holds up the same of those calls that a permit can allow");
         }
         let scope = |tree: &pst::Template| (tree.principal.clone(), tree.action.clone(), tree.resource.clone());
         (scope(tree) == scope(changed) && table::same(tree, changed))
@@ -72,25 +80,56 @@ impl<'b> Worlds<'b> {
     }
 
     /// Whether each of the three constraints lets the same through in every call that the other two let through.
-    fn same_scope(&self, tree: &pst::Template, changed: &pst::Template) -> bool {
+    /// `permitted`: among the calls that some permit's scope lets through, too.
+    fn same_scope(&self, tree: &pst::Template, changed: &pst::Template, permitted: bool) -> bool {
         let ids = |constraint: &ActionConstraint| -> BTreeMap<_, _> {
             self.actions.covered(constraint).into_iter().map(|(_, action)| (action.id.clone(), action)).collect()
         };
         let (covered, other) = (ids(&tree.action), ids(&changed.action));
-        if !covered.keys().eq(other.keys()) {
+        // Where one of the two covers an action and the other does not, no resource of the action may come through.
+        let closed = |action: &Action, tree: &pst::Template| {
+            resource(&tree.resource).is_some_and(|wanted| {
+                let worlds = self.resources(action, &wanted, &wanted);
+                let open = |world: &World| wanted.admits(world) && (!permitted || self.permits_resource(action, world));
+                worlds.is_some_and(|worlds| !worlds.iter().any(open))
+            })
+        };
+        let only = |a: &BTreeMap<_, &Action>, b: &BTreeMap<_, &Action>, tree: &pst::Template| {
+            a.iter().filter(|(id, _)| !b.contains_key(*id)).all(|(_, action)| closed(action, tree))
+        };
+        if !only(&covered, &other, tree) || !only(&other, &covered, changed) {
             return false;
         }
         let principals = match (principal(&tree.principal), principal(&changed.principal)) {
-            (a, b) if tree.principal == changed.principal || a == b && a.is_some() => true,
-            (Some(a), Some(b)) => self.agree(&a, &b, self.principals(&a, &b)),
+            _ if tree.principal == changed.principal => true,
+            (Some(a), Some(b)) => {
+                let seen = |world: &World| !permitted || self.permits_principal(world);
+                self.agree(&a, &b, self.principals(&a, &b), seen)
+            }
             _ => false,
         };
         principals
             && match (resource(&tree.resource), resource(&changed.resource)) {
                 _ if tree.resource == changed.resource => true,
-                (Some(a), Some(b)) => covered.values().all(|action| self.agree(&a, &b, self.resources(action, &a, &b))),
+                (Some(a), Some(b)) => covered.values().all(|action| {
+                    let seen = |world: &World| !permitted || self.permits_resource(action, world);
+                    self.agree(&a, &b, self.resources(action, &a, &b), seen)
+                }),
                 _ => false,
             }
+    }
+
+    /// Whether the scope of some permit lets a principal through.
+    fn permits_principal(&self, world: &World) -> bool {
+        self.permits.iter().any(|tree| principal(&tree.principal).is_none_or(|wanted| wanted.admits(world)))
+    }
+
+    /// Whether the scope of some permit lets a resource of an action through.
+    fn permits_resource(&self, action: &Action, world: &World) -> bool {
+        self.permits.iter().any(|tree| {
+            self.actions.covered(&tree.action).iter().any(|(_, covered)| covered.id == action.id)
+                && resource(&tree.resource).is_none_or(|wanted| wanted.admits(world))
+        })
     }
 
     /// Whether there can be a principal, an action and a resource that the scope keeps out.
@@ -98,15 +137,16 @@ impl<'b> Worlds<'b> {
         let all = Wanted { kind: None, is: None, within: None };
         let covered = self.actions.covered(&tree.action);
         let principals = principal(&tree.principal)
-            .is_none_or(|one| !covered.is_empty() && !self.agree(&one, &all, self.principals(&one, &all)));
+            .is_none_or(|one| !covered.is_empty() && !self.agree(&one, &all, self.principals(&one, &all), |_| true));
         let resources = resource(&tree.resource).is_none_or(|one| {
-            covered.iter().any(|(_, action)| !self.agree(&one, &all, self.resources(action, &one, &all)))
+            covered.iter().any(|(_, action)| !self.agree(&one, &all, self.resources(action, &one, &all), |_| true))
         });
         [principals, covered.len() < self.actions.all.len(), resources]
     }
 
-    fn agree(&self, a: &Wanted, b: &Wanted, worlds: Option<Vec<World>>) -> bool {
-        worlds.is_some_and(|worlds| worlds.iter().all(|world| a.admits(world) == b.admits(world)))
+    /// Whether two constraints let the same through, of what is seen at all.
+    fn agree(&self, a: &Wanted, b: &Wanted, worlds: Option<Vec<World>>, seen: impl Fn(&World) -> bool) -> bool {
+        worlds.is_some_and(|worlds| worlds.iter().all(|world| a.admits(world) == b.admits(world) || !seen(world)))
     }
 
     fn store(&self) -> &Store {

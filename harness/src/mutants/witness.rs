@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use toolgate::{Decision, Gate, Ledger, Mutant, ToolCall};
+use toolgate::{Decision, Gate, Json, Ledger, Mutant, ToolCall};
 
 use super::{told, values::Values, vary};
 use crate::{
@@ -14,11 +14,17 @@ use crate::{
 /// Calls that are tried for one mutant.
 const TRIES: usize = 20_000;
 
+/// Calls that are tried for a better one, once one was found.
+const BETTER: usize = 2_000;
+
 /// Times that a call is repeated to fill a counter.
 const REPEATS: u32 = 120;
 
 /// Calls that are repeated.
 const REPEATED: usize = 12;
+
+/// The methods that policies decide like tools, with the argument that each must have.
+const METHODS: [(&str, &str); 2] = [("resources/read", "uri"), ("prompts/get", "name")];
 
 /// Tools that are tried of a mutant that covers many.
 const TOOLS: usize = 12;
@@ -63,6 +69,8 @@ struct Search<'a, 's> {
     mutant: &'a Gate,
     tries: usize,
     found: Option<Found<'s>>,
+    /// A call that tells the mutant, and that the baseline denies anyway.
+    odd: Option<Found<'s>>,
 }
 
 impl<'s> Search<'_, 's> {
@@ -78,7 +86,15 @@ impl<'s> Search<'_, 's> {
         if ours.basis().answers.is_empty() || shown(ours) == shown(theirs) {
             return false;
         }
-        self.found = Some(Found { base, call, before });
+        let found = Some(Found { base, call, before });
+        if ours.basis().policies.iter().any(|id| id.starts_with("baseline/")) {
+            if self.odd.is_none() {
+                self.odd = found;
+                self.tries = self.tries.min(BETTER);
+            }
+            return false;
+        }
+        self.found = found;
         true
     }
 }
@@ -94,9 +110,9 @@ pub(super) fn find(bench: &Bench, mutated: &Gate, mutant: &Mutant, seen: &[Seen]
         let others = tools.iter().filter(|tool| **tool != one.target()).take(TOOLS);
         bases.extend(others.filter_map(|tool| Some((one, transplanted(&one.call, tool, values)?))));
     }
-    let mut search = Search { bundle: bench.gate(), mutant: mutated, tries: TRIES, found: None };
+    let mut search = Search { bundle: bench.gate(), mutant: mutated, tries: TRIES, found: None, odd: None };
     search.all(&bases, values);
-    let Found { base, call, before } = search.found?;
+    let Found { base, call, before } = search.found.or(search.odd)?;
     told::written(bench, mutant, &Found { base, call, before }).and_then(|(file, test, suite)| {
         let case = suite.cases.first().filter(|_| suite.is_valid())?;
         if !run::passes(bench.gate(), case) || run::passes(mutated, case) {
@@ -165,7 +181,14 @@ fn once(seen: &[Seen]) -> Vec<&Seen> {
 /// A call to another tool, by the same actors and with arguments that the tool takes.
 fn transplanted(call: &ToolCall, tool: &str, values: &Values) -> Option<ToolCall> {
     let (server, name) = tool.split_once('/')?;
-    let input = values.inputs.get(tool)?.clone();
-    let (server, tool) = (server.to_owned(), name.to_owned());
-    Some(ToolCall { server, tool, method: "tools/call".to_owned(), input, ..call.clone() })
+    let server = server.to_owned();
+    let least = METHODS.iter().find(|(method, _)| *method == name);
+    let (method, tool, input) = match least {
+        Some((method, argument)) => {
+            let input = [((*argument).to_owned(), Json::from("x"))].into_iter().collect();
+            (*method, "", Json::Object(input))
+        }
+        None => ("tools/call", name, values.inputs.get(tool)?.clone()),
+    };
+    Some(ToolCall { server, tool: tool.to_owned(), method: method.to_owned(), input, ..call.clone() })
 }

@@ -225,7 +225,8 @@ impl Mutants {
 fn candidates(bundle: &PolicyBundle, parsed: &[Parsed], baseline: bool) -> Vec<(Mutant, Made)> {
     let actions = Actions::of(&bundle.catalog);
     let known = Known::of(bundle, parsed, actions.names().map(str::to_owned));
-    let worlds = Worlds::of(bundle, &actions);
+    let permits = parsed.iter().filter(|one| !one.policy.forbids).map(|one| &one.tree).collect();
+    let worlds = Worlds::of(bundle, &actions, permits);
     let mut found = Vec::new();
     for (place, one) in parsed.iter().enumerate().filter(|(_, one)| baseline || !one.is_baseline()) {
         let first = found.len();

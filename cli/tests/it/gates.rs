@@ -1,0 +1,72 @@
+//! Coverage, mutants, tests that show nothing, and the gates on them.
+
+use insta::assert_snapshot;
+
+use crate::bench::Bench;
+
+const HEAD: &str = "version: 1\nnow: 2026-01-05T10:00:00Z\nstrangers: ['User::\"alice\"', 'Workload::\"cron\"']\ntests:\n";
+
+const READS: &str = "  - name: people read
+    call: {principal: 'User::\"alice\"', tool: notes/read, input: {id: 1}}
+    expect: {allow: [people-read], obligations: ['audit:notes']}
+";
+
+fn bench(tests: &str) -> Bench {
+    let bench = Bench::new();
+    bench.write("b/tests/a.test.yaml", format!("{HEAD}{tests}"));
+    bench
+}
+
+#[test]
+fn coverage() {
+    let bench = bench(READS);
+    assert_snapshot!("coverage", bench.run("test b --format plain --coverage"));
+    assert_snapshot!("coverage_source", bench.run("test b --format plain --coverage=source"));
+    let (code, lcov) = bench.out("test b --coverage=lcov");
+    assert_eq!((code, lcov.lines().nth(1)), (0, Some("SF:b/policies/notes.cedar")));
+    let (code, out) = bench.out("test b --coverage=json --coverage-file c.json");
+    assert!(code == 0 && !out.contains("\"atoms\"") && bench.read("c.json").starts_with("{\"bundle\":\"desk\""), "{out}");
+}
+
+/// The exit code, and the last line of the standard error.
+fn check(bench: &Bench, args: &str, code: i32, last: &str) {
+    let shown = bench.run(args);
+    assert!(shown.starts_with(&format!("exit {code}\n")), "{args}: {shown}");
+    assert!(shown.trim_end().lines().last().unwrap_or_default().contains(last), "{args}: {shown}");
+}
+
+#[test]
+fn gates() {
+    let bench = bench(READS);
+    check(&bench, "test b --format plain --min-coverage clauses=50", 0, "");
+    check(&bench, "test b --format plain --min-coverage clauses=51", 4, "clauses: 2 of 4 are 50.0 %, less than the 51 % demanded");
+    check(&bench, "test b --format plain --min-coverage 100", 4, "overrides: 0 of 2 are 0.0 %");
+    check(&bench, "test b --format plain --min-coverage branches=10", 2, "there are `policies`, `clauses`, `atoms`, `mcdc`");
+    check(&bench, "test b --format plain --min-coverage 101", 2, "`101` is no percentage");
+    check(&bench, "test b --format plain --strict", 4, "strict: ");
+    check(&bench, "mutants b --min-score 10", 0, "");
+    check(&bench, "mutants b --min-score 99", 4, "is less than the 99 % demanded");
+    check(&bench, "mutants b --min-score many", 2, "");
+    bench.run("pack b -o b.toolgate");
+    check(&bench, "mutants b.toolgate", 2, "a packed bundle has no policies to change");
+    check(&bench, "test b.toolgate b/tests/a.test.yaml --coverage", 2, "the coverage of a packed bundle cannot be told");
+    bench.write("b/tests/a.test.yaml", format!("{HEAD}{}", READS.replace("id: 1}", "id: 13}")));
+    check(&bench, "mutants b", 1, "the tests do not pass without any change");
+    std::fs::remove_file(bench.path("b/tests/a.test.yaml")).unwrap();
+    check(&bench, "mutants b", 5, "there is no test that could tell a mutant");
+}
+
+#[test]
+fn mutants() {
+    let bench = bench(READS);
+    let (code, text) = bench.out("mutants b");
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("this test of tests/a.test.yaml would kill it:"), "{text}");
+    let (_, json) = bench.out("mutants b --format json --jobs 1");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["version"], 1);
+    let fates = |fate: &str| json["mutants"].as_array().unwrap().iter().filter(|one| one["fate"] == fate).count();
+    assert_eq!(fates("killed"), json["killed"].as_u64().unwrap() as usize);
+    assert_eq!(fates("survived"), json["survived"].as_u64().unwrap() as usize);
+    assert_eq!(json["mutants"].as_array().unwrap().len(), fates("killed") + fates("survived") + fates("equivalent"));
+}
