@@ -1,4 +1,5 @@
-"""Who asks is what the SDK verified for this very request, whoever opened the session and whatever the client writes."""
+"""Who asks is what the SDK verified for this very request, whoever opened the session and whatever the client
+writes."""
 
 from __future__ import annotations
 
