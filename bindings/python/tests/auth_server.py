@@ -25,7 +25,12 @@ V1 = int(version("mcp").split(".", 1)[0]) == 1
 ISSUER, RESOURCE = "https://idp.example", "http://127.0.0.1/mcp"
 
 # subject, client and scopes of each token
-TOKENS = {"alice": ("alice", "bot", ["notes"]), "eve": ("eve", "bot", ["notes"]), "job": (None, "cron", ["notes"])}
+TOKENS: dict[str, tuple[str | None, str, list[str]]] = {
+    "alice": ("alice", "bot", ["notes"]),
+    "narrow": ("alice", "bot", []),
+    "eve": ("eve", "bot", ["notes"]),
+    "job": (None, "cron", ["notes"]),
+}
 
 FILES = {
     "toolgate.toml": f"""
@@ -43,7 +48,8 @@ effect = "read"
     "policies/who.cedar": """
 @id("alice-and-her-agents")
 permit (principal, action == Action::"notes/whoami", resource)
-when { context.delegation.initiator == "User::\\"alice\\"" };
+when { context.delegation.initiator == "User::\\"alice\\""
+  && context has credential && context.credential.scopes.contains("notes") };
 """,
 }
 
@@ -95,7 +101,7 @@ def main() -> None:
         return "ran"
 
     FILES["tools/notes.json"] = json.dumps({"tools": anyio.run(wire, server.list_tools())})
-    guard(server, Gate.load(FILES), Ledger(), session=lambda request: "s-" + request.token.claims["jti"])
+    guard(server, Gate.load(FILES), Ledger(), session=lambda request: f"s-{request.token.subject}")
     app = server.http_app(path="/mcp") if SDK == "fastmcp" else server.streamable_http_app()
     http = Http(uvicorn.Config(challenges(app), port=0, log_level="warning"))
     http.control = Client(sys.argv[2])

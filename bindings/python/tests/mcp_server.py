@@ -2,7 +2,8 @@
 
     python mcp_server.py SDK TRANSPORT CONTROL
 
-SDK is `mcp` (the high-level class of the version that is installed), `lowlevel` or `fastmcp`; CONTROL is a socket on which the
+SDK is `mcp` (the high-level class of the version that is installed), `lowlevel` or `fastmcp`; CONTROL is a socket on
+which the
 test says what happens at the host.
 """
 
@@ -83,7 +84,9 @@ def function(tool: dict[str, Any]) -> Callable[..., Any]:
     schema = tool["inputSchema"]
     kind = inspect.Parameter.KEYWORD_ONLY
     parameters = [
-        inspect.Parameter(one, kind, annotation=str, default=inspect.Parameter.empty if one in schema["required"] else "")
+        inspect.Parameter(
+            one, kind, annotation=str, default=inspect.Parameter.empty if one in schema["required"] else ""
+        )
         for one in schema["properties"]
     ]
 

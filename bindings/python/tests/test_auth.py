@@ -1,4 +1,5 @@
-"""Who asks is what the SDK verified for this very request, whoever opened the session and whatever the client writes."""
+"""Who asks is what the SDK verified for this very request, whoever opened the session and whatever the client
+writes."""
 
 from __future__ import annotations
 
@@ -87,6 +88,13 @@ def test_each_request_counts_for_itself(url: str) -> None:
     assert (status, text) == (200, "ran") or status in (401, 403, 404)
 
 
+def test_another_token_of_the_same_person_counts_for_itself(url: str) -> None:
+    """The context variable of `mcp` 1.x has the token that opened the session."""
+    wide, narrow = open_session(url, "alice"), open_session(url, "narrow")
+    assert call(url, "narrow", wide) == call(url, "narrow", narrow) == (200, DENIED)
+    assert call(url, "alice", wide) == call(url, "alice", narrow) == (200, "ran")
+
+
 def test_a_client_of_its_own_is_nobody_s_agent(url: str) -> None:
     assert call(url, "job", open_session(url, "job")) == (200, DENIED)
 
@@ -96,7 +104,7 @@ def test_the_stateless_revision(url: str) -> None:
     about = {"protocolVersion": "2026-07-28", "clientCapabilities": {}, "clientInfo": {"name": "alice", "version": "1"}}
     meta = FORGED | {f"io.modelcontextprotocol/{name}": value for name, value in about.items()}
     headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "whoami"}
-    for token, expected in (("alice", "ran"), ("eve", DENIED)):
+    for token, expected in (("alice", "ran"), ("eve", DENIED), ("narrow", DENIED)):
         params = {"name": "whoami", "arguments": {}, "_meta": meta}
         status, _, answer = post(url, token, {"id": 1, "method": "tools/call", "params": params}, **headers)
         assert (status, answer["result"]["content"][0]["text"]) == (200, expected)

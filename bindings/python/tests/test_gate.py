@@ -21,7 +21,9 @@ def test_an_allowed_call_from_start_to_end(gate: Gate) -> None:
     assert (record.allowed, bool(record), record.id, record.reasons) == (True, True, 1, [])
     assert [(one.kind, one.value, str(one)) for one in record.obligations] == [("redact", "/ssn", "redact:/ssn")]
     assert record.decision.policies == ["people-read"]
-    traces = gate.complete(record, ledger, NOW, labels=["secret"], downstream=[("db", None)], credentials=[("t1", None, "x")])
+    traces = gate.complete(
+        record, ledger, NOW, labels=["secret"], downstream=[("db", None)], credentials=[("t1", None, "x")]
+    )
     assert [json.loads(one.to_json())["kind"] for one in traces] == ["outcome", "credential_use", "downstream"]
     with pytest.raises(EventError, match="no call 1 is reserved"):
         gate.complete(1, ledger, NOW)
@@ -120,7 +122,9 @@ def test_tasks_grants_revocation_and_halts_count_at_the_next_call(gate: Gate) ->
     assert gate.authorize(call, ledger, NOW).reasons == ["no_permit"]
     ledger.apply(
         gate,
-        Event.grant_issued("g1", task="t1", template="granted", principal='Agent::"bot"', expires="2026-01-05T11:00:00Z"),
+        Event.grant_issued(
+            "g1", task="t1", template="granted", principal='Agent::"bot"', expires="2026-01-05T11:00:00Z"
+        ),
         NOW,
     )
     record = gate.authorize(call, ledger, NOW)
@@ -154,7 +158,11 @@ def test_the_time_is_what_python_has(gate: Gate) -> None:
 def test_who_asks_comes_from_verified_claims(gate: Gate) -> None:
     identity = gate.identify({"iss": "https://idp.example", "sub": "alice", "azp": "bot", "scope": "a b"})
     assert isinstance(identity, Identity)
-    assert (identity.principal, identity.on_behalf_of, identity.scopes) == ('Agent::"bot"', ['User::"alice"'], ["a", "b"])
+    assert (identity.principal, identity.on_behalf_of, identity.scopes) == (
+        'Agent::"bot"',
+        ['User::"alice"'],
+        ["a", "b"],
+    )
     record = gate.authorize({"server": "notes", "tool": "read", "session": "s1"}, Ledger(), NOW, identity=identity)
     assert record.to_dict()["call"]["principal"] == 'Agent::"bot"'
     refused = gate.identify({"iss": "https://evil.example", "sub": "alice"})
@@ -184,7 +192,8 @@ def test_an_explanation_names_conditions_and_values(gate: Gate) -> None:
     explained = {one.policy: one for one in gate.explain(READ | {"principal": 'Agent::"bot"'}, None, NOW)}
     permit = explained["people-read"]
     assert (permit.satisfied, permit.forbids, permit.place) == (False, False, "policies/notes.cedar:3:1")
-    assert [(one.text, one.outcome) for one in permit.conditions][0] == ("principal is User", "not met")
+    first = permit.conditions[0]
+    assert (first.text, first.outcome, first.error) == ("principal is User", "not met", None)
     assert gate.explain({"server": "notes"}, None, NOW) == []
 
 
@@ -227,7 +236,9 @@ def test_records_are_a_chain(gate: Gate) -> None:
 
 def test_a_bundle_that_does_not_load_says_where(tmp_path: Path) -> None:
     with pytest.raises(BundleError) as raised:
-        Gate.load(FILES | {"policies/notes.cedar": '@id("a") permit (principal, action == Action::"notes/raed", resource);'})
+        Gate.load(
+            FILES | {"policies/notes.cedar": '@id("a") permit (principal, action == Action::"notes/raed", resource);'}
+        )
     [one] = raised.value.diagnostics
     assert (one.severity, one.file, one.line) == ("error", "policies/notes.cedar", 1)
     assert one.help is not None and "notes/read" in one.help

@@ -1,4 +1,5 @@
-"""What a guard does beside deciding, with no SDK in between: hosts that fail, obligations, outcomes, records, challenges."""
+"""What a guard does beside deciding, with no SDK in between: hosts that fail, obligations, outcomes, records,
+challenges."""
 
 from __future__ import annotations
 
@@ -128,7 +129,11 @@ def fails(*arguments: Any) -> Any:
 def test_a_host_that_fails_denies_and_tells_nothing(guarded: Any, options: dict[str, Any], ran: int) -> None:
     server = Server()
     answer = handle(guarded(**options), server)
-    assert isinstance(answer, Refused) and (answer.code, answer.message, answer.data) == (-32603, "Internal error", None)
+    assert isinstance(answer, Refused) and (answer.code, answer.message, answer.data) == (
+        -32603,
+        "Internal error",
+        None,
+    )
     assert server.ran == ran
 
 
@@ -171,7 +176,13 @@ def test_bad_params_are_a_denial(guarded: Any) -> None:
     for _ in range(10_000):
         deep = {"a": deep}
     server = Server()
-    for params in ({}, {"name": 7}, {"name": "read", "arguments": []}, {"name": "read", "arguments": deep}, {"name": "\ud800"}):
+    for params in (
+        {},
+        {"name": 7},
+        {"name": "read", "arguments": []},
+        {"name": "read", "arguments": deep},
+        {"name": "\ud800"},
+    ):
         answer = handle(guarded(), server, request(params=params))
         assert isinstance(answer, Refused) or answer["isError"]
     assert server.ran == 0
@@ -179,21 +190,30 @@ def test_bad_params_are_a_denial(guarded: Any) -> None:
 
 def test_a_state_of_the_tool_itself_reaches_it(guarded: Any) -> None:
     server = Server()
-    assert handle(guarded(), server, request(params=READ | {"requestState": "of the tool", "inputResponses": {}})) == RESULT
-    forged = handle(guarded(), server, request(params=READ | {"requestState": "1.1.1.sha256:0.0", "inputResponses": {}}))
+    assert (
+        handle(guarded(), server, request(params=READ | {"requestState": "of the tool", "inputResponses": {}}))
+        == RESULT
+    )
+    forged = handle(
+        guarded(), server, request(params=READ | {"requestState": "1.1.1.sha256:0.0", "inputResponses": {}})
+    )
     assert isinstance(forged, Refused) and forged.code == -32602
     assert (server.ran, server.answers) == (1, 1)
 
 
 def test_scopes_that_are_all_that_is_missing() -> None:
     files = FILES | {
-        "toolgate.toml": FILES["toolgate.toml"] + '\n[require]\ncredential = true\n',
+        "toolgate.toml": FILES["toolgate.toml"] + "\n[require]\ncredential = true\n",
         "policies/notes.cedar": '@id("a") permit (principal, action == Action::"notes/read", resource) '
         'when { context.credential.scopes.contains("deep") };',
     }
-    token = SimpleNamespace(client_id="c", scopes=["a"], subject="alice", resource="https://r", expires_at=time.time() + 300)
+    token = SimpleNamespace(
+        client_id="c", scopes=["a"], subject="alice", resource="https://r", expires_at=time.time() + 300
+    )
     token.claims = {"iss": "https://idp.example", "jti": "j", "azp": "alice"}
-    files["toolgate.toml"] = files["toolgate.toml"].replace("[servers.notes]", '[servers.notes]\naudience = "https://r"')
+    files["toolgate.toml"] = files["toolgate.toml"].replace(
+        "[servers.notes]", '[servers.notes]\naudience = "https://r"'
+    )
     gate = Gate.load(files)
     left: list[str] = []
     asked = Request("tools/call", READ, SimpleNamespace(scope={CHALLENGES: left}), token, None)
@@ -209,7 +229,9 @@ def test_scopes_that_are_all_that_is_missing() -> None:
 
 
 def test_claims_are_completed_by_what_was_verified() -> None:
-    token = SimpleNamespace(client_id="bot", scopes=["a", "b"], subject="alice", resource="https://r", expires_at=7, claims=None)
+    token = SimpleNamespace(
+        client_id="bot", scopes=["a", "b"], subject="alice", resource="https://r", expires_at=7, claims=None
+    )
     assert claims_of(token, "https://idp") == {
         "iss": "https://idp",
         "client_id": "bot",
@@ -221,7 +243,12 @@ def test_claims_are_completed_by_what_was_verified() -> None:
     token.claims = {"iss": "https://other", "azp": "bot", "sub": "eve", "scope": "all"}
     token.subject = None
     claims = claims_of(token, "https://idp")
-    assert (claims["iss"], claims["sub"], claims["scope"], "client_id" in claims) == ("https://other", "eve", "a b", False)
+    assert (claims["iss"], claims["sub"], claims["scope"], "client_id" in claims) == (
+        "https://other",
+        "eve",
+        "a b",
+        False,
+    )
 
 
 def test_options_are_checked(gate: Gate) -> None:
@@ -235,7 +262,9 @@ def test_options_are_checked(gate: Gate) -> None:
             Guard(gate, Ledger(), **options)  # type: ignore[arg-type]
 
 
-def test_records_go_to_the_log_and_on_in_the_file(guarded: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_records_go_to_the_log_and_on_in_the_file(
+    guarded: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "toolgate"):
         handle(guarded(), Server())
         handle(guarded(who=lambda request: {"principal": 'Agent::"bot"'}), Server())

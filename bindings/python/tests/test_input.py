@@ -103,7 +103,21 @@ def test_what_is_no_call(gate: Gate) -> None:
 
 
 def test_equal_dicts_and_texts_are_the_same_call(gate: Gate) -> None:
-    for value in (1, -(2**63), 0.1, 1.5e-300, -0.0, 1.0, "é\u0000\n", True, None, [], {}, [1, {"a": (2, 3)}], "\U0001f600"):
+    for value in (
+        1,
+        -(2**63),
+        0.1,
+        1.5e-300,
+        -0.0,
+        1.0,
+        "é\u0000\n",
+        True,
+        None,
+        [],
+        {},
+        [1, {"a": (2, 3)}],
+        "\U0001f600",
+    ):
         call = BASE | {"input": {"n": 1, "deep": value}}
         from_dict = gate.authorize(call, Ledger(), NOW).to_json()
         assert from_dict == gate.authorize(json.dumps(call), Ledger(), NOW).to_json()
@@ -139,18 +153,21 @@ def test_a_filter_that_is_deep_does_not_end_the_process(gate: Gate) -> None:
     with pytest.raises(BundleError):
         gate.filter_list("tools/list", live, {"principal": 'User::"a"', "server": "notes"}, None, NOW)
     with pytest.raises((BundleError, RecursionError)):
-        gate.filter_list("tools/list", {"tools": [deep(100_000)]}, {"principal": 'User::"a"', "server": "notes"}, None, NOW)
+        gate.filter_list(
+            "tools/list", {"tools": [deep(100_000)]}, {"principal": 'User::"a"', "server": "notes"}, None, NOW
+        )
 
 
 def test_an_interpreter_on_a_small_stack_survives() -> None:
-    """As a thread of a server may have it: 256 KiB."""
+    """As a thread of a server may have it: 512 KiB."""
     code = (
         "import threading, toolgate\n"
         f"files = {FILES!r}\n"
+        # Outside the thread: on a small stack, CPython 3.13 cannot even give such a dict up.
+        "deep = {}\n"
+        "for _ in range(10_000): deep = {'a': deep}\n"
         "def run():\n"
         "    gate = toolgate.Gate.load(files)\n"
-        "    deep = {}\n"
-        "    for _ in range(100_000): deep = {'a': deep}\n"
         "    call = {'server': 'notes', 'tool': 'read', 'principal': 'User::\"a\"', 'input': {'deep': deep}}\n"
         "    print(gate.authorize(call, toolgate.Ledger()).reasons)\n"
         "threading.stack_size(512 << 10)\n"

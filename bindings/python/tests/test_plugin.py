@@ -42,7 +42,9 @@ def test_cases_are_tests(pytester: pytest.Pytester) -> None:
     done = run(pytester, "--toolgate-report", "json=report.json")
     done.assert_outcomes(passed=1, failed=1, skipped=1)
     # As the command line prints it: what was expected, what came, and why.
-    done.stdout.fnmatch_lines(["FAIL *notes.test.yaml:10 robots read", "  expected  allow", "  got       deny, as no policy permits it"])
+    done.stdout.fnmatch_lines(
+        ["FAIL *notes.test.yaml:10 robots read", "  expected  allow", "  got       deny, as no policy permits it"]
+    )
     report = json.loads((pytester.path / "report.json").read_text())
     assert (report["verdict"], report["totals"]["passed"], report["totals"]["failed"]) == ("failed", 1, 1)
 

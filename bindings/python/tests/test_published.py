@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 pytest.importorskip("mcp_server_git")
-from mcp_clients import ClientError, connect  # noqa: E402
-from toolgate import verify  # noqa: E402
+from mcp_clients import ClientError, connect
+from toolgate import verify
 
 MANIFEST = """
 [bundle]
@@ -22,6 +22,7 @@ version = "1"
 [servers.git]
 verified = true
 """
+
 
 def tools() -> list[dict[str, Any]]:
     """What the server shows to anybody."""
@@ -39,7 +40,8 @@ def test_mcp_server_git(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", repository], check=True)
     shown = tools()
     effects = "".join(
-        f'[tools."git/{tool["name"]}"]\neffect = "{"read" if tool["name"] in ("git_status", "git_log") else "destructive"}"\n'
+        f'[tools."git/{tool["name"]}"]\n'
+        f'effect = "{"read" if tool["name"] in ("git_status", "git_log") else "destructive"}"\n'
         for tool in shown
     )
     policy = "".join(

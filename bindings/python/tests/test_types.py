@@ -15,7 +15,7 @@ from toolgate import _core
 pytest.importorskip("mypy")
 PACKAGE = Path(toolgate.__file__).parent
 
-USER = '''
+USER = """
 from toolgate import Decision, Event, Gate, Ledger, Record
 from toolgate.mcp import Request, guard
 from toolgate.types import Call
@@ -32,7 +32,7 @@ def session(request: Request) -> str | None:
     return None if request.token is None else request.token.client_id
 
 guard(object(), gate, ledger, principal='User::"alice"', session=session, rendering="hide", server="notes")
-'''
+"""
 
 WRONG = """
 from toolgate import Gate, Ledger

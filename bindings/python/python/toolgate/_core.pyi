@@ -28,7 +28,10 @@ __all__ = [
 class Gate:
     @staticmethod
     def load(
-        source: str | os.PathLike[str] | bytes | dict[str, str], *, strict: bool = False, keys: Sequence[bytes] | None = None
+        source: str | os.PathLike[str] | bytes | dict[str, str],
+        *,
+        strict: bool = False,
+        keys: Sequence[bytes] | None = None,
     ) -> Gate: ...
     @property
     def name(self) -> str: ...
@@ -377,9 +380,7 @@ class McpAnswers:
     def confirmation(
         self, record: Record, request: McpRequest, answer: Mapping[str, Any]
     ) -> tuple[Event, bool] | None: ...
-    def resume(
-        self, request: McpRequest, ledger: Ledger, now: Time | None = None
-    ) -> tuple[Event, bool] | None: ...
+    def resume(self, request: McpRequest, ledger: Ledger, now: Time | None = None) -> tuple[Event, bool] | None: ...
     def missing_scopes(
         self, request: McpRequest, needed: Sequence[str], ledger: Ledger, now: Time | None = None
     ) -> list[str]: ...

@@ -1,6 +1,8 @@
-"""Policy tests as pytest tests: every case of a bundle's `*.test.yaml` files is one, and fails with the words of `toolgate test`.
+"""Policy tests as pytest tests: every case of a bundle's `*.test.yaml` files is one, and fails with the words of
+`toolgate test`.
 
-A bundle is a folder with a `toolgate.toml`; its test files are collected wherever they stand in it. `--toolgate-report FORMAT=FILE`
+A bundle is a folder with a `toolgate.toml`; its test files are collected wherever they stand in it.
+`--toolgate-report FORMAT=FILE`
 writes the report of all cases that ran, as `toolgate test --format FORMAT` does.
 """
 
@@ -38,7 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_OPENED], config.stash[_RAN] = {}, {}
     for report in config.getoption("--toolgate-report"):
         if report.partition("=")[0] not in FORMATS or not report.partition("=")[2]:
-            raise pytest.UsageError(f"--toolgate-report {report}: write FORMAT=FILE, FORMAT one of {', '.join(FORMATS)}")
+            raise pytest.UsageError(
+                f"--toolgate-report {report}: write FORMAT=FILE, FORMAT one of {', '.join(FORMATS)}"
+            )
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -61,7 +65,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for report in reports:
         form, _, file = report.partition("=")
         opened = session.config.stash[_OPENED]
-        told = [opened[root].run(cases=ids, format=form, root=str(root)) for root, ids in session.config.stash[_RAN].items()]
+        told = [
+            opened[root].run(cases=ids, format=form, root=str(root)) for root, ids in session.config.stash[_RAN].items()
+        ]
         Path(file).write_text("\n".join(told), encoding="utf-8")
 
 
@@ -107,7 +113,9 @@ class Case(pytest.Item):
         self.config.stash[_RAN].setdefault(root, []).append(case)
         report = json.loads(self.suites.run(cases=[case]))
         if report["verdict"] != "passed":
-            raise CaseFailed(self.suites.run(cases=[case], format="plain", root=str(root), rerun=f"toolgate test {root}"))
+            raise CaseFailed(
+                self.suites.run(cases=[case], format="plain", root=str(root), rerun=f"toolgate test {root}")
+            )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """The failure as the command line prints it."""

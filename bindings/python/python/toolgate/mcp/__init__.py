@@ -5,7 +5,8 @@
 
     guard(server, Gate.load("my-bundle"), Ledger(), principal='User::"alice"')
 
-From then on, every `tools/call`, `resources/read` and `prompts/get` is decided before it runs, every list shows only what its
+From then on, every `tools/call`, `resources/read` and `prompts/get` is decided before it runs, every list shows only
+what its
 client could be allowed, and every call leaves a record.
 """
 

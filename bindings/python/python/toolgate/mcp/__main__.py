@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--bundle", required=True, help="the folder of the bundle, or a packed file")
     parser.add_argument("--server", help="the server's id in the bundle; its only one by default")
-    parser.add_argument("--principal", required=True, metavar="ENTITY", help="who asks, as in User::\"alice\"")
+    parser.add_argument("--principal", required=True, metavar="ENTITY", help='who asks, as in User::"alice"')
     parser.add_argument("--session", metavar="ID", help="the session of all calls; `stdio` by default", default="stdio")
     parser.add_argument("--ledger", metavar="FILE", help="the journal to keep the ledger in; in memory by default")
     parser.add_argument("--records", metavar="FILE", help="the file to append records to, a chained line each")

@@ -14,11 +14,13 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def challenges(app: App) -> App:
-    """An ASGI app around the SDK's: where scopes are all that a call lacks, it answers HTTP 403 with `WWW-Authenticate`.
+    """An ASGI app around the SDK's: where scopes are all that a call lacks, it answers HTTP 403 with
+    `WWW-Authenticate`.
 
         app = toolgate.mcp.challenges(server.streamable_http_app())
 
-    For guards with `rendering="scope_challenge"`. A response that has begun before the call was decided stays as it is; the
+    For guards with `rendering="scope_challenge"`. A response that has begun before the call was decided stays as it
+    is; the
     client then gets a JSON-RPC error.
     """
 

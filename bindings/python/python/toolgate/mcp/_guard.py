@@ -77,7 +77,8 @@ class Challenge(Refused):
 
 
 class Guard:
-    """Puts every request of one MCP server to the gate. `guard` makes one and installs it; `GuardOptions` says what the options mean."""
+    """Puts every request of one MCP server to the gate. `guard` makes one and installs it; `GuardOptions` says what
+    the options mean."""
 
     gate: Gate
     """The gate that decides."""
@@ -97,7 +98,11 @@ class Guard:
         if self.server not in gate.servers:
             raise UsageError(f"server: the bundle has no server `{self.server}`", place="server")
         self._principal, self._who, self._issuer = options.get("principal"), options.get("who"), options.get("issuer")
-        self._session, self._task, self._origin = options.get("session"), options.get("task"), options.get("origin", "agent")
+        self._session, self._task, self._origin = (
+            options.get("session"),
+            options.get("task"),
+            options.get("origin", "agent"),
+        )
         self._obligations = dict(options.get("obligations", {"audit": _recorded}))
         self._scopes, self._metadata = dict(options.get("scopes", {})), options.get("resource_metadata")
         self._labels, self._clock = options.get("labels"), options.get("clock")
@@ -113,7 +118,8 @@ class Guard:
     async def handle(self, request: Request, port: Port) -> dict[str, Any]:
         """Answers a request: by running it, or by a refusal.
 
-        Raises `Refused` where the answer is a JSON-RPC error, and what the server raised. What goes wrong in the guard, or in
+        Raises `Refused` where the answer is a JSON-RPC error, and what the server raised. What goes wrong in the
+        guard, or in
         what the host gave it, is a refusal too, and the client learns nothing of it.
         """
         try:
@@ -241,9 +247,7 @@ class Guard:
         labels: Collection[str] = (),
         digest: str | None = None,
     ) -> None:
-        traces = self.gate.complete(
-            record, self.ledger, self.now(), status=status, labels=labels, output_digest=digest
-        )
+        traces = self.gate.complete(record, self.ledger, self.now(), status=status, labels=labels, output_digest=digest)
         self._records.told(traces)
 
     async def _list(self, request: Request, port: Port) -> dict[str, Any]:
@@ -256,9 +260,7 @@ class Guard:
             return _refused(self._answers.refusal(self.gate.refuse(host, self.now())))
         said, identity = host
         asks = {name: said[name] for name in _ASKS if name in said} | {"server": self.server, "any_session": True}
-        text, _ = self.gate.filter_list(
-            request.method, result, asks, self.ledger, self.now(), identity=identity
-        )
+        text, _ = self.gate.filter_list(request.method, result, asks, self.ledger, self.now(), identity=identity)
         filtered: dict[str, Any] = json.loads(text)
         return filtered | {"cacheScope": "private"}
 
@@ -303,4 +305,3 @@ def _digest(result: dict[str, Any]) -> str:
     """SHA-256 of a result's JSON, keys sorted."""
     text = json.dumps(result, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-

@@ -11,7 +11,8 @@ from ..types import Origin, Who
 from ._request import Request
 
 Rendering = Literal["tool_error", "protocol_error", "hide", "scope_challenge"]
-"""How a denial reaches the client: as a result that the model sees, as a JSON-RPC error with code -31403, as a tool that does
+"""How a denial reaches the client: as a result that the model sees, as a JSON-RPC error with code -31403, as a tool
+that does
 not exist, or (where scopes are all that is missing, on HTTP, behind `challenges`) as HTTP 403 that names the scopes."""
 
 WhoAsks = Callable[[Request], Union[Who, Identity, None]]
@@ -40,7 +41,8 @@ class GuardOptions(TypedDict, total=False):
     """Whose tokens the SDK's verifier takes, where it leaves `iss` out of the claims."""
 
     session: Handle
-    """The session of a request, by a handle that the host gave out. Never by what a client wrote, unless the host takes it."""
+    """The session of a request, by a handle that the host gave out. Never by what a client wrote, unless the host
+    takes it."""
 
     task: Handle
     """The task of a request, likewise."""
@@ -52,7 +54,8 @@ class GuardOptions(TypedDict, total=False):
     """How a denial reaches the client: `tool_error` by default."""
 
     obligations: Mapping[str, Meets]
-    """The kinds of obligations that the host can meet, and how; by default `audit`, by the record. A call with another one is
+    """The kinds of obligations that the host can meet, and how; by default `audit`, by the record. A call with
+    another one is
     denied."""
 
     scopes: Mapping[str, Sequence[str]]
@@ -68,7 +71,8 @@ class GuardOptions(TypedDict, total=False):
     """The file to append records to, a chained line each. They go to the logger `toolgate`, too."""
 
     key: bytes
-    """What states of approvals are sealed with: at least 32 random bytes, the same in every process that may get the answer. By
+    """What states of approvals are sealed with: at least 32 random bytes, the same in every process that may get the
+    answer. By
     default it is made anew, for one process."""
 
     clock: Callable[[], int]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-
 CHALLENGES = "toolgate.challenges"
 """The member of an ASGI scope that a challenge is left in."""
 
@@ -60,7 +59,8 @@ class Request:
 
 
 def verified_token(http: Any) -> AccessToken | None:
-    """The token of this request. Not that of the context variable: in `mcp` 1.x it is the one that opened the session."""
+    """The token of this request. Not that of the context variable: in `mcp` 1.x it is the one that opened the
+    session."""
     if http is None:
         return None
     user = http.scope.get("user")
@@ -69,7 +69,8 @@ def verified_token(http: Any) -> AccessToken | None:
 
 
 def claims_of(token: AccessToken, issuer: str | None) -> dict[str, Any]:
-    """The claims of a token, completed by what the verifier put beside them. `issuer` is whose tokens the verifier takes."""
+    """The claims of a token, completed by what the verifier put beside them. `issuer` is whose tokens the verifier
+    takes."""
     claims = dict(token.claims or {})
     if issuer is not None:
         claims.setdefault("iss", issuer)

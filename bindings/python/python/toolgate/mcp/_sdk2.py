@@ -86,6 +86,7 @@ def _wire(result: HandlerResult) -> dict[str, Any]:
 
 def install(server: Any, guard: Guard) -> None:
     """Puts the guard behind all middleware that the server has by now."""
-    # The low-level server of fastmcp has no public name; its own middleware sees no tools/list as it goes over the wire.
+    # The low-level server of fastmcp has no public name; its own middleware sees no tools/list as it goes over the
+    # wire.
     low = server if isinstance(server, (Server, MCPServer)) else server._mcp_server
     low.middleware.append(Middleware(guard, low))
