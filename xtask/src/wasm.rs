@@ -26,7 +26,7 @@ pub(crate) fn build() -> Result<(), String> {
     run(cargo().args(["build", "--quiet", "--manifest-path"]).arg(&glue).args(["--target-dir"]).arg(target()))?;
     for (name, features) in BUILDS {
         // A folder of its own for each set of features: they would build each other's dependencies anew.
-        let folder = target().join("wasm").join(name);
+        let folder = target().join("npm").join(name);
         let arguments =
             ["build", "--profile", "wasm", "--package", "toolgate-wasm", "--target", TARGET, "--target-dir"];
         run(cargo().args(arguments).arg(&folder).args(["--features", features]).env("RUSTFLAGS", remapped()))?;

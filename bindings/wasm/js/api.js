@@ -130,7 +130,7 @@ export function classes(glue) {
     }
 
     confirm(call, id, ledger, now) {
-      if (!Number.isSafeInteger(id)) throw new UsageError('the id of a call is that of its record');
+      known(id);
       return this.#recorded(ledger, now, () => {
         const asked = json(call, this.#most);
         return (gate, held) => gate.confirm(asked, id, held, now);
@@ -138,11 +138,13 @@ export function classes(glue) {
     }
 
     complete(ledger, id, outcome, now) {
+      known(id);
       const { status = 'done', ...rest } = typeof outcome === 'string' ? { status: outcome } : outcome;
       return this.apply(ledger, { call_completed: { ...rest, status, call: id } }, now);
     }
 
     abort(ledger, id, now) {
+      known(id);
       return this.apply(ledger, { call_aborted: id }, now);
     }
 
@@ -254,6 +256,10 @@ function lines(text, count) {
   }
   found.push(text.slice(from));
   return found;
+}
+
+function known(id) {
+  if (!Number.isSafeInteger(id)) throw new UsageError('the id is that of a record whose call was allowed');
 }
 
 export function time(now) {

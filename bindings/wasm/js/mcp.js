@@ -5,7 +5,7 @@ import { REQUESTS } from './api.js';
 import { StateError, UsageError } from './errors.js';
 import { port } from './sdk.js';
 
-export { StateError, UsageError } from './errors.js';
+export { UsageError } from './errors.js';
 
 const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']);
 const RENDERINGS = ['tool_error', 'protocol_error', 'hide', 'scope_challenge'];
@@ -244,7 +244,7 @@ export class Guard {
 }
 
 /** A JSON-RPC error in place of a result: both SDKs put `code`, `message` and `data` on the wire. */
-export class Refused extends Error {
+class Refused extends Error {
   constructor({ code, message, data }) {
     super(message);
     this.name = 'Refused';

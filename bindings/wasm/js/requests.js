@@ -19,6 +19,10 @@ export class Requests {
     this.#record = record;
   }
 
+  get generation() {
+    return this.#engine.generation;
+  }
+
   /** A sealer with a copy of the host's key. */
   sealer(key) {
     const copy = Uint8Array.from(key);
@@ -70,10 +74,12 @@ export class Requests {
 class Turn {
   #requests;
   #raw;
+  #generation;
 
   constructor(requests, raw) {
     this.#requests = requests;
     this.#raw = raw;
+    this.#generation = requests.generation;
   }
 
   /** The tool that is called, or the method. */
@@ -128,7 +134,8 @@ class Turn {
   }
 
   free() {
-    this.#requests.call(() => this.#raw.free());
+    // After a trap, its instance is gone as a whole.
+    if (this.#generation === this.#requests.generation) this.#raw.free();
   }
 }
 

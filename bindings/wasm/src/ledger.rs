@@ -13,7 +13,6 @@ pub struct RawLedger(pub(crate) Ledger);
 impl RawLedger {
     /// A ledger in which nothing has happened.
     #[wasm_bindgen(constructor)]
-    #[expect(clippy::new_without_default, reason = "only JavaScript calls it")]
     pub fn new() -> RawLedger {
         Self(Ledger::new())
     }

@@ -11,7 +11,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { CallToolRequestSchema, ElicitRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Gate, Ledger } from 'toolgate/author';
 import { guard } from 'toolgate/mcp';
 
@@ -47,7 +47,8 @@ guard(server, {
 server.setRequestHandler(ListToolsRequestSchema, ({ params }) => upstream.listTools(params));
 server.setRequestHandler(CallToolRequestSchema, ({ params }) => upstream.callTool(params));
 const [ours, theirs] = InMemoryTransport.createLinkedPair();
-const client = new Client({ name: 'model', version: '1.0.0' });
+const client = new Client({ name: 'model', version: '1.0.0' }, { capabilities: { elicitation: {} } });
+client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { approve: true } }));
 await server.connect(theirs);
 await client.connect(ours);
 after(() => Promise.all([client.close(), upstream.close()]));
@@ -76,7 +77,7 @@ test('a path that leads elsewhere is no path', async () => {
   assert.ok(isError && content[0].text.includes('(invalid_arguments)'), content[0].text);
 });
 
-test('drafts are written, reports are not', async () => {
+test('drafts are written once the user agrees, reports are not', async () => {
   const [failed] = await call('write_file', 'data/drafts/note.txt', { content: 'a draft' });
   assert.equal(failed, false);
   assert.equal(readFileSync(join(root, 'data/drafts/note.txt'), 'utf8'), 'a draft');
@@ -89,5 +90,5 @@ test('the list shows what could be allowed, and every call left a record', async
   const { tools } = await client.listTools();
   const names = tools.map(({ name }) => name);
   assert.ok(names.includes('read_text_file') && !names.includes('read_multiple_files'), names.join());
-  assert.deepEqual(records.map(({ decision }) => decision), ['allow', 'deny', 'deny', 'allow', 'deny']);
+  assert.deepEqual(records.map(({ decision }) => decision), ['allow', 'deny', 'deny', 'needs_approval', 'allow', 'deny']);
 });

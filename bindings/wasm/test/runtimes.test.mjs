@@ -1,13 +1,13 @@
 // Each runtime, with the package as `npm pack` makes it: it loads, and decides all example calls as Rust did.
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
 import { chromium, serve } from './browser.mjs';
+import { worker } from './worker.mjs';
 
 const run = promisify(execFile);
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -25,12 +25,11 @@ test('Deno', () => prints(bin('deno'), 'run', '--allow-read', '--no-remote', 'ru
 test('Bun', () => prints(bin('bun'), 'run', 'runtimes/node.mjs'));
 
 test('workerd', async () => {
-  const port = await worker('runtimes/worker.mjs', 18_431);
+  const running = await worker(here('runtimes/worker.mjs'), 18_431);
   try {
-    const response = await answered(`http://127.0.0.1:18431/`, readFileSync(here('.work/cases.json')));
-    assert.match(response, WANTED);
+    assert.match(await running.answer(readFileSync(here('.work/cases.json'))), WANTED);
   } finally {
-    port.kill();
+    running.kill();
   }
 });
 
@@ -52,39 +51,3 @@ test('Chromium, a page', async () => {
     site.close();
   }
 });
-
-/** workerd with a worker, bundled as a user's tools would: modules stay files of their own. */
-export async function worker(entry, port) {
-  const out = here('.work/worker');
-  mkdirSync(out, { recursive: true });
-  const options = { bundle: true, format: 'esm', conditions: ['workerd'], loader: { '.wasm': 'copy' }, assetNames: '[name]' };
-  await build({ ...options, entryPoints: [here(entry)], outfile: `${out}/worker.mjs`, logLevel: 'error' });
-  const modules = ['toolgate', 'author'].map((name) => `(name = "${name}.wasm", wasm = embed "${name}.wasm")`);
-  writeFileSync(
-    `${out}/config.capnp`,
-    `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "main", worker = .worker)],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]
-);
-const worker :Workerd.Worker = (
-  modules = [(name = "worker.mjs", esModule = embed "worker.mjs"), ${modules.join(', ')}],
-  compatibilityDate = "2026-11-01"
-);
-`,
-  );
-  return spawn(bin('workerd'), ['serve', `${out}/config.capnp`], { stdio: 'inherit' });
-}
-
-/** The answer of a server that may be about to start. */
-async function answered(url, body) {
-  for (let tries = 0; ; tries++) {
-    try {
-      const response = await fetch(url, { method: 'POST', body });
-      return await response.text();
-    } catch (error) {
-      if (tries === 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}

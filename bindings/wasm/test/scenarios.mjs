@@ -3,6 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as author from 'toolgate/author';
+import { files } from 'toolgate/testing';
 
 const folder = new URL('../../../integrations/scenarios/', import.meta.url);
 const read = (name) => readFileSync(new URL(name, folder), 'utf8');
@@ -41,7 +44,7 @@ export class Ran {
 
 /** Registers a test for each scenario that this server and client can have. */
 export function scenarios(test, about, { era, transport, skip = () => false, Gate, Ledger, connect }) {
-  const bundle = readFileSync(process.env.TOOLGATE_SCENARIOS);
+  const bundle = author.Gate.load(files(fileURLToPath(new URL('bundle/', folder)))).pack();
   for (const scenario of table.scenarios) {
     const fits = (scenario.eras ?? [era]).includes(era) && (scenario.transports ?? [transport]).includes(transport);
     if (!fits || skip(scenario)) continue;

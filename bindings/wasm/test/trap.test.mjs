@@ -5,12 +5,13 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as author from 'toolgate/author';
 import { InstanceError } from 'toolgate';
-import { classes } from '../js/api.js';
-import { glue } from '../dist/toolgate.glue.js';
+import { guard } from 'toolgate/mcp';
+import { classes } from './node_modules/toolgate/dist/api.js';
+import { glue } from './node_modules/toolgate/dist/toolgate.glue.js';
 
 const cases = JSON.parse(readFileSync(new URL('.work/cases.json', import.meta.url)));
 const example = (name) => cases.find((one) => one.name === name);
-const module = new WebAssembly.Module(readFileSync(new URL('../dist/toolgate.wasm', import.meta.url)));
+const module = new WebAssembly.Module(readFileSync(new URL('node_modules/toolgate/dist/toolgate.wasm', import.meta.url)));
 
 /** The classes on instances that trap in `method` when they are told to. */
 function trapping(method) {
@@ -84,4 +85,27 @@ test('a real trap: the stack ends while Cedar parses', () => {
     assert.ok(error instanceof author.ToolgateError, error);
   }
   assert.equal(packed.authorize(calls[1], ledger, now).id, before.id + 1);
+});
+
+test('a guarded server refuses what trapped, and goes on', async () => {
+  const { Gate, Ledger, told } = trapping('turn');
+  const { bundle } = example('filesystem-0');
+  const handlers = new Map();
+  const server = {
+    setRequestHandler: (method, handler) => handlers.set(method, handler),
+    assertCanSetRequestHandler() {},
+    getClientCapabilities: () => ({}),
+  };
+  const faults = [];
+  const gate = Gate.unpack(Uint8Array.from(Buffer.from(bundle, 'base64')));
+  const who = () => ({ principal: 'User::"ana"', session: 's1', origin: 'user' });
+  guard(server, { gate, ledger: new Ledger(), who, onFault: (fault) => faults.push(fault), now: () => 1_767_607_200_000 });
+  server.setRequestHandler('tools/list', () => ({ tools: [] }));
+  server.setRequestHandler('tools/call', () => ({ content: [{ type: 'text', text: 'ran' }] }));
+  const params = { name: 'read_text_file', arguments: { path: '/srv/data/report.txt' } };
+  const call = () => handlers.get('tools/call')({ method: 'tools/call', params }, { mcpReq: {} });
+  told.trap = true;
+  await assert.rejects(call, { code: -32603, message: 'Internal error' });
+  assert.ok(faults[0] instanceof InstanceError);
+  assert.equal((await call()).content[0].text, 'ran');
 });

@@ -10,11 +10,12 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-const vitest = (folder) => run(here('node_modules/.bin/vitest'), ['run', '--root', here('.'), folder], { timeout: 120_000 });
+const vitest = (folder) =>
+  run(here('node_modules/.bin/vitest'), ['run', '--root', here('.'), folder], { timeout: 120_000, env: { ...process.env, NO_COLOR: '1' } });
 
 test('cases pass', async () => {
   const { stdout } = await vitest('vitest/');
-  assert.match(stdout, /Tests\s+\S*[45] passed/);
+  assert.match(stdout, /Tests\s+[45] passed/);
 });
 
 test('a case that fails says what it expected', async () => {
