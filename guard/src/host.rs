@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use toolgate::{
-    DecisionRecord, Drift, Event, EventError, Gate, Ledger, Outcome, PolicyBundle, SharedLedger, Timestamp, ToolCall, Trace,
-    wire::mcp::Sealer,
+    DecisionRecord, Drift, Event, EventError, Gate, Ledger, Outcome, PolicyBundle, SharedLedger, Timestamp, ToolCall,
+    Trace, wire::mcp::Sealer,
 };
 
 use crate::{records::Records, settings::Settings};

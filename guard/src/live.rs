@@ -96,6 +96,9 @@ impl Talk {
                 Ok(Message::Response { id: Some(answered), result }) if answered == id => {
                     return Ok(result.map(RawValue::to_owned).map_err(|error| error.get().to_owned()));
                 }
+                Ok(Message::Request { id, method, .. }) if method == "roots/list" => {
+                    self.send(&message::response(&id, r#"{"roots":[]}"#)).await?;
+                }
                 Ok(Message::Request { id, .. }) => {
                     self.send(&message::error(Some(&id), -32_601, "Method not found", None)).await?;
                 }

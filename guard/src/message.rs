@@ -41,10 +41,20 @@ impl fmt::Display for Id {
 
 /// A message, borrowed from its line.
 pub(crate) enum Message<'l> {
-    Request { id: Id, method: Cow<'l, str>, params: Option<&'l RawValue> },
-    Notification { method: Cow<'l, str>, params: Option<&'l RawValue> },
+    Request {
+        id: Id,
+        method: Cow<'l, str>,
+        params: Option<&'l RawValue>,
+    },
+    Notification {
+        method: Cow<'l, str>,
+        params: Option<&'l RawValue>,
+    },
     /// `Ok` is a result, `Err` an error.
-    Response { id: Option<Id>, result: Result<&'l RawValue, &'l RawValue> },
+    Response {
+        id: Option<Id>,
+        result: Result<&'l RawValue, &'l RawValue>,
+    },
 }
 
 /// Why a line is no message. A request's id is known where it could be read.

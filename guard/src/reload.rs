@@ -37,7 +37,10 @@ pub fn watch(
     // A file that is replaced by a rename is another file: its folder is what lasts.
     let (watched, mode) = match path.is_dir() {
         true => (path, RecursiveMode::Recursive),
-        false => (path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")), RecursiveMode::NonRecursive),
+        false => (
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+            RecursiveMode::NonRecursive,
+        ),
     };
     watcher.watch(watched, mode).map_err(failed)?;
     std::thread::spawn(move || {

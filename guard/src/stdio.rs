@@ -31,11 +31,7 @@ where
 ///
 /// # Errors
 /// The server does not start, or the system gives no random bytes.
-pub async fn stdio(
-    host: Arc<Host>,
-    command: &ServerCommand,
-    stop: impl Future<Output = ()>,
-) -> Result<Ended, String> {
+pub async fn stdio(host: Arc<Host>, command: &ServerCommand, stop: impl Future<Output = ()>) -> Result<Ended, String> {
     let connection = Connection::new(Arc::clone(&host), "stdio")?;
     let (server, side) = command.start()?;
     let client = Side { read: tokio::io::stdin(), write: tokio::io::stdout() };

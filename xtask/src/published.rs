@@ -29,12 +29,11 @@ struct Place {
 impl Place {
     fn installed(profile: &str, options: &[&str]) -> Result<Self, String> {
         let (root, folder) = (root(), root().join("target/published"));
-        let place = Self {
-            work: folder.join("work"),
-            guard: root.join("target").join(profile).join("toolgate"),
-            folder,
-        };
-        place.step(Command::new(crate::run::program()).args(["build", "-p", "toolgate-cli"]).args(options).current_dir(&root))?;
+        let place =
+            Self { work: folder.join("work"), guard: root.join("target").join(profile).join("toolgate"), folder };
+        place.step(
+            Command::new(crate::run::program()).args(["build", "-p", "toolgate-cli"]).args(options).current_dir(&root),
+        )?;
         let told = |error: std::io::Error| format!("{}: {error}", place.folder.display());
         fs::create_dir_all(&place.work).map_err(told)?;
         let pinned = root.join("integrations/published");
@@ -63,7 +62,8 @@ impl Place {
 
     /// Runs a step in the folder, unless it says where.
     fn step(&self, command: &mut Command) -> Result<(), String> {
-        let shown = format!("{} {:?}", Path::new(command.get_program()).display(), command.get_args().collect::<Vec<_>>());
+        let shown =
+            format!("{} {:?}", Path::new(command.get_program()).display(), command.get_args().collect::<Vec<_>>());
         println!("xtask: {shown}");
         if command.get_current_dir().is_none() && self.folder.is_dir() {
             command.current_dir(&self.folder);

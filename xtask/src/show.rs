@@ -35,7 +35,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Fault> {
     guard.args(["guard", "--bundle", "integrations/show/bundle", "--principal", r#"Agent::"assistant""#]);
     guard.args(["--on-behalf-of", r#"User::"you""#, "--"]).current_dir(root);
     let quiet = || Stdio::null();
-    let npx = Command::new("npx").args(["-y", PUBLISHED, FILES]).stdin(quiet()).stdout(quiet()).stderr(quiet()).status();
+    let npx =
+        Command::new("npx").args(["-y", PUBLISHED, FILES]).stdin(quiet()).stdout(quiet()).stderr(quiet()).status();
     if npx.is_ok_and(|status| status.success()) {
         println!("server: npx -y {PUBLISHED} {FILES}");
         guard.args(["npx", "-y", PUBLISHED, FILES]);
@@ -80,7 +81,11 @@ impl Client {
         for (what, tool, arguments) in [
             ("2. an allowed read", "read_text_file", json!({"path": file("notes/todo.md")})),
             ("3. a denied write", "write_file", json!({"path": file("secret/salaries.csv"), "content": "bob,9900\n"})),
-            ("4. a write that you approve", "write_file", json!({"path": file("outbox/hello.md"), "content": "hello\n"})),
+            (
+                "4. a write that you approve",
+                "write_file",
+                json!({"path": file("outbox/hello.md"), "content": "hello\n"}),
+            ),
             ("5. a secret is read", "read_text_file", json!({"path": file("secret/salaries.csv")})),
             ("6. and sent", "write_file", json!({"path": file("outbox/letter.md"), "content": "ana earns 5200\n"})),
         ] {

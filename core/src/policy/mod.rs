@@ -58,7 +58,7 @@ pub use signing::public_key;
 pub use text::too_deep_to_parse;
 
 use crate::{
-    catalog::{self, Catalog, Drift, ToolReport, definitions, ONE_PAGE},
+    catalog::{self, Catalog, Drift, ONE_PAGE, ToolReport, definitions},
     digest::Digest,
     engine::{Engine, Evaluate, PolicyIndex},
     entity::Store,

@@ -7,8 +7,7 @@ use super::{Connection, calls};
 use crate::message::{self, Id};
 
 /// The lists that are filtered.
-pub(super) const FILTERED: [&str; 4] =
-    ["tools/list", "prompts/list", "resources/list", "resources/templates/list"];
+pub(super) const FILTERED: [&str; 4] = ["tools/list", "prompts/list", "resources/list", "resources/templates/list"];
 
 impl Connection {
     /// Passes the server's answer to a list on, filtered. A list that cannot be read is not passed on.
@@ -37,7 +36,9 @@ impl Connection {
                 self.to_client(message::error(Some(id), calls::DENIED, &text, None));
             }
             Ok(filtered) if filtered.left_out.is_empty() && !modern => self.to_client(line.to_owned()),
-            Ok(filtered) if modern => self.to_client(message::response(id, &scoped(&filtered.text, filtered.cache_scope))),
+            Ok(filtered) if modern => {
+                self.to_client(message::response(id, &scoped(&filtered.text, filtered.cache_scope)))
+            }
             Ok(filtered) => self.to_client(message::response(id, &filtered.text)),
         }
         if method == "tools/list" && self.pins.modern() {

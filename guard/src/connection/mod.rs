@@ -305,8 +305,10 @@ struct Says {
 
 impl Says {
     fn of(params: &str) -> Self {
-        let capabilities = message::member(params, "capabilities");
-        let meta = message::member(params, "_meta").and_then(|meta| match meta {
+        let members = message::members(params).unwrap_or_default();
+        let member = |name: &str| serde_json::from_str::<Value>(members.get(name)?.get()).ok();
+        let capabilities = member("capabilities");
+        let meta = member("_meta").and_then(|meta| match meta {
             Value::Object(meta) if meta.contains_key(VERSION) => Some(meta),
             _ => None,
         });

@@ -160,7 +160,11 @@ fn same(outputs: &[Output], came: &str, expected: &[&str]) {
             match (json["method"].as_str(), &json["id"]) {
                 (Some(method), _) => format!("{to}{untouched} {method}"),
                 (None, id) if json["error"].is_object() => {
-                    format!("{to}{untouched} {id} error {} {}", json["error"]["code"], json["error"]["message"].as_str().unwrap())
+                    format!(
+                        "{to}{untouched} {id} error {} {}",
+                        json["error"]["code"],
+                        json["error"]["message"].as_str().unwrap()
+                    )
                 }
                 (None, id) => {
                     let error = json["result"]["isError"] == true;
@@ -170,7 +174,8 @@ fn same(outputs: &[Output], came: &str, expected: &[&str]) {
             }
         })
         .collect();
-    let fits = told.len() == expected.len() && told.iter().zip(expected).all(|(told, expected)| told.starts_with(expected));
+    let fits =
+        told.len() == expected.len() && told.iter().zip(expected).all(|(told, expected)| told.starts_with(expected));
     assert!(fits, "{came}\n  came out:  {told:#?}\n  expected:  {expected:#?}");
 }
 
@@ -227,7 +232,10 @@ fn what_two_parsers_could_read_in_two_ways_is_refused() {
 #[test]
 fn no_message_hides_behind_a_carriage_return() {
     let mut guard = Guard::ready("{}", |_| ());
-    let hidden = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{{\"a\":[\r{}\r]}}}}", call("9", "drop", "{}"));
+    let hidden = format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{{\"a\":[\r{}\r]}}}}",
+        call("9", "drop", "{}")
+    );
     let outputs = guard.client(&hidden, &["server* notifications/x"]);
     assert!(outputs.iter().all(|output| !format!("{output:?}").contains("\\r")), "{outputs:?}");
 }
@@ -256,7 +264,10 @@ fn the_user_is_asked_by_elicitation() {
         let asked = guard.client(&line, &["client* elicitation/create"]);
         let outputs = guard.connection.from_client(&format!(r#"{{"jsonrpc":"2.0","id":{},{answer}}}"#, own(&asked)));
         same(&outputs, &line, &[expected]);
-        guard.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, if expected.starts_with("server") { &["client 1 result"] } else { &[] });
+        guard.server(
+            r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+            if expected.starts_with("server") { &["client 1 result"] } else { &[] },
+        );
     }
 }
 
@@ -328,9 +339,13 @@ fn calls_wait_for_the_first_list() {
     let listing = guard.client(&call("1", "read", "{}"), &["server* tools/list"]);
     guard.client(&call("2", "read", "{}"), &[]);
     guard.client(&call("2", "read", "{}"), &["client* 2 error -32600"]);
-    guard.client(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}"#, &["server notifications/cancelled"]);
+    guard.client(
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}"#,
+        &["server notifications/cancelled"],
+    );
     let first = r#"{"tools":[],"nextCursor":"2"}"#;
-    let outputs = guard.connection.from_server(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{first}}}"#, own(&listing)));
+    let outputs =
+        guard.connection.from_server(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{first}}}"#, own(&listing)));
     guard.listed(&outputs, TOOLS, &["server* tools/call"]);
 }
 
@@ -351,7 +366,11 @@ fn lying() -> String {
 fn drift_ends_the_guard() {
     let mut guard = Guard::new(|_| ());
     let listing = guard.client(&call("1", "read", "{}"), &["server* tools/list"]);
-    guard.listed(&listing, &lying(), &["client* 1 error -31403 Denied: the tools of `notes`", "end the tools of `notes`"]);
+    guard.listed(
+        &listing,
+        &lying(),
+        &["client* 1 error -31403 Denied: the tools of `notes`", "end the tools of `notes`"],
+    );
 }
 
 #[test]
@@ -369,7 +388,10 @@ fn drift_hides_and_denies_a_tool() {
     }
     // It changed while it was listed: once more, and no more than that.
     guard.listed(&listing, &lying(), &["server* tools/list"]);
-    guard.client(&call("1", "read", "{}"), &["client* 1 result Denied: the tool's definition is no longer the reviewed one"]);
+    guard.client(
+        &call("1", "read", "{}"),
+        &["client* 1 result Denied: the tool's definition is no longer the reviewed one"],
+    );
     guard.client(&request("2", "tools/list", "{}"), &["server tools/list"]);
     let filtered = guard.connection.from_server(&format!(r#"{{"jsonrpc":"2.0","id":2,"result":{}}}"#, lying()));
     let Output::ToClient(line) = &filtered[0] else { panic!("{filtered:?}") };
@@ -380,7 +402,8 @@ fn drift_hides_and_denies_a_tool() {
 fn a_modern_list_says_that_it_is_private() {
     let mut guard = Guard::ready("{}", |_| ());
     guard.client(&request("1", "tools/list", &format!("{{{META}}}")), &["server tools/list"]);
-    let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{},"cacheScope":"public"}}}}"#, TOOLS.trim_end_matches('}'));
+    let answer =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{},"cacheScope":"public"}}}}"#, TOOLS.trim_end_matches('}'));
     let filtered = guard.connection.from_server(&answer);
     let Output::ToClient(line) = &filtered[0] else { panic!("{filtered:?}") };
     assert!(line.contains(r#""cacheScope":"private""#) && !line.contains("public"), "{line}");
@@ -403,13 +426,17 @@ fn both_sides_talk_as_they_like() {
         r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1,"x":[1.0]}}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#,
     ] {
-        let method = if line.contains("progress\"") { "client notifications/progress" } else { "client notifications/message" };
+        let method =
+            if line.contains("progress\"") { "client notifications/progress" } else { "client notifications/message" };
         guard.server(line, &[method]);
     }
     guard.server(&request("7", "sampling/createMessage", "{}"), &["client sampling/createMessage"]);
     guard.client(r#"{"jsonrpc":"2.0","id":7,"result":{"role":"assistant"}}"#, &["server 7 result"]);
     guard.client(r#"{"jsonrpc":"2.0","id":7,"result":{}}"#, &[]);
-    guard.client(r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#, &["server notifications/roots/list_changed"]);
+    guard.client(
+        r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#,
+        &["server notifications/roots/list_changed"],
+    );
     guard.client(r#"{"jsonrpc":"2.0","method":"shutdown"}"#, &[]);
     guard.server("npm warn deprecated", &[]);
     guard.server(r#"{"jsonrpc":"2.0","error":{"code":-32700,"message":"x"}}"#, &["client null error -32700 x"]);

@@ -12,8 +12,6 @@ const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 /// The request of one client among those of many.
 #[derive(Clone)]
 pub(super) struct Renamed {
-    /// The id that the server sees, which is its progress token too.
-    pub(super) id: Id,
     /// The id that the client sees.
     was: Id,
     /// The progress token that the client sees, as JSON.
@@ -24,7 +22,7 @@ pub(super) struct Renamed {
 pub(super) fn renamed(was: Id, method: &str, params: Option<&RawValue>, id: Id) -> (String, Renamed) {
     let mut token = None;
     let Some(params) = params else {
-        return (message::bare_request(&id, method), Renamed { id, was, token });
+        return (message::bare_request(&id, method), Renamed { was, token });
     };
     let replaced = member(params.get(), "_meta").and_then(|(mut members, mut meta)| {
         let place = meta.get_mut("progressToken")?;
@@ -33,7 +31,7 @@ pub(super) fn renamed(was: Id, method: &str, params: Option<&RawValue>, id: Id) 
         serde_json::to_string(&members).ok()
     });
     let line = message::request(&id, method, replaced.as_deref().unwrap_or_else(|| params.get()));
-    (line, Renamed { id, was, token })
+    (line, Renamed { was, token })
 }
 
 /// An object, and the object that is its member.
@@ -104,16 +102,21 @@ mod tests {
 
     #[test]
     fn ids_and_tokens_are_put_back() {
-        let line = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"progressToken":7}}}"#;
+        let line =
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"progressToken":7}}}"#;
         let Ok(Message::Request { id, method, params }) = Message::of_client(line) else { panic!("{line}") };
         let (sent, renamed) = renamed(id, &method, params, Id::own("h1"));
         assert!(sent.contains(r#""id":"h1""#) && sent.contains(r#""progressToken":"h1""#), "{sent}");
-        let open = HashMap::from([(renamed.id.clone(), renamed)]);
+        let open = HashMap::from([(Id::own("h1"), renamed)]);
         let check = |line: &str, expected: &str, last: bool| {
             let addressed = addressed(line, &open).expect(line);
             assert_eq!((addressed.line.as_str(), addressed.last), (expected, last));
         };
-        check(r#"{"jsonrpc":"2.0","id":"h1","result":{"x":1.0}}"#, r#"{"jsonrpc":"2.0","id":1,"result":{"x":1.0}}"#, true);
+        check(
+            r#"{"jsonrpc":"2.0","id":"h1","result":{"x":1.0}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":{"x":1.0}}"#,
+            true,
+        );
         check(
             r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1,"progressToken":"h1"}}"#,
             r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1,"progressToken":7}}"#,

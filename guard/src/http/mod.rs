@@ -31,7 +31,9 @@ pub async fn http(
 ) -> Result<(), String> {
     if !listen.ip().is_loopback() {
         let why = "the guard authenticates nobody, and whoever reached it would call in your name";
-        return Err(format!("{listen} can be reached from elsewhere: {why}; listen on 127.0.0.1, behind a proxy that does"));
+        return Err(format!(
+            "{listen} can be reached from elsewhere: {why}; listen on 127.0.0.1, behind a proxy that does"
+        ));
     }
     let failed = |error: std::io::Error| format!("{listen}: {error}");
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(failed)?;

@@ -107,7 +107,8 @@ async fn answer(session: &Arc<Session>, id: Id, method: &str, line: String) -> R
     };
     match Message::of_server(&first) {
         Ok(Message::Response { result, .. }) => {
-            let code = result.err().and_then(|error| message::member(error.get(), "code")).and_then(|code| code.as_i64());
+            let code =
+                result.err().and_then(|error| message::member(error.get(), "code")).and_then(|code| code.as_i64());
             json(status(code), first)
         }
         _ => events(stream::once(async { first }).chain(received(lines, Some(open)))),
@@ -149,7 +150,8 @@ async fn deleted(State(sessions): State<Arc<Sessions>>, headers: HeaderMap) -> R
 
 /// The headers of a request from 2026-07-28 on repeat what stands in its body, for whoever only sees headers.
 fn same(headers: &HeaderMap, method: &str, version: &str) -> Result<(), &'static str> {
-    let says = |name: &HeaderName, text: &str| headers.get(name).is_some_and(|value| value.as_bytes() == text.as_bytes());
+    let says =
+        |name: &HeaderName, text: &str| headers.get(name).is_some_and(|value| value.as_bytes() == text.as_bytes());
     match (says(&METHOD, method), says(&VERSION, version)) {
         (true, true) => Ok(()),
         (false, _) => Err("Mcp-Method does not say what the body says"),

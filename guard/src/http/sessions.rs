@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use serde_json::value::RawValue;
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinHandle,
@@ -166,25 +167,25 @@ impl Session {
         let (sender, stream) = mpsc::channel(STREAM);
         let mut streams = locked(&self.streams);
         streams.used = Some(Instant::now());
-        let (line, id) = match Message::of_client(&line) {
-            Ok(Message::Request { params, .. }) if self.shared => {
-                streams.next = streams.next.wrapping_add(1);
-                let own = Id::own(&format!("h{}", streams.next));
-                let (line, renamed) = renamed(id, method, params, own.clone());
-                streams.renamed.insert(own.clone(), renamed);
-                (line, own)
+        let params = match Message::of_client(&line) {
+            Ok(Message::Request { params, .. }) => params.map(RawValue::to_owned),
+            _ => None,
+        };
+        let (line, id) = if self.shared {
+            streams.next = streams.next.wrapping_add(1);
+            let own = Id::own(&format!("h{}", streams.next));
+            let (line, renamed) = renamed(id, method, params.as_deref(), own.clone());
+            streams.renamed.insert(own.clone(), renamed);
+            (line, own)
+        } else {
+            if streams.open.contains_key(&id) {
+                return None;
             }
-            Ok(Message::Request { params, .. }) => {
-                if streams.open.contains_key(&id) {
-                    return None;
-                }
-                let meta = params.and_then(|params| message::member(params.get(), "_meta"));
-                if let Some(token) = meta.as_ref().and_then(|meta| meta.get("progressToken")) {
-                    streams.tokens.insert(token.to_string(), id.clone());
-                }
-                (line, id)
+            let meta = params.and_then(|params| message::member(params.get(), "_meta"));
+            if let Some(token) = meta.as_ref().and_then(|meta| meta.get("progressToken")) {
+                streams.tokens.insert(token.to_string(), id.clone());
             }
-            _ => (line, id),
+            (line, id)
         };
         streams.open.insert(id.clone(), sender);
         drop(streams);

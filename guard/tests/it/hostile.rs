@@ -155,7 +155,10 @@ async fn what_is_no_message_is_answered_and_goes_nowhere() {
 #[tokio::test]
 async fn a_message_that_is_too_long_is_refused_and_the_next_one_is_not() {
     let mut scene = Scene::ready().await;
-    let long = format!("{}\n", json!({"jsonrpc": "2.0", "method": "notifications/x", "params": {"x": "a".repeat(2 * LONGEST)}}));
+    let long = format!(
+        "{}\n",
+        json!({"jsonrpc": "2.0", "method": "notifications/x", "params": {"x": "a".repeat(2 * LONGEST)}})
+    );
     let (mut out, rest) = (scene.client.out, scene.client.lines);
     let writer = tokio::spawn(async move {
         out.write_all(long.as_bytes()).await.unwrap();
@@ -243,7 +246,10 @@ async fn sixty_four_calls_at_once_each_get_their_own_answer() {
         asked.push(scene.server.next().await.unwrap()["id"].as_u64().unwrap());
     }
     for id in asked.iter().rev() {
-        scene.server.send(&json!({"jsonrpc": "2.0", "id": id, "result": {"content": [], "structuredContent": id}})).await;
+        scene
+            .server
+            .send(&json!({"jsonrpc": "2.0", "id": id, "result": {"content": [], "structuredContent": id}}))
+            .await;
     }
     for id in asked.iter().rev() {
         let answer = scene.client.next().await.unwrap();

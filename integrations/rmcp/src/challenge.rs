@@ -1,6 +1,7 @@
 //! HTTP 403 for what is missing nothing but scopes: a layer around rmcp's service, since a handler has no say in the status.
 
 use std::{
+    convert::Infallible,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -9,15 +10,15 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::WWW_AUTHENTICATE};
 use http_body::Body;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tower_layer::Layer;
-use tower_service::Service;
 use toolgate::{
     Json,
     wire::mcp::{self, Challenge, Refusal},
 };
+use tower_layer::Layer;
+use tower_service::Service;
 
 use crate::{
     caller::{Caller, Came},
@@ -60,20 +61,20 @@ pub struct Challenged<S> {
     longest: usize,
 }
 
-type Answer<B, E> = Pin<Box<dyn Future<Output = Result<Response<B>, E>> + Send>>;
+/// The body that rmcp's service answers with.
+type Answer = Response<BoxBody<Bytes, Infallible>>;
 
-impl<S, B, C> Service<Request<B>> for Challenged<S>
+impl<S, B> Service<Request<B>> for Challenged<S>
 where
-    S: Service<Request<Full<Bytes>>, Response = Response<C>> + Clone + Send + 'static,
+    S: Service<Request<Full<Bytes>>, Response = Answer> + Clone + Send + 'static,
     S::Future: Send,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    C: From<Full<Bytes>>,
 {
-    type Response = Response<C>;
+    type Response = Answer;
     type Error = S::Error;
-    type Future = Answer<C, S::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -105,8 +106,8 @@ where
     }
 }
 
-fn plain<C: From<Full<Bytes>>>(status: StatusCode) -> Response<C> {
-    let mut response = Response::new(C::from(Full::default()));
+fn plain(status: StatusCode) -> Answer {
+    let mut response = Response::new(Full::default().boxed());
     *response.status_mut() = status;
     response
 }

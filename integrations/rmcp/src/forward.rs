@@ -6,14 +6,14 @@ use std::borrow::Cow;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CancelledNotificationParam,
-        CompleteRequestParams, CompleteResult, CustomNotification, CustomRequest, CustomResult, DiscoverResult,
-        GetPromptRequestParams, GetPromptResponse, GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult,
-        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListSkillsResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
-        ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult, ReadResourceRequestParams,
-        ReadResourceResponse, ServerConfig, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
-        UnsubscribeRequestParams, UpdateTaskParams,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+        CancelledNotificationParam, CompleteRequestParams, CompleteResult, CustomNotification, CustomRequest,
+        CustomResult, DiscoverResult, GetPromptRequestParams, GetPromptResponse, GetSkillRequestParams, GetSkillResult,
+        GetTaskParams, GetTaskResult, InitializeRequestParams, InitializeResult, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult, PaginatedRequestParams,
+        ProgressNotificationParam, ProtocolVersion, ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult,
+        ReadResourceRequestParams, ReadResourceResponse, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+        SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -34,9 +34,9 @@ impl Host {
     async fn plain<T>(
         &self,
         method: &str,
-        params: &impl Serialize,
+        params: &(impl Serialize + Sync),
         context: &Context,
-        run: impl Future<Output = Result<T, ErrorData>>,
+        run: impl Future<Output = Result<T, ErrorData>> + Send,
     ) -> Result<T, ErrorData> {
         match self.ask(method, params, context).await {
             Verdict::Answer(refusal) => Err(error(refusal)),
@@ -63,7 +63,16 @@ impl Host {
         })?;
         let (caller, transport) = shared.caller(Came::of(context)).map_err(|decision| {
             let record = shared.gate.refuse(decision, shared.now());
-            error(Refusal::Error { code: -31_403, message: record.decision.denials().first().map(|one| one.reason.describe().to_owned()).unwrap_or_default(), data: None })
+            error(Refusal::Error {
+                code: -31_403,
+                message: record
+                    .decision
+                    .denials()
+                    .first()
+                    .map(|one| one.reason.describe().to_owned())
+                    .unwrap_or_default(),
+                data: None,
+            })
         })?;
         let listing = shared.gate.list(&shared.listing(caller, transport), &shared.ledger.view(), shared.now());
         Ok(filter_list(&text, method, &shared.server, &listing).map_err(unreadable)?.left_out)
@@ -82,11 +91,17 @@ macro_rules! filtered {
 }
 
 impl<S: ServerHandler> ServerHandler for Gated<S> {
-    async fn call_tool(&self, mut request: CallToolRequestParams, context: Context) -> Result<CallToolResponse, ErrorData> {
+    async fn call_tool(
+        &self,
+        mut request: CallToolRequestParams,
+        context: Context,
+    ) -> Result<CallToolResponse, ErrorData> {
         match self.host.ask("tools/call", &request, &context).await {
             Verdict::Answer(Refusal::Result(result)) => {
                 let result: Result<CallToolResult, _> = serde_json::from_str(&result.to_string());
-                result.map(CallToolResponse::Complete).map_err(|fault| ErrorData::internal_error(fault.to_string(), None))
+                result
+                    .map(CallToolResponse::Complete)
+                    .map_err(|fault| ErrorData::internal_error(fault.to_string(), None))
             }
             Verdict::Answer(refusal) => Err(error(refusal)),
             Verdict::Ask(asked) => Ok(CallToolResponse::InputRequired(asked)),
@@ -108,7 +123,11 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         }
     }
 
-    async fn get_prompt(&self, mut request: GetPromptRequestParams, context: Context) -> Result<GetPromptResponse, ErrorData> {
+    async fn get_prompt(
+        &self,
+        mut request: GetPromptRequestParams,
+        context: Context,
+    ) -> Result<GetPromptResponse, ErrorData> {
         match self.host.ask("prompts/get", &request, &context).await {
             Verdict::Answer(refusal) => Err(error(refusal)),
             Verdict::Ask(asked) => Ok(GetPromptResponse::InputRequired(asked)),
@@ -142,7 +161,11 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         }
     }
 
-    async fn list_tools(&self, request: Option<PaginatedRequestParams>, context: Context) -> Result<ListToolsResult, ErrorData> {
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: Context,
+    ) -> Result<ListToolsResult, ErrorData> {
         let result = self.inner.list_tools(request, context.clone()).await?;
         if let Err(fault) = self.host.page(&result) {
             tracing::error!(target: "toolgate", %fault, "the list cannot be held against the pins");
@@ -151,12 +174,20 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         filtered!(self, "tools/list", result, tools, &context)
     }
 
-    async fn list_prompts(&self, request: Option<PaginatedRequestParams>, context: Context) -> Result<ListPromptsResult, ErrorData> {
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: Context,
+    ) -> Result<ListPromptsResult, ErrorData> {
         let result = self.inner.list_prompts(request, context.clone()).await?;
         filtered!(self, "prompts/list", result, prompts, &context)
     }
 
-    async fn list_resources(&self, request: Option<PaginatedRequestParams>, context: Context) -> Result<ListResourcesResult, ErrorData> {
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: Context,
+    ) -> Result<ListResourcesResult, ErrorData> {
         let result = self.inner.list_resources(request, context.clone()).await?;
         filtered!(self, "resources/list", result, resources, &context)
     }
@@ -200,7 +231,11 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         self.host.plain("tasks/cancel", &request, &context, run).await
     }
 
-    async fn list_skills(&self, request: Option<PaginatedRequestParams>, context: Context) -> Result<ListSkillsResult, ErrorData> {
+    async fn list_skills(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: Context,
+    ) -> Result<ListSkillsResult, ErrorData> {
         let run = self.inner.list_skills(request.clone(), context.clone());
         self.host.plain("skills/list", &request, &context, run).await
     }
@@ -228,7 +263,11 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         self.inner.ping(context).await
     }
 
-    async fn initialize(&self, request: InitializeRequestParams, context: Context) -> Result<InitializeResult, ErrorData> {
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: Context,
+    ) -> Result<InitializeResult, ErrorData> {
         self.inner.initialize(request, context).await
     }
 

@@ -2,7 +2,7 @@
 
 use rmcp::{
     ErrorData, RoleServer,
-    model::{ErrorCode, ElicitRequestParams, InputRequiredResult, ProtocolVersion},
+    model::{ElicitRequestParams, ErrorCode, InputRequiredResult, ProtocolVersion},
     service::RequestContext,
 };
 use serde::Serialize;
@@ -84,7 +84,9 @@ pub(crate) fn error(refusal: Refusal) -> ErrorData {
         Refusal::Error { code, message, data } => (code, message, data),
         Refusal::Result(result) => (DENIED, "Denied.".to_owned(), Some(result)),
         // A challenge is the HTTP layer's to send, before a handler is asked.
-        Refusal::Challenge { authenticate } => (DENIED, "Denied: the call needs other scopes.".to_owned(), Some(Json::from(authenticate.as_str()))),
+        Refusal::Challenge { authenticate } => {
+            (DENIED, "Denied: the call needs other scopes.".to_owned(), Some(Json::from(authenticate.as_str())))
+        }
     };
     let data = data.and_then(|data| serde_json::from_str(&data.to_string()).ok());
     ErrorData::new(ErrorCode(i32::try_from(code).unwrap_or(DENIED_CODE)), message, data)
@@ -115,7 +117,7 @@ impl Host {
     pub(crate) async fn ask(
         &self,
         method: &str,
-        params: &impl Serialize,
+        params: &(impl Serialize + Sync),
         context: &RequestContext<RoleServer>,
     ) -> Verdict {
         let shared = &*self.shared;
@@ -233,7 +235,7 @@ impl Host {
 fn read(
     shared: &Shared,
     method: &str,
-    params: &impl Serialize,
+    params: &(impl Serialize + Sync),
     context: &RequestContext<RoleServer>,
 ) -> Result<(mcp::Request, ToolCall), Decision> {
     let (caller, transport) = shared.caller(Came::of(context))?;

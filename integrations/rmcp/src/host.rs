@@ -9,8 +9,8 @@ use std::{
 
 use rmcp::model::ListToolsResult;
 use toolgate::{
-    Basis, Chain, Decision, DecisionRecord, Denial, Event, EventError, Gate, ListRequest, Outcome, PolicyBundle, Reason,
-    SharedLedger, Timestamp, ToolCall, Trace,
+    Basis, Chain, Decision, DecisionRecord, Denial, Event, EventError, Gate, ListRequest, Outcome, PolicyBundle,
+    Reason, SharedLedger, Timestamp, ToolCall, Trace,
     wire::mcp::{KEY_BYTES, KeyTooShort, Rendering, Sealer},
 };
 

@@ -43,7 +43,8 @@ impl Client {
         let mut client = Self { era, lines, out, next: 0, elicitation, asked: Value::Null, resumed: None };
         if era == Era::Session {
             let info = json!({"name": "scenarios", "version": "1"});
-            let hello = json!({"protocolVersion": era.name(), "capabilities": client.capabilities(), "clientInfo": info});
+            let hello =
+                json!({"protocolVersion": era.name(), "capabilities": client.capabilities(), "clientInfo": info});
             let welcome = client.request("initialize", &hello, None, None).await;
             assert!(welcome.get("result").is_some(), "{welcome}");
             client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;

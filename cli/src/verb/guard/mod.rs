@@ -5,14 +5,17 @@ mod tell;
 
 use std::{
     ffi::OsString,
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
+    io::{Read as _, Seek as _, SeekFrom},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::ValueEnum;
-use toolgate::{Chain, Gate, Ledger, PolicyBundle, Principal, PrincipalKind, SharedLedger, Sources, wire::mcp::Rendering};
+use toolgate::{
+    Chain, Digest, Gate, Ledger, PolicyBundle, Principal, PrincipalKind, SharedLedger, Sources, wire::mcp::Rendering,
+};
 use toolgate_guard::{Ended, Host, Parts, Records, ServerCommand, Settings, http, stdio, watch};
 use toolgate_journal::{Fsync, Journal};
 
@@ -36,10 +39,12 @@ use crate::{
 /// allowed, for everything else the user is asked. The standard output is the protocol's; what happens is told on the
 /// standard error.
 #[derive(clap::Args)]
-#[command(after_help = "Ends with 0 when the client goes, with 1 when the server's tools have drifted, with 2 when the server \
+#[command(
+    after_help = "Ends with 0 when the client goes, with 1 when the server's tools have drifted, with 2 when the server \
     goes or does not start.\n\n\
     Examples:\n  toolgate guard -- npx -y @modelcontextprotocol/server-filesystem ~/notes\n  \
-    toolgate guard --bundle my-bundle --records calls.jsonl -- my-server --flag")]
+    toolgate guard --bundle my-bundle --records calls.jsonl -- my-server --flag"
+)]
 pub(crate) struct Args {
     /// The bundle: its folder, or a packed file [default: ./NAME.toolgate-bundle, written at the first start]
     #[arg(long, value_name = "BUNDLE")]
@@ -142,7 +147,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Fault> {
         settings,
     };
     let host = Arc::new(Host::new(parts)?);
-    let read = { let folder = folder.clone(); move || reload(&folder) };
+    let read = {
+        let folder = folder.clone();
+        move || reload(&folder)
+    };
     let _watch = watch(Arc::clone(&host), &folder, read)?;
     let ended = match args.http {
         None => runtime.block_on(stdio(host, &command, asked_to_end())),
@@ -213,8 +221,27 @@ fn ledger(path: Option<&Path>, gate: &Gate) -> Result<SharedLedger, Fault> {
 }
 
 fn records(path: &Path) -> Result<Records, Fault> {
-    let file = OpenOptions::new().append(true).create(true).open(path).map_err(|error| at(path, error))?;
-    Ok(Records::new(file, Chain::default()))
+    let told = |error: std::io::Error| at(path, error);
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(told)?;
+    let last = last_line(&mut file).map_err(told)?;
+    // The chain goes on behind the last record that is there.
+    let digest = last.as_deref().map(|line| {
+        let digest = line.rsplit_once(r#""digest":""#).and_then(|(_, tail)| tail.strip_suffix("\"}"));
+        digest.and_then(Digest::parse).ok_or_else(|| at(path, "its last line is no whole record; give another file"))
+    });
+    Ok(Records::new(file, Chain::after(digest.transpose()?)))
+}
+
+/// The last line of a file; `None`, if it is empty. What is no whole record is shorter or longer than what is looked at.
+fn last_line(file: &mut File) -> std::io::Result<Option<String>> {
+    const LONGEST: u64 = 16 << 20;
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(LONGEST)))?;
+    let mut end = Vec::new();
+    file.take(LONGEST).read_to_end(&mut end)?;
+    let whole = end.strip_suffix(b"\n").unwrap_or(b"");
+    let last = whole.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok((length > 0).then(|| String::from_utf8_lossy(last).into_owned()))
 }
 
 /// The bundle as it is now, or why it does not load, on one line.
@@ -233,9 +260,8 @@ fn reload(path: &Path) -> Result<PolicyBundle, String> {
     match bundle::packed(path).map_err(fault)? {
         Some(bytes) => PolicyBundle::unpack(&bytes).map_err(|error| told(&error)),
         None => {
-            let sources: Sources = bundle::sources(path)
-                .map_err(fault)?
-                .map_err(|_| "it holds what no bundle may hold".to_owned())?;
+            let sources: Sources =
+                bundle::sources(path).map_err(fault)?.map_err(|_| "it holds what no bundle may hold".to_owned())?;
             PolicyBundle::load(&sources).map_err(|error| told(&error))
         }
     }

@@ -25,10 +25,16 @@ pub(super) fn tell(observe: bool) -> Tell {
             // Into memory, which takes everything.
             let _ = explain::write(gate, Some(call), &record.decision, ledger, record.at, &mut told);
             let told = String::from_utf8_lossy(&told);
-            let forwarded = if observe { format!("\n  {}", styled(DIM, "observed only: it was let through")) } else { String::new() };
+            let forwarded = if observe {
+                format!("\n  {}", styled(DIM, "observed only: it was let through"))
+            } else {
+                String::new()
+            };
             note(&format!("{}{forwarded}", told.trim_end()));
         }
-        Notice::Asked(call) => note(&format!("{} about {}/{}", styled(YELLOW, "asking the user"), plain(&call.server), plain(&call.tool))),
+        Notice::Asked(call) => {
+            note(&format!("{} about {}/{}", styled(YELLOW, "asking the user"), plain(&call.server), plain(&call.tool)))
+        }
         Notice::Drifted(drifts) => drifted(drifts),
         Notice::Reloaded(bundle) => {
             let bundle = format!("{} {}, {}", bundle.name(), bundle.version(), bundle.digest());
@@ -48,7 +54,9 @@ fn drifted(drifts: &[Drift]) {
     for drift in drifts {
         let name = plain(drift.tool());
         match drift {
-            Drift::Added(_) => note(&format!("  {} {name}: not pinned, so it is hidden and denied", styled(GREEN, "+"))),
+            Drift::Added(_) => {
+                note(&format!("  {} {name}: not pinned, so it is hidden and denied", styled(GREEN, "+")))
+            }
             Drift::Removed(_) => note(&format!("  {} {name}: pinned, and not there", styled(DIM, "-"))),
             Drift::Changed(_, changes) => {
                 let places: Vec<_> = changes.iter().map(|change| plain(&change.pointer)).collect();
@@ -70,4 +78,3 @@ pub(super) fn confirm(question: &str) -> bool {
         .and_then(|()| BufReader::new(&terminal).read_line(&mut answer));
     asked.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
-

@@ -9,4 +9,5 @@
 )]
 
 mod forwarding;
+mod http;
 mod scenarios;
