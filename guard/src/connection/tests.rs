@@ -28,7 +28,7 @@ egress = false
 "#;
 
 const POLICIES: &str = r#"
-@id("staff") permit (principal == User::"me", action in [Action::"read", Action::"write"], resource);
+@id("staff") permit (principal == User::"me", action in [Action::"read", Action::"notes/write"], resource);
 @id("asked") @reason("writing is confirmed") @approval("initiator")
 forbid (principal, action in Action::"write", resource);
 @id("no-secrets") @reason("secrets stay") forbid (principal, action == Action::"notes/read", resource)
