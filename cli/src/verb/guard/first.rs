@@ -99,7 +99,10 @@ fn name(words: &[OsString]) -> String {
     let word = parts.map(str::to_owned).next().unwrap_or_default();
     let word = word.rsplit_once('@').map_or(word.as_str(), |(name, _)| name);
     let stem = [".js", ".mjs", ".ts", ".py", ".exe"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word);
-    let short = ["mcp-server-", "mcp_server_", "server-", "mcp-"].iter().find_map(|start| stem.strip_prefix(start)).unwrap_or(stem);
+    let short = ["mcp-server-", "mcp_server_", "server-", "mcp-"]
+        .iter()
+        .find_map(|start| stem.strip_prefix(start))
+        .unwrap_or(stem);
     let kept: String = short.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
     let kept = kept.trim_matches(['-', '_']).to_owned();
     if kept.is_empty() { "server".to_owned() } else { kept }

@@ -9,11 +9,11 @@ use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
 };
 use serde_json::{Value, json};
-use tower_layer::Layer as _;
-use tower_service::Service as _;
 use toolgate::{Binding, Credential, Principal, PrincipalKind, Timestamp, wire::mcp::Rendering};
 use toolgate_rmcp::{Caller, ChallengeLayer, Gated, Host, Settings};
 use toolgate_scenarios::{NOW, Notes, bundle};
+use tower_layer::Layer as _;
+use tower_service::Service as _;
 
 struct Seen {
     status: u16,
