@@ -56,7 +56,8 @@ fn after_help() -> String {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let out = &mut anstream::stdout().lock();
+    // Not locked: `guard` writes to it from other threads.
+    let out = &mut anstream::stdout();
     let result = match cli.verb {
         Verb::Check(args) => verb::check::run(&args, out),
         Verb::Test(args) => verb::test::run(&args, out),

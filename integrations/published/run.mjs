@@ -67,11 +67,13 @@ async function seen([command, ...args]) {
   return found;
 }
 
-function inspected([command, ...args]) {
-  // By a configuration: the Inspector would take the guard's options for its own.
-  const config = join(work, "inspector.json");
-  writeFileSync(config, JSON.stringify({ mcpServers: { tried: { command, args } } }));
-  const cli = [script("@modelcontextprotocol/inspector"), "--cli", "--config", config, "--server", "tried"];
+function inspected(words) {
+  // The Inspector takes options of the server for its own, and ends its own at `--`: it starts a file without any.
+  const file = join(work, "inspected.mjs");
+  const start = `const [command, ...args] = ${JSON.stringify(words)};`;
+  const inherit = 'spawn(command, args, { stdio: "inherit" }).on("exit", (code) => process.exit(code ?? 1));';
+  writeFileSync(file, `import { spawn } from "node:child_process";\n${start}\n${inherit}\n`);
+  const cli = [script("@modelcontextprotocol/inspector"), "--cli", "node", file];
   const told = (...method) => spawnSync("node", [...cli, "--method", ...method], { cwd: work, encoding: "utf8" }).stdout;
   return { list: told("tools/list"), echo: told("tools/call", "--tool-name", "echo", "--tool-arg", "message=hello") };
 }

@@ -8,7 +8,7 @@ use crate::bench::{Bench, NOW};
 fn help() {
     let bench = Bench::empty();
     assert_snapshot!("help", bench.run("--help"));
-    for verb in ["check", "test", "mutants", "decide", "explain", "list", "init", "pin", "pack", "fmt"] {
+    for verb in ["check", "test", "mutants", "decide", "explain", "list", "init", "pin", "pack", "fmt", "guard"] {
         let shown = bench.run(&format!("{verb} --help"));
         assert!(shown.contains("Example"), "{shown}");
         assert_snapshot!(format!("help_{verb}"), shown);

@@ -92,6 +92,10 @@ impl Connection {
     }
 
     fn word(&mut self, own: &Id, answer: &str) {
+        if self.over.is_some() {
+            // Who waits is told at the end.
+            return;
+        }
         let Some(waiting) = self.waiting.remove(own) else { return };
         let answer = Json::parse(answer.as_bytes()).unwrap_or(Json::Null);
         let Waiting { id, method, line, call, record } = waiting;

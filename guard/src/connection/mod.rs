@@ -81,6 +81,8 @@ pub(crate) struct Connection {
     continuing: HashMap<String, u64>,
     /// Whether the ledger knows the session.
     used: bool,
+    /// Why the guard does not go on: nothing more is decided.
+    over: Option<String>,
     out: Vec<Output>,
 }
 
@@ -100,6 +102,7 @@ impl Connection {
             waiting: HashMap::new(),
             continuing: HashMap::new(),
             used: false,
+            over: None,
             out: Vec::new(),
         })
     }
@@ -186,6 +189,10 @@ impl Connection {
     }
 
     fn request(&mut self, id: Id, method: &str, params: Option<&RawValue>, line: &str) {
+        if let Some(why) = &self.over {
+            let text = format!("toolgate: {why}");
+            return self.to_client(message::error(Some(&id), -32_603, &text, None));
+        }
         let held = self.pins.holds(&id) || self.waiting.values().any(|waiting| waiting.id == id);
         if held || self.pending.contains_key(&id) {
             let why = "Refused: a request with this id has not been answered yet";

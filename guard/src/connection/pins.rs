@@ -186,7 +186,8 @@ impl Connection {
             self.drifted(live);
             if settings.on_drift == OnDrift::Refuse && !settings.observe {
                 let why = format!("the tools of `{}` are not those that were reviewed", settings.server);
-                self.refuse_held(&why);
+                self.pins.refuse_held(&why, &mut self.out);
+                self.over = Some(why.clone());
                 return self.out.push(Output::End(why));
             }
         }

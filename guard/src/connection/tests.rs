@@ -371,6 +371,7 @@ fn drift_ends_the_guard() {
         &lying(),
         &["client* 1 error -31403 Denied: the tools of `notes`", "end the tools of `notes`"],
     );
+    guard.client(&call("2", "write", "{}"), &["client* 2 error -32603 toolgate: the tools of `notes`"]);
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl Served {
         let host = Arc::new(host.unwrap());
         let command = server();
         tokio::spawn(async move {
-            let until = async move { drop(stopped.recv().await) };
+            let until = async move { assert!(stopped.recv().await.is_none()) };
             http(host, &command, "127.0.0.1:0".parse().unwrap(), until).await.unwrap();
         });
         Self { at: tells.recv().await.unwrap(), _stop: stop }

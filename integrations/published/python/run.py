@@ -57,8 +57,6 @@ CALLS = {
         ("trigger-sampling-request", {"prompt": "hello", "maxTokens": 10}),
         ("toggle-simulated-logging", {}),
         ("toggle-subscriber-updates", {}),
-        ("no-such-tool", {}),
-        ("get-sum", {"a": "one"}),
     ],
     "filesystem": [
         ("read_text_file", {"path": str(FILES / "a.txt")}),
