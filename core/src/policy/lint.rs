@@ -24,6 +24,15 @@ use crate::{
     id::EntityRef,
 };
 
+/// The facts that have only a few values, `_` standing for any member, and these.
+pub(super) const FEW: [(&[&str], &[&str]); 5] = [
+    (&["origin"], &["user", "agent", "retrieved"]),
+    (&["environment", "server"], &["development", "test", "production", "unknown"]),
+    (&["status", "_"], &["yes", "no", "absent"]),
+    (&["tool", "effect"], &["read", "write", "destructive", "execute"]),
+    (&["credential", "bound"], &["none", "dpop", "mtls"]),
+];
+
 /// An author's schema may not take toolgate's names or actions, and its resource types must be in `Level` and `Server`.
 pub(super) fn author_types(
     catalog: &Catalog,
@@ -281,14 +290,9 @@ impl Walk<'_> {
             return;
         };
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let known: &[&str] = match names.as_slice() {
-            ["origin"] => &["user", "agent", "retrieved"],
-            ["environment", "server"] => &["development", "test", "production", "unknown"],
-            ["status", _] => &["yes", "no", "absent"],
-            ["tool", "effect"] => &["read", "write", "destructive", "execute"],
-            ["credential", "bound"] => &["none", "dpop", "mtls"],
-            _ => return,
-        };
+        let fits =
+            |path: &[&str]| path.len() == names.len() && path.iter().zip(&names).all(|(a, b)| *a == "_" || a == b);
+        let Some((_, known)) = FEW.iter().find(|(path, _)| fits(path)) else { return };
         if !known.contains(&value.as_str()) {
             let span =
                 self.one.statement.find(&self.one.source, value, false).unwrap_or(self.one.statement.head.clone());

@@ -494,11 +494,3 @@ fn slices(catalog: &Catalog, parsed: &[Parsed]) -> (CedarEngine, BTreeMap<String
     }
     (CedarEngine { slices, ancestry: actions.ancestry, index, policies, templates }, read)
 }
-
-/// The schema of a bundle's policies, to hold facts against.
-#[cfg(test)]
-pub(crate) fn schema_of(sources: &Sources) -> Option<Schema> {
-    let (catalog, _) = catalog::load(sources);
-    let fragments = fragments(sources, &mut Vec::new());
-    schemas(&catalog, &fragments, sources, &mut Vec::new()).map(|(_, schema)| schema)
-}

@@ -67,7 +67,7 @@ use std::{
 };
 
 #[cfg(all(test, feature = "author"))]
-pub(crate) use load::schema_of;
+pub(crate) use schema::schema_of;
 #[cfg(feature = "signing")]
 pub use signing::public_key;
 #[cfg(feature = "author")]

@@ -202,3 +202,11 @@ fn argument(ty: &Type) -> Json {
         Type::Record(inner) => json!({"type": "Record", "attributes": fields(inner)}),
     }
 }
+
+/// The schema of a bundle's policies, to hold facts against.
+#[cfg(test)]
+pub(crate) fn schema_of(sources: &crate::Sources) -> Option<cedar_policy::Schema> {
+    let (catalog, _) = crate::catalog::load(sources);
+    let fragments = super::load::fragments(sources, &mut Vec::new());
+    super::load::schemas(&catalog, &fragments, sources, &mut Vec::new()).map(|(_, schema)| schema)
+}

@@ -156,11 +156,8 @@ fn compared(leaf: &Expr) -> Option<(String, BinaryOp, &Literal)> {
         }
         _ => return None,
     };
-    let known = match (op, constant) {
-        (Eq | NotEq, _) => true,
-        (Less | LessEq | Greater | GreaterEq, Literal::Long(_)) => true,
-        _ => false,
-    };
+    let ordered = matches!((op, constant), (Less | LessEq | Greater | GreaterEq, Literal::Long(_)));
+    let known = ordered || matches!(op, Eq | NotEq);
     (known && sure(operand) && path(operand).is_some()).then(|| (operand.to_string(), op, constant))
 }
 

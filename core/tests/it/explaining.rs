@@ -196,7 +196,7 @@ fn what_would_have_to_differ() {
         r#"{"source": "a", "destination": "b"}"#,
         r#""on_behalf_of": ["User::\"bob\""]"#,
         &[
-            "context.origin == \"user\" [host] & principal in Group::\"g\" [identity] & principal in Group::\"g\" [identity]",
+            "principal in Group::\"g\" [identity] & context.origin == \"user\" [host] & principal in Group::\"g\" [identity]",
         ],
     );
     let explanation = explain(

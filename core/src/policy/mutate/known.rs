@@ -9,7 +9,7 @@ use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal};
 
 use crate::{
     PrincipalKind,
-    policy::{PolicyBundle, actions::GROUPS, load::Parsed, read_paths::children},
+    policy::{PolicyBundle, actions::GROUPS, lint::FEW, load::Parsed, read_paths::children},
 };
 
 /// Types whose entities are all known.
@@ -79,8 +79,13 @@ impl Known {
         next.or(stranger).into_iter().collect()
     }
 
-    /// Another string: the next that policies use, or one that none does.
+    /// Another string: the next of those that a fact can have, the next that policies use, or one that none does.
     pub(super) fn string(&self, text: &str) -> String {
+        for (_, few) in FEW {
+            if let Some(at) = few.iter().position(|value| *value == text) {
+                return few.iter().cycle().nth(at + 1).map_or_else(String::new, |other| (*other).to_owned());
+            }
+        }
         let behind = self.strings.range::<str, _>((Bound::Excluded(text), Bound::Unbounded)).next();
         let other = behind.or_else(|| self.strings.first()).filter(|other| *other != text);
         other.cloned().unwrap_or_else(|| format!("{text}-other"))
