@@ -255,8 +255,8 @@ impl Gate {
         traces.map(|all| all.into_iter().map(Trace).collect()).map_err(|error| fault::event(py, &error))
     }
 
-    /// Why the answer is what it is: each policy that could apply, each condition with its values. Nothing for a packed
-    /// bundle, and for a call that no policy was asked about.
+    /// Why the answer is what it is: each policy that could apply, each condition with its values, and what would have to
+    /// differ.
     #[pyo3(signature = (call, ledger=None, now=None, *, identity=None))]
     fn explain(
         &self,
@@ -265,11 +265,13 @@ impl Gate {
         ledger: Option<&Ledger>,
         now: Option<&Bound<'_, PyAny>>,
         identity: Option<&Identity>,
-    ) -> PyResult<Vec<Explanation>> {
+    ) -> PyResult<Explanation> {
         let now = time::now(py, now)?;
-        let Ok(call) = json::call(call, identity, self.gate.limits())? else { return Ok(Vec::new()) };
         let view = ledger.map(|ledger| ledger.shared.view()).unwrap_or_default();
-        Ok(self.gate.explain(&call, &view, now).into_iter().map(Explanation::of).collect())
+        Ok(Explanation::of(match json::call(call, identity, self.gate.limits())? {
+            Ok(call) => self.gate.explain(&call, &view, now),
+            Err(denied) => self.gate.explain_refused(&denied),
+        }))
     }
 
     /// What could become of calls to each tool, before there are arguments. `request` is a call without `tool` and `input`;

@@ -32,7 +32,7 @@ mod _core {
         ledger::Ledger,
         mcp::{McpAnswers, McpRequest},
         record::{Chain, Record, Trace, verify},
-        report::{Condition, Diagnostic, Explanation, Listed, Obligation},
+        report::{Condition, Diagnostic, Explained, Explanation, Listed, Obligation},
         suites::Suites,
     };
 }

@@ -1,7 +1,7 @@
 //! What the gate tells besides decisions: diagnostics, explanations, listings. Values without behaviour.
 
 use pyo3::prelude::*;
-use toolgate::{Severity, Truth};
+use toolgate::{Severity, wire};
 
 /// One thing that is wrong with a bundle, or that deserves a second look.
 #[pyclass(frozen, eq, module = "toolgate")]
@@ -110,7 +110,7 @@ impl Obligation {
     }
 }
 
-/// One policy, held against one actor and one resource.
+/// Why the answer to a call is what it is. For the host and its people: a client gets codes and `@reason`.
 #[pyclass(frozen, module = "toolgate")]
 pub(crate) struct Explanation(toolgate::Explanation);
 
@@ -122,6 +122,34 @@ impl Explanation {
 
 #[pymethods]
 impl Explanation {
+    /// `allow`, `deny` or `needs_approval`.
+    #[getter]
+    fn decision(&self) -> &'static str {
+        self.0.decision.name()
+    }
+
+    /// Each policy whose action fits, for each actor and each resource.
+    #[getter]
+    fn policies(&self) -> Vec<Explained> {
+        self.0.policies.iter().cloned().map(Explained).collect()
+    }
+
+    /// All of it, what would have to differ included, as one line of JSON.
+    fn to_json(&self) -> String {
+        wire::explanation(&self.0)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Explanation {}: {} policies>", self.decision(), self.0.policies.len())
+    }
+}
+
+/// One policy, held against one actor and one resource.
+#[pyclass(frozen, module = "toolgate")]
+pub(crate) struct Explained(toolgate::Explained);
+
+#[pymethods]
+impl Explained {
     /// The policy's id.
     #[getter]
     fn policy(&self) -> &str {
@@ -142,38 +170,38 @@ impl Explanation {
 
     /// The actor that was asked about.
     #[getter]
-    fn principal(&self) -> String {
-        self.0.principal.to_string()
+    fn principal(&self) -> &str {
+        &self.0.principal
     }
 
     /// The resource that was asked about.
     #[getter]
-    fn resource(&self) -> String {
-        self.0.resource.to_string()
+    fn resource(&self) -> &str {
+        &self.0.resource
     }
 
-    /// Whether the policy is satisfied.
+    /// What it comes to: `true`, `false` or `error`.
     #[getter]
-    fn satisfied(&self) -> bool {
-        self.0.satisfied
+    fn outcome(&self) -> &'static str {
+        self.0.outcome.name()
     }
 
-    /// Its scope and conditions, in order. What stands behind the first one that is not met was not reached.
+    /// Its scope and conditions, in order. A constraint that lets everything through is left out.
     #[getter]
     fn conditions(&self) -> Vec<Condition> {
-        self.0.conditions.iter().cloned().map(Condition).collect()
+        self.0.atoms.iter().cloned().map(Condition).collect()
     }
 
     fn __repr__(&self) -> String {
         let effect = if self.0.forbids { "forbid" } else { "permit" };
-        let satisfied = if self.0.satisfied { "satisfied" } else { "not satisfied" };
-        format!("<Explanation {effect} {}: {satisfied} for {} on {}>", self.0.policy, self.0.principal, self.0.resource)
+        let toolgate::Explained { policy, principal, resource, .. } = &self.0;
+        format!("<Explained {effect} {policy}: {} for {principal} on {resource}>", self.outcome())
     }
 }
 
-/// A part of a policy's scope, or of one of its conditions.
+/// A part of a policy's scope, or of one of its conditions, that is true or false by itself.
 #[pyclass(frozen, module = "toolgate")]
-pub(crate) struct Condition(toolgate::Condition);
+pub(crate) struct Condition(toolgate::ExplainedAtom);
 
 #[pymethods]
 impl Condition {
@@ -183,27 +211,19 @@ impl Condition {
         &self.0.text
     }
 
-    /// `met`, `not met`, `not reached` or `error`.
+    /// `true`, `false`, `error` or `not_reached`.
     #[getter]
     fn outcome(&self) -> &'static str {
-        match self.0.outcome {
-            Truth::Met => "met",
-            Truth::Unmet => "not met",
-            Truth::NotReached => "not reached",
-            Truth::Error(_) => "error",
-        }
+        self.0.outcome.name()
     }
 
     /// The engine's words, where it could not be evaluated.
     #[getter]
     fn error(&self) -> Option<&str> {
-        match &self.0.outcome {
-            Truth::Error(why) => Some(why),
-            _ => None,
-        }
+        self.0.error.as_deref()
     }
 
-    /// What it looks at, and the values that stand there, in Cedar.
+    /// What it looks at, and the values that stand there, in Cedar: `absent` or `[hidden]`, where it must be.
     #[getter]
     fn values(&self) -> Vec<(String, String)> {
         self.0.values.clone()

@@ -189,12 +189,15 @@ def test_listing_and_filtering(gate: Gate) -> None:
 
 
 def test_an_explanation_names_conditions_and_values(gate: Gate) -> None:
-    explained = {one.policy: one for one in gate.explain(READ | {"principal": 'Agent::"bot"'}, None, NOW)}
+    explanation = gate.explain(READ | {"principal": 'Agent::"bot"'}, None, NOW)
+    explained = {one.policy: one for one in explanation.policies}
+    assert explanation.decision == "deny" and '"nearest"' in explanation.to_json()
     permit = explained["people-read"]
-    assert (permit.satisfied, permit.forbids, permit.place) == (False, False, "policies/notes.cedar:3:1")
+    assert (permit.outcome, permit.forbids, permit.place) == ("false", False, "policies/notes.cedar:3:1")
     first = permit.conditions[0]
-    assert (first.text, first.outcome, first.error) == ("principal is User", "not met", None)
-    assert gate.explain({"server": "notes"}, None, NOW) == []
+    assert (first.text, first.outcome, first.error) == ("principal is User", "false", None)
+    refused = gate.explain({"server": "notes"}, None, NOW)
+    assert (refused.decision, refused.policies) == ("deny", [])
 
 
 def test_a_ledger_is_a_text_and_a_journal(gate: Gate, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "Decision",
     "Diagnostic",
     "Event",
+    "Explained",
     "Explanation",
     "Gate",
     "Identity",
@@ -90,7 +91,7 @@ class Gate:
         now: Time | None = None,
         *,
         identity: Identity | None = None,
-    ) -> list[Explanation]: ...
+    ) -> Explanation: ...
     def filter_list(
         self,
         method: str,
@@ -303,6 +304,14 @@ class Obligation:
 @final
 class Explanation:
     @property
+    def decision(self) -> Literal["allow", "deny", "needs_approval"]: ...
+    @property
+    def policies(self) -> list[Explained]: ...
+    def to_json(self) -> str: ...
+
+@final
+class Explained:
+    @property
     def policy(self) -> str: ...
     @property
     def forbids(self) -> bool: ...
@@ -313,7 +322,7 @@ class Explanation:
     @property
     def resource(self) -> str: ...
     @property
-    def satisfied(self) -> bool: ...
+    def outcome(self) -> Literal["true", "false", "error"]: ...
     @property
     def conditions(self) -> list[Condition]: ...
 
@@ -322,7 +331,7 @@ class Condition:
     @property
     def text(self) -> str: ...
     @property
-    def outcome(self) -> Literal["met", "not met", "not reached", "error"]: ...
+    def outcome(self) -> Literal["true", "false", "error", "not_reached"]: ...
     @property
     def error(self) -> str | None: ...
     @property
