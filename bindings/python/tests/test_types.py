@@ -69,9 +69,22 @@ def test_mypy_accepts_the_package_and_its_use(tmp_path: Path) -> None:
 def test_pyright_accepts_its_use(tmp_path: Path) -> None:
     pytest.importorskip("pyright")
     (tmp_path / "user.py").write_text("# pyright: strict\n" + USER)
-    assert [line for line in checked("pyright", "user.py", folder=tmp_path) if not line.startswith("0 errors")] == []
+    assert [
+        line
+        for line in checked("pyright", "--pythonpath", sys.executable, "user.py", folder=tmp_path)
+        if not line.startswith("0 errors")
+    ] == []
     verified = subprocess.run(
-        [sys.executable, "-m", "pyright", "--verifytypes", "toolgate", "--ignoreexternal"],
+        [
+            sys.executable,
+            "-m",
+            "pyright",
+            "--pythonpath",
+            sys.executable,
+            "--verifytypes",
+            "toolgate",
+            "--ignoreexternal",
+        ],
         capture_output=True,
         text=True,
         check=False,
