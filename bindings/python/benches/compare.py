@@ -47,7 +47,8 @@ def median(call: Callable[[], Any]) -> float:
 def toolgate() -> dict[str, Callable[[], Any]]:
     from toolgate import Gate, Ledger
 
-    schema = {"type": "object", "properties": {"n": {"type": "integer"}, "name": {"type": "string"}}}
+    properties = {"n": {"type": "integer"}, "name": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["n", "name"]}
     files = {
         "toolgate.toml": '[bundle]\nname = "bench"\nversion = "1"\n[servers.notes]',
         "tools/notes.json": json.dumps({"tools": [{"name": "read", "inputSchema": schema}]}),

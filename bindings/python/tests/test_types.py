@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from toolgate import _core
 
 pytest.importorskip("mypy")
 PACKAGE = Path(toolgate.__file__).parent
+# Pyright looks at the first Python of the path.
+HERE = dict(os.environ, PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 USER = """
 from toolgate import Decision, Event, Gate, Ledger, Record
@@ -48,7 +51,9 @@ guard(object(), gate, Ledger(), color="red")
 
 def checked(*command: str, folder: Path | None = None) -> list[str]:
     """The errors that a checker finds, but for the adapter of the SDK that is not installed."""
-    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, cwd=folder, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, cwd=folder, env=HERE, check=False
+    )
     lines = (done.stdout + done.stderr).splitlines()
     return [line for line in lines if "error" in line and "_sdk1.py" not in line and not line.startswith("Found ")]
 
@@ -71,9 +76,17 @@ def test_pyright_accepts_its_use(tmp_path: Path) -> None:
     (tmp_path / "user.py").write_text("# pyright: strict\n" + USER)
     assert [line for line in checked("pyright", "user.py", folder=tmp_path) if not line.startswith("0 errors")] == []
     verified = subprocess.run(
-        [sys.executable, "-m", "pyright", "--verifytypes", "toolgate", "--ignoreexternal"],
+        [
+            sys.executable,
+            "-m",
+            "pyright",
+            "--verifytypes",
+            "toolgate",
+            "--ignoreexternal",
+        ],
         capture_output=True,
         text=True,
+        env=HERE,
         check=False,
     )
     assert "Type completeness score: 100%" in verified.stdout, verified.stdout
