@@ -100,9 +100,9 @@ impl Pump {
     }
 
     /// A line of the client.
-    pub(crate) fn from_client(&self, line: Line) {
+    pub(crate) fn client_says(&self, line: Line) {
         match line {
-            Line::Text(line) => self.step(|connection| connection.from_client(&line)),
+            Line::Text(line) => self.step(|connection| connection.client_says(&line)),
             Line::NoText => self.refuse("no UTF-8 text"),
             Line::TooLong => self.refuse(&format!("longer than the {} bytes allowed", self.host.settings.longest)),
         }
@@ -114,9 +114,9 @@ impl Pump {
     }
 
     /// A line of the server.
-    pub(crate) fn from_server(&self, line: Line) {
+    pub(crate) fn server_says(&self, line: Line) {
         match line {
-            Line::Text(line) => self.step(|connection| connection.from_server(&line)),
+            Line::Text(line) => self.step(|connection| connection.server_says(&line)),
             Line::NoText => self.host.tell(Notice::Note("a line of the server is no UTF-8 text, and is left out")),
             // Nobody knows which request it answers, so that the client would wait for ever.
             Line::TooLong => {
@@ -160,7 +160,7 @@ impl Link {
         let (mut lines, listening) = (Lines::new(server.read, longest), pump.clone());
         let from_server = tokio::spawn(async move {
             while let Some(line) = lines.next().await {
-                listening.from_server(line);
+                listening.server_says(line);
                 listening.client.room().await;
             }
         });
@@ -216,7 +216,7 @@ pub(crate) async fn run(
     let listening = pump.clone();
     let mut from_client = tokio::spawn(async move {
         while let Some(line) = lines.next().await {
-            listening.from_client(line);
+            listening.client_says(line);
             // What it is answered with, or what is forwarded, may be more than the other side can take.
             listening.client.room().await;
             listening.server.room().await;

@@ -74,8 +74,8 @@ impl Client {
 
     fn play(&mut self) -> Result<(), Fault> {
         let list = self.ask("tools/list", &json!({}))?;
-        let names = list["result"]["tools"].as_array().into_iter().flatten();
-        let names: Vec<_> = names.filter_map(|tool| tool["name"].as_str()).collect();
+        let names = list.pointer("/result/tools").and_then(Value::as_array).into_iter().flatten();
+        let names: Vec<_> = names.filter_map(|tool| tool.get("name")?.as_str()).collect();
         println!("\n1. the client lists the tools, and sees two of fourteen: {}", names.join(", "));
         let file = |path: &str| format!("{FILES}/{path}");
         for (what, tool, arguments) in [
@@ -91,9 +91,9 @@ impl Client {
         ] {
             println!("\n{what}: {tool} {arguments}");
             let answer = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}))?;
-            let result = &answer["result"];
-            let kind = if result["isError"] == true { "an error" } else { "a result" };
-            let text = result["content"][0]["text"].as_str().unwrap_or_default();
+            let failed = answer.pointer("/result/isError") == Some(&Value::Bool(true));
+            let kind = if failed { "an error" } else { "a result" };
+            let text = text(&answer, "/result/content/0/text");
             println!("   the client gets {kind}: {}", text.trim_end().replace('\n', " / "));
         }
         Ok(())
@@ -114,14 +114,14 @@ impl Client {
                 return Err("the guard has ended".into());
             }
             let message: Value = serde_json::from_str(&line)?;
-            match message["method"].as_str() {
-                Some("elicitation/create") => {
-                    let question = message["params"]["message"].as_str().unwrap_or_default();
+            match text(&message, "/method") {
+                "elicitation/create" => {
+                    let question = text(&message, "/params/message");
                     println!("   the user is asked: {question}\n   the user says: yes");
                     let yes = json!({"action": "accept", "content": {"approve": true}});
-                    self.send(&json!({"jsonrpc": "2.0", "id": message["id"], "result": yes}))?;
+                    self.send(&json!({"jsonrpc": "2.0", "id": message.get("id"), "result": yes}))?;
                 }
-                None if message["id"] == id => return Ok(message),
+                "" if message.get("id") == Some(&id.into()) => return Ok(message),
                 _ => {}
             }
         }
@@ -141,37 +141,40 @@ pub(crate) fn stand_in(list: &Path) -> Result<(), Fault> {
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let message: Value = serde_json::from_str(&line?)?;
-        let (Some(method), Some(id)) = (message["method"].as_str(), message.get("id")) else { continue };
-        let response = match method {
+        let Some(id) = message.get("id") else { continue };
+        let (kind, answer) = match text(&message, "/method") {
             "initialize" => {
-                let version = message["params"]["protocolVersion"].clone();
+                let version = text(&message, "/params/protocolVersion");
                 let info = json!({"name": "stand-in", "version": "1"});
-                json!({"result": {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}})
+                ("result", json!({"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}))
             }
-            "tools/list" => json!({"result": tools}),
+            "tools/list" => ("result", tools.clone()),
             "tools/call" => {
-                let (text, failed) = match called(&message["params"]) {
+                let (text, failed) = match called(&message) {
                     Ok(text) => (text, false),
                     Err(error) => (error.to_string(), true),
                 };
-                json!({"result": {"content": [{"type": "text", "text": text}], "isError": failed}})
+                ("result", json!({"content": [{"type": "text", "text": text}], "isError": failed}))
             }
-            _ => json!({"error": {"code": -32601, "message": "Method not found"}}),
+            _ => ("error", json!({"code": -32601, "message": "Method not found"})),
         };
-        let mut response = response;
-        (response["jsonrpc"], response["id"]) = ("2.0".into(), id.clone());
-        writeln!(out, "{response}")?;
+        writeln!(out, "{}", json!({"jsonrpc": "2.0", "id": id, kind: answer}))?;
         out.flush()?;
     }
     Ok(())
 }
 
-fn called(params: &Value) -> std::io::Result<String> {
-    let path = Path::new(params["arguments"]["path"].as_str().unwrap_or_default());
-    match params["name"].as_str() {
-        Some("read_text_file") => fs::read_to_string(path),
-        Some("write_file") => {
-            fs::write(path, params["arguments"]["content"].as_str().unwrap_or_default())?;
+/// A text within a message; empty, where there is none.
+fn text<'m>(message: &'m Value, at: &str) -> &'m str {
+    message.pointer(at).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn called(message: &Value) -> std::io::Result<String> {
+    let path = Path::new(text(message, "/params/arguments/path"));
+    match text(message, "/params/name") {
+        "read_text_file" => fs::read_to_string(path),
+        "write_file" => {
+            fs::write(path, text(message, "/params/arguments/content"))?;
             Ok(format!("Successfully wrote to {}", path.display()))
         }
         _ => Err(std::io::Error::other("the stand-in only reads and writes text files")),

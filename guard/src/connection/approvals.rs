@@ -46,12 +46,12 @@ impl Connection {
                     return self.denied(gate, asked, Some(&call), &record);
                 };
                 self.asks(gate, &call, &record);
-                self.to_client(message::response(&asked.id, &result.to_string()));
+                self.tell_client(message::response(&asked.id, &result.to_string()));
             }
             Ask::Client => {
                 self.asks(gate, &call, &record);
                 let own = self.own_id();
-                self.to_client(message::request(&own, "elicitation/create", &question.to_string()));
+                self.tell_client(message::request(&own, "elicitation/create", &question.to_string()));
                 self.wait(own, asked, call, record);
             }
             Ask::Terminal => {

@@ -162,7 +162,7 @@ impl Connection {
         }
         match mcp::refusal(gate, record, self.host.settings.rendering, Challenge::default()) {
             Some(refusal) => self.refuse(&asked.id, &refusal),
-            None => self.to_client(message::error(Some(&asked.id), DENIED, "Denied.", None)),
+            None => self.tell_client(message::error(Some(&asked.id), DENIED, "Denied.", None)),
         }
     }
 
@@ -175,7 +175,7 @@ impl Connection {
             // Nobody gives this guard a challenge to answer with.
             Refusal::Challenge { .. } => message::error(Some(id), DENIED, "Denied.", None),
         };
-        self.to_client(line);
+        self.tell_client(line);
     }
 
     pub(super) fn tell(&self, gate: &Gate, call: &ToolCall, record: &DecisionRecord) {
@@ -192,7 +192,7 @@ impl Connection {
             _ => Pending::Plain,
         };
         self.pending.insert(id, pending);
-        self.to_server(line);
+        self.tell_server(line);
     }
 
     /// The server has answered a call.

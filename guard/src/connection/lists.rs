@@ -19,13 +19,13 @@ impl Connection {
         result: Result<&RawValue, &RawValue>,
         line: &str,
     ) {
-        let Ok(result) = result else { return self.to_client(line.to_owned()) };
+        let Ok(result) = result else { return self.tell_client(line.to_owned()) };
         let result = result.get();
         if method == "tools/list" {
             self.drifted(result);
         }
         if self.host.settings.observe {
-            return self.to_client(line.to_owned());
+            return self.tell_client(line.to_owned());
         }
         let (host, gate) = (self.host.clone(), self.host.gate());
         let listing = gate.list(&host.settings.listing(self.transport), &host.ledger.view(), host.now());
@@ -33,13 +33,13 @@ impl Connection {
             Err(error) => {
                 self.warn(&format!("the server's answer to `{method}` cannot be filtered: {error}"));
                 let text = format!("Denied: the server's answer to `{method}` cannot be read.");
-                self.to_client(message::error(Some(id), calls::DENIED, &text, None));
+                self.tell_client(message::error(Some(id), calls::DENIED, &text, None));
             }
-            Ok(filtered) if filtered.left_out.is_empty() && !modern => self.to_client(line.to_owned()),
+            Ok(filtered) if filtered.left_out.is_empty() && !modern => self.tell_client(line.to_owned()),
             Ok(filtered) if modern => {
-                self.to_client(message::response(id, &scoped(&filtered.text, filtered.cache_scope)))
+                self.tell_client(message::response(id, &scoped(&filtered.text, filtered.cache_scope)))
             }
-            Ok(filtered) => self.to_client(message::response(id, &filtered.text)),
+            Ok(filtered) => self.tell_client(message::response(id, &filtered.text)),
         }
         if method == "tools/list" && self.pins.modern() {
             self.list_tools_once();

@@ -108,19 +108,19 @@ impl Connection {
     }
 
     /// What to do with a line of the client.
-    pub(crate) fn from_client(&mut self, line: &str) -> Vec<Output> {
+    pub(crate) fn client_says(&mut self, line: &str) -> Vec<Output> {
         let line = one_line(line);
         let line = &*line;
         match Message::of_client(line) {
             Err(Malformed { id, code, why }) => {
                 self.note(&format!("a message of the client is refused: {why}"));
-                self.to_client(message::error(id.as_ref(), code, &format!("Refused: {why}"), None));
+                self.tell_client(message::error(id.as_ref(), code, &format!("Refused: {why}"), None));
             }
             Ok(Message::Request { id, method, params }) => self.request(id, &method, params, line),
             Ok(Message::Notification { method, params }) => self.notified_by_client(&method, params, line),
             Ok(Message::Response { id, result }) => match id {
                 Some(id) if self.waiting.contains_key(&id) => self.client_answered(&id, result.ok()),
-                Some(id) if self.asked.remove(&id) => self.to_server(line.to_owned()),
+                Some(id) if self.asked.remove(&id) => self.tell_server(line.to_owned()),
                 _ => self.note("a response of the client that nobody asked for is left out"),
             },
         }
@@ -128,7 +128,7 @@ impl Connection {
     }
 
     /// What to do with a line of the server.
-    pub(crate) fn from_server(&mut self, line: &str) -> Vec<Output> {
+    pub(crate) fn server_says(&mut self, line: &str) -> Vec<Output> {
         let line = one_line(line);
         let line = &*line;
         match Message::of_server(line) {
@@ -138,18 +138,18 @@ impl Connection {
             Ok(Message::Request { id, .. }) => {
                 if self.asked.len() < IN_FLIGHT {
                     self.asked.insert(id);
-                    self.to_client(line.to_owned());
+                    self.tell_client(line.to_owned());
                 } else {
-                    self.to_server(message::error(Some(&id), -32_600, "Too many requests are open", None));
+                    self.tell_server(message::error(Some(&id), -32_600, "Too many requests are open", None));
                 }
             }
             Ok(Message::Notification { method, .. }) => {
-                self.to_client(line.to_owned());
+                self.tell_client(line.to_owned());
                 if method == "notifications/tools/list_changed" {
                     self.list_changed();
                 }
             }
-            Ok(Message::Response { id: None, .. }) => self.to_client(line.to_owned()),
+            Ok(Message::Response { id: None, .. }) => self.tell_client(line.to_owned()),
             Ok(Message::Response { id: Some(id), result }) => self.response(&id, result, line),
         }
         mem::take(&mut self.out)
@@ -169,7 +169,7 @@ impl Connection {
     /// The connection is over: who waits is told why, and so is the ledger.
     pub(crate) fn close(&mut self, why: &str) -> Vec<Output> {
         for (id, pending) in mem::take(&mut self.pending) {
-            self.to_client(message::error(Some(&id), -32_603, &format!("toolgate: {why}"), None));
+            self.tell_client(message::error(Some(&id), -32_603, &format!("toolgate: {why}"), None));
             if let Pending::Call(Some(call)) = pending {
                 self.host.complete(call, Outcome::new(Status::TimedOut));
             }
@@ -178,7 +178,7 @@ impl Connection {
             self.host.complete(call, Outcome::new(Status::TimedOut));
         }
         for waiting in mem::take(&mut self.waiting).into_values() {
-            self.to_client(message::error(Some(&waiting.id), -32_603, &format!("toolgate: {why}"), None));
+            self.tell_client(message::error(Some(&waiting.id), -32_603, &format!("toolgate: {why}"), None));
             waiting.give_up(&self.host);
         }
         self.pins.refuse_held(why, &mut self.out);
@@ -191,15 +191,15 @@ impl Connection {
     fn request(&mut self, id: Id, method: &str, params: Option<&RawValue>, line: &str) {
         if let Some(why) = &self.over {
             let text = format!("toolgate: {why}");
-            return self.to_client(message::error(Some(&id), -32_603, &text, None));
+            return self.tell_client(message::error(Some(&id), -32_603, &text, None));
         }
         let held = self.pins.holds(&id) || self.waiting.values().any(|waiting| waiting.id == id);
         if held || self.pending.contains_key(&id) {
             let why = "Refused: a request with this id has not been answered yet";
-            return self.to_client(message::error(Some(&id), -32_600, why, None));
+            return self.tell_client(message::error(Some(&id), -32_600, why, None));
         }
         if self.pending.len() >= IN_FLIGHT {
-            return self.to_client(message::error(Some(&id), -32_600, "Refused: too many requests are open", None));
+            return self.tell_client(message::error(Some(&id), -32_600, "Refused: too many requests are open", None));
         }
         let says = params.map(|params| Says::of(params.get())).unwrap_or_default();
         if method == "initialize" {
@@ -218,13 +218,13 @@ impl Connection {
             "notifications/cancelled" => {
                 let params = params.map_or("{}", RawValue::get);
                 self.cancelled(params);
-                self.to_server(line.to_owned());
+                self.tell_server(line.to_owned());
             }
             "notifications/initialized" => {
-                self.to_server(line.to_owned());
+                self.tell_server(line.to_owned());
                 self.list_tools();
             }
-            method if method.starts_with("notifications/") => self.to_server(line.to_owned()),
+            method if method.starts_with("notifications/") => self.tell_server(line.to_owned()),
             method => self.note(&format!("the client's notification `{method}` is none of MCP's, and is left out")),
         }
     }
@@ -255,16 +255,16 @@ impl Connection {
         match self.pending.remove(id) {
             None => self.note(&format!("the server's response to {id}, which nobody waits for, is left out")),
             Some(Pending::Plain) => {
-                self.to_client(line.to_owned());
+                self.tell_client(line.to_owned());
                 if result.is_ok() && self.pins.modern() {
                     self.list_tools_once();
                 }
             }
-            Some(Pending::Initialize) => self.to_client(line.to_owned()),
+            Some(Pending::Initialize) => self.tell_client(line.to_owned()),
             Some(Pending::List { method, modern }) => self.filtered(id, &method, modern, result, line),
             Some(Pending::Call(call)) => {
                 self.came_back(call, result);
-                self.to_client(line.to_owned());
+                self.tell_client(line.to_owned());
             }
         }
     }
@@ -274,11 +274,11 @@ impl Connection {
         Id::own(&format!("{}-{}", self.prefix, self.next))
     }
 
-    fn to_client(&mut self, line: String) {
+    fn tell_client(&mut self, line: String) {
         self.out.push(Output::ToClient(line));
     }
 
-    fn to_server(&mut self, line: String) {
+    fn tell_server(&mut self, line: String) {
         self.out.push(Output::ToServer(line));
     }
 

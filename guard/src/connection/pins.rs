@@ -138,7 +138,7 @@ impl Connection {
         if let Some(meta) = &self.pins.meta {
             params.insert("_meta".to_owned(), meta.clone().into());
         }
-        self.to_server(message::request(&id, "tools/list", &Value::from(params).to_string()));
+        self.tell_server(message::request(&id, "tools/list", &Value::from(params).to_string()));
         self.pins.state = State::Listing { id, since: self.host.now(), tools, pages };
     }
 

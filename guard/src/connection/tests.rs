@@ -95,7 +95,7 @@ impl Guard {
         let hello = format!(r#"{{"protocolVersion":"2025-11-25","capabilities":{capabilities}}}"#);
         guard.client(&request("0", "initialize", &hello), &["server initialize"]);
         guard.server(r#"{"jsonrpc":"2.0","id":0,"result":{"capabilities":{"tools":{}}}}"#, &["client 0 result"]);
-        let listed = guard.connection.from_client(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        let listed = guard.connection.client_says(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
         guard.listed(&listed, TOOLS, &[]);
         guard
     }
@@ -107,13 +107,13 @@ impl Guard {
     }
 
     fn client(&mut self, line: &str, expected: &[&str]) -> Vec<Output> {
-        let outputs = self.connection.from_client(line);
+        let outputs = self.connection.client_says(line);
         same(&outputs, line, expected);
         outputs
     }
 
     fn server(&mut self, line: &str, expected: &[&str]) -> Vec<Output> {
-        let outputs = self.connection.from_server(line);
+        let outputs = self.connection.server_says(line);
         same(&outputs, line, expected);
         outputs
     }
@@ -202,7 +202,7 @@ fn what_is_denied_is_answered_in_the_servers_place() {
 fn renderings() {
     let denied = |rendering| {
         let mut guard = Guard::ready("{}", |settings| settings.rendering = rendering);
-        guard.connection.from_client(&call("1", "read", r#"{"id":"secret"}"#))
+        guard.connection.client_says(&call("1", "read", r#"{"id":"secret"}"#))
     };
     same(&denied(Rendering::ProtocolError), "", &["client* 1 error -31403 Denied: secrets stay"]);
     same(&denied(Rendering::Hide), "", &["client* 1 error -32602 Unknown tool: read"]);
@@ -262,7 +262,7 @@ fn the_user_is_asked_by_elicitation() {
     ] {
         let line = call("1", "write", r#"{"id":"a"}"#);
         let asked = guard.client(&line, &["client* elicitation/create"]);
-        let outputs = guard.connection.from_client(&format!(r#"{{"jsonrpc":"2.0","id":{},{answer}}}"#, own(&asked)));
+        let outputs = guard.connection.client_says(&format!(r#"{{"jsonrpc":"2.0","id":{},{answer}}}"#, own(&asked)));
         same(&outputs, &line, &[expected]);
         guard.server(
             r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
@@ -345,7 +345,7 @@ fn calls_wait_for_the_first_list() {
     );
     let first = r#"{"tools":[],"nextCursor":"2"}"#;
     let outputs =
-        guard.connection.from_server(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{first}}}"#, own(&listing)));
+        guard.connection.server_says(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{first}}}"#, own(&listing)));
     guard.listed(&outputs, TOOLS, &["server* tools/call"]);
 }
 
@@ -394,7 +394,7 @@ fn drift_hides_and_denies_a_tool() {
         &["client* 1 result Denied: the tool's definition is no longer the reviewed one"],
     );
     guard.client(&request("2", "tools/list", "{}"), &["server tools/list"]);
-    let filtered = guard.connection.from_server(&format!(r#"{{"jsonrpc":"2.0","id":2,"result":{}}}"#, lying()));
+    let filtered = guard.connection.server_says(&format!(r#"{{"jsonrpc":"2.0","id":2,"result":{}}}"#, lying()));
     let Output::ToClient(line) = &filtered[0] else { panic!("{filtered:?}") };
     assert!(line.contains("write") && !line.contains("everything") && !line.contains("drop"), "{line}");
 }
@@ -405,7 +405,7 @@ fn a_modern_list_says_that_it_is_private() {
     guard.client(&request("1", "tools/list", &format!("{{{META}}}")), &["server tools/list"]);
     let answer =
         format!(r#"{{"jsonrpc":"2.0","id":1,"result":{},"cacheScope":"public"}}}}"#, TOOLS.trim_end_matches('}'));
-    let filtered = guard.connection.from_server(&answer);
+    let filtered = guard.connection.server_says(&answer);
     let Output::ToClient(line) = &filtered[0] else { panic!("{filtered:?}") };
     assert!(line.contains(r#""cacheScope":"private""#) && !line.contains("public"), "{line}");
 }

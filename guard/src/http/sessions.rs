@@ -189,14 +189,14 @@ impl Session {
         };
         streams.open.insert(id.clone(), sender);
         drop(streams);
-        self.pump.from_client(Line::Text(line));
+        self.pump.client_says(Line::Text(line));
         Some((stream, Open { session: Arc::clone(self), id }))
     }
 
     /// A notification or a response of a client.
     pub(super) fn tell(&self, line: String) {
         locked(&self.streams).used = Some(Instant::now());
-        self.pump.from_client(Line::Text(line));
+        self.pump.client_says(Line::Text(line));
     }
 
     /// The stream that belongs to no request.

@@ -48,7 +48,7 @@ pub(crate) enum Verdict {
 /// A call that runs. Where nobody says what came of it, nobody waited for it any longer.
 pub(crate) struct Running {
     host: Host,
-    call: Option<(u64, ToolCall)>,
+    call: Option<(u64, Box<ToolCall>)>,
 }
 
 impl Running {
@@ -184,7 +184,7 @@ impl Host {
                 return Verdict::Answer(refusal);
             }
         }
-        let running = Running { host: self.clone(), call: record.id.map(|id| (id, call)) };
+        let running = Running { host: self.clone(), call: record.id.map(|id| (id, Box::new(call))) };
         Verdict::Run { running, resumed }
     }
 
