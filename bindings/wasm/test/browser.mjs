@@ -13,8 +13,9 @@ export function chromium() {
   if (executablePath === undefined) {
     throw new Error('there is no Chromium: install it (`apt-get install chromium`), or name it in CHROMIUM');
   }
-  // Nobody else runs in this machine's container, and root has no sandbox.
-  return playwright.chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  // Chromium has no sandbox for root.
+  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  return playwright.chromium.launch({ executablePath, args });
 }
 
 /** Serves files: a path of `files` that ends in `/` is a folder. */
