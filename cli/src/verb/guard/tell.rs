@@ -9,8 +9,8 @@ use toolgate::{Decision, Drift};
 use toolgate_guard::{Notice, Tell};
 
 use crate::{
+    explained,
     render::{BOLD, DIM, GREEN, RED, YELLOW, note, plain, styled},
-    verb::explain,
 };
 
 /// Tells people. `observe`: nothing is enforced.
@@ -22,8 +22,9 @@ pub(super) fn tell(observe: bool) -> Tell {
                 return note(&format!("{}  {}", styled(GREEN, "ALLOW"), plain(&format!("{}/{what}", call.server))));
             }
             let mut told = Vec::new();
+            let explanation = gate.explain(call, ledger, record.at);
             // Into memory, which takes everything.
-            let _ = explain::write(gate, Some(call), &record.decision, ledger, record.at, &mut told);
+            let _ = explained::short(gate, Some(call), &record.decision, Some(&explanation), &mut told);
             let told = String::from_utf8_lossy(&told);
             let forwarded = if observe {
                 format!("\n  {}", styled(DIM, "observed only: it was let through"))

@@ -79,7 +79,9 @@ fn input() -> impl Strategy<Value = Shown> {
     let maybe = prop::option::of(0..2_i64);
     (numbers(), numbers(), text, prop::bool::ANY, tags, maybe).prop_map(|(n, m, text, flag, tags, maybe)| {
         let mut input = json!({"n": n, "m": m, "text": text, "flag": flag, "tags": tags});
-        maybe.map(|maybe| input["maybe"] = maybe.into());
+        if let Some(maybe) = maybe {
+            input["maybe"] = maybe.into();
+        }
         input
     })
 }

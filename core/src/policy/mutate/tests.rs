@@ -235,7 +235,8 @@ fn mutants_decide_as_their_text() {
     assert!(all.all().len() > 20);
     for (at, mutant) in all.all().iter().enumerate() {
         let (start, end) = (mutant.place.start, mutant.place.end);
-        let text = format!("{}{}{}", &policy[..start], mutant.after, &policy[end..]);
+        let mut text = policy.clone();
+        text.replace_range(start..end, &mutant.after);
         let own = |line: &&str| !line.contains(&format!("\"{}\"", mutant.policy));
         let text = match mutant.operator {
             Operator::DropPolicy => policy.lines().filter(own).collect(),
