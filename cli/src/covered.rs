@@ -59,10 +59,13 @@ impl Covering {
     fn demanded(&self) -> Result<Vec<(Measure, f64)>, Fault> {
         let mut demanded = Vec::new();
         for text in &self.min_coverage {
-            let (name, number) = text.split_once('=').map_or((None, text.as_str()), |(name, number)| (Some(name), number));
+            let (name, number) =
+                text.split_once('=').map_or((None, text.as_str()), |(name, number)| (Some(name), number));
             let percent = number.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
-            let percent = percent.ok_or_else(|| format!("`{number}` is no percentage; write a number from 0 to 100"))?;
-            let measures: Vec<_> = Measure::ALL.into_iter().filter(|one| name.is_none_or(|name| name == one.name())).collect();
+            let percent =
+                percent.ok_or_else(|| format!("`{number}` is no percentage; write a number from 0 to 100"))?;
+            let measures: Vec<_> =
+                Measure::ALL.into_iter().filter(|one| name.is_none_or(|name| name == one.name())).collect();
             if measures.is_empty() {
                 let known: Vec<_> = Measure::ALL.iter().map(|one| format!("`{}`", one.name())).collect();
                 let name = name.unwrap_or_default();
@@ -103,7 +106,8 @@ pub(crate) fn tell(
     found.dedup();
     let sources = texts(bench.sources(), loaded);
     for one in &found {
-        let told = if args.strict { Diagnostic { severity: toolgate::Severity::Error, ..one.clone() } } else { one.clone() };
+        let told =
+            if args.strict { Diagnostic { severity: toolgate::Severity::Error, ..one.clone() } } else { one.clone() };
         render::note(&render::report(&told, &sources));
     }
     if args.strict && !found.is_empty() {
@@ -114,7 +118,10 @@ pub(crate) fn tell(
         let figure = coverage.figure(measure);
         if figure.percent() < percent {
             let (name, covered, total) = (measure.name(), figure.covered, figure.total);
-            let told = format!("{name}: {covered} of {total} are {:.1} %, less than the {percent} % demanded", figure.percent());
+            let told = format!(
+                "{name}: {covered} of {total} are {:.1} %, less than the {percent} % demanded",
+                figure.percent()
+            );
             render::note(&format!("{} {told}", styled(YELLOW, "coverage")));
             exit = Exit::Quality;
         }

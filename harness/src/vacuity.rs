@@ -78,7 +78,8 @@ fn empty(gate: &Gate, shapes: &Shapes, seen: &Seen) -> Option<Diagnostic> {
             if granted || survey.findings.iter().any(|finding| !forbids(finding.policy)) {
                 return None;
             }
-            let message = format!("no permit is about `{}`: the call is denied whoever asks, with any arguments", seen.target());
+            let message =
+                format!("no permit is about `{}`: the call is denied whoever asks, with any arguments", seen.target());
             let told = Diagnostic::warning("vacuous_deny", message);
             place(told.help("test a tool that somebody may use, or leave the test out"), &seen.expect.place)
         }
@@ -86,7 +87,8 @@ fn empty(gate: &Gate, shapes: &Shapes, seen: &Seen) -> Option<Diagnostic> {
             let touched = survey.findings.iter().any(|finding| {
                 let feasible = shapes.atoms(finding.policy as usize);
                 let own = policies.get(finding.policy as usize).is_some_and(|one| !one.id.starts_with("baseline/"));
-                let can_fail = |(truth, feasible): (&Truth, &toolgate::Feasible)| *truth != Truth::NotReached && feasible.fails;
+                let can_fail =
+                    |(truth, feasible): (&Truth, &toolgate::Feasible)| *truth != Truth::NotReached && feasible.fails;
                 own && survey.atoms(finding).iter().zip(feasible).any(can_fail)
             });
             if touched {
@@ -94,7 +96,10 @@ fn empty(gate: &Gate, shapes: &Shapes, seen: &Seen) -> Option<Diagnostic> {
             }
             let message = "the call is allowed whoever asks, with any arguments: no condition of a policy is asked";
             let told = Diagnostic::warning("vacuous_allow", message);
-            place(told.help("nothing but the tool's name decides; say so in a policy, or leave the test out"), &seen.expect.place)
+            place(
+                told.help("nothing but the tool's name decides; say so in a policy, or leave the test out"),
+                &seen.expect.place,
+            )
         }
         _ => None,
     }
@@ -115,5 +120,6 @@ fn untested(gate: &Gate, seen: &[Seen]) -> Option<Diagnostic> {
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     let tools = if count == 1 { "tool has" } else { "tools have" };
     let message = format!("{count} {tools} no test: {}{rest}", first.join(", "));
-    (count > 0).then(|| Diagnostic::warning("tool_untested", message).help("add a test that calls it, allowed or denied"))
+    (count > 0)
+        .then(|| Diagnostic::warning("tool_untested", message).help("add a test that calls it, allowed or denied"))
 }

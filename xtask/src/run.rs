@@ -47,7 +47,8 @@ pub(crate) fn gates() -> Result<(), String> {
     bundles.retain(|bundle| root().join(bundle).join("toolgate.toml").is_file());
     let toolgate = ["run", "--quiet", "--package", "toolgate-cli", "--"];
     for bundle in &bundles {
-        let coverage = ["test", bundle, "--format", "plain", "--min-coverage", "clauses=100", "--min-coverage", "mcdc=90"];
+        let coverage =
+            ["test", bundle, "--format", "plain", "--min-coverage", "clauses=100", "--min-coverage", "mcdc=90"];
         cargo(&[toolgate.as_slice(), &coverage].concat())?;
         cargo(&[toolgate.as_slice(), &["mutants", bundle, "--min-score", "95"]].concat())?;
     }

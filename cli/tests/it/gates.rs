@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 
 use crate::bench::Bench;
 
-const HEAD: &str = "version: 1\nnow: 2026-01-05T10:00:00Z\nstrangers: ['User::\"alice\"', 'Workload::\"cron\"']\ntests:\n";
+const HEAD: &str =
+    "version: 1\nnow: 2026-01-05T10:00:00Z\nstrangers: ['User::\"alice\"', 'Workload::\"cron\"']\ntests:\n";
 
 const READS: &str = "  - name: people read
     call: {principal: 'User::\"alice\"', tool: notes/read, input: {id: 1}}
@@ -25,7 +26,10 @@ fn coverage() {
     let (code, lcov) = bench.out("test b --coverage=lcov");
     assert_eq!((code, lcov.lines().nth(1)), (0, Some("SF:b/policies/notes.cedar")));
     let (code, out) = bench.out("test b --coverage=json --coverage-file c.json");
-    assert!(code == 0 && !out.contains("\"atoms\"") && bench.read("c.json").starts_with("{\"bundle\":\"desk\""), "{out}");
+    assert!(
+        code == 0 && !out.contains("\"atoms\"") && bench.read("c.json").starts_with("{\"bundle\":\"desk\""),
+        "{out}"
+    );
 }
 
 /// The exit code, and the last line of the standard error.
@@ -39,9 +43,19 @@ fn check(bench: &Bench, args: &str, code: i32, last: &str) {
 fn gates() {
     let bench = bench(READS);
     check(&bench, "test b --format plain --min-coverage clauses=50", 0, "");
-    check(&bench, "test b --format plain --min-coverage clauses=51", 4, "clauses: 2 of 4 are 50.0 %, less than the 51 % demanded");
+    check(
+        &bench,
+        "test b --format plain --min-coverage clauses=51",
+        4,
+        "clauses: 2 of 4 are 50.0 %, less than the 51 % demanded",
+    );
     check(&bench, "test b --format plain --min-coverage 100", 4, "overrides: 0 of 2 are 0.0 %");
-    check(&bench, "test b --format plain --min-coverage branches=10", 2, "there are `policies`, `clauses`, `atoms`, `mcdc`");
+    check(
+        &bench,
+        "test b --format plain --min-coverage branches=10",
+        2,
+        "there are `policies`, `clauses`, `atoms`, `mcdc`",
+    );
     check(&bench, "test b --format plain --min-coverage 101", 2, "`101` is no percentage");
     check(&bench, "test b --format plain --strict", 4, "strict: ");
     check(&bench, "mutants b --min-score 10", 0, "");
@@ -49,7 +63,12 @@ fn gates() {
     check(&bench, "mutants b --min-score many", 2, "");
     bench.run("pack b -o b.toolgate");
     check(&bench, "mutants b.toolgate", 2, "a packed bundle has no policies to change");
-    check(&bench, "test b.toolgate b/tests/a.test.yaml --coverage", 2, "the coverage of a packed bundle cannot be told");
+    check(
+        &bench,
+        "test b.toolgate b/tests/a.test.yaml --coverage",
+        2,
+        "the coverage of a packed bundle cannot be told",
+    );
     bench.write("b/tests/a.test.yaml", format!("{HEAD}{}", READS.replace("id: 1}", "id: 13}")));
     check(&bench, "mutants b", 1, "the tests do not pass without any change");
     std::fs::remove_file(bench.path("b/tests/a.test.yaml")).unwrap();

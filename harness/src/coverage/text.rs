@@ -28,7 +28,8 @@ impl Coverage {
             };
             let mut told = parts(&policy.atoms, "");
             // A clause of one atom would only say the same.
-            let several: Vec<_> = policy.clauses.iter().filter(|clause| policy.atoms_of(clause.part) > 1).cloned().collect();
+            let several: Vec<_> =
+                policy.clauses.iter().filter(|clause| policy.atoms_of(clause.part) > 1).cloned().collect();
             told.extend(parts(&several, "the clause that begins with "));
             if whole.is_empty() && told.is_empty() {
                 continue;

@@ -94,7 +94,8 @@ impl Bench {
 }
 
 fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], jobs: usize) -> MutantReport {
-    let cases: Vec<_> = suites.iter().flat_map(|loaded| &loaded.suite.cases).filter(|case| case.skip.is_none()).collect();
+    let cases: Vec<_> =
+        suites.iter().flat_map(|loaded| &loaded.suite.cases).filter(|case| case.skip.is_none()).collect();
     let mut callers: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for (at, case) in cases.iter().enumerate() {
         for step in &case.steps {

@@ -62,7 +62,8 @@ impl MutantReport {
                 "before": mutant.before,
                 "after": mutant.after,
             });
-            let mut put = |key: &str, value: Value| drop(told.as_object_mut().map(|told| told.insert(key.to_owned(), value)));
+            let mut put =
+                |key: &str, value: Value| drop(told.as_object_mut().map(|told| told.insert(key.to_owned(), value)));
             match fate {
                 Fate::Killed(case) => {
                     put("fate", "killed".into());
@@ -252,7 +253,10 @@ fn expect(bench: &Bench, found: &Found<'_>) -> Option<String> {
             format!("obligations: {}", list(obligations.iter().map(|one| plain(&one.to_string())))),
         ],
         Decision::NeedsApproval { by, .. } => {
-            vec![format!("approval: {}", list(by.iter().map(|class| plain(class)))), format!("policies: {}", policies())]
+            vec![
+                format!("approval: {}", list(by.iter().map(|class| plain(class)))),
+                format!("policies: {}", policies()),
+            ]
         }
         Decision::Deny { .. } => match decision.reasons().as_slice() {
             [Reason::Forbidden] => vec![format!("deny: {}", policies())],
@@ -260,8 +264,7 @@ fn expect(bench: &Bench, found: &Found<'_>) -> Option<String> {
             reasons => vec![format!("deny: {{reason: {}}}", list(reasons.iter().map(|one| one.code().to_owned())))],
         },
     };
-    let mut errors: Vec<_> =
-        basis.answers.iter().flat_map(|answer| &answer.errors).map(|(id, _)| plain(id)).collect();
+    let mut errors: Vec<_> = basis.answers.iter().flat_map(|answer| &answer.errors).map(|(id, _)| plain(id)).collect();
     errors.sort();
     errors.dedup();
     if !errors.is_empty() {

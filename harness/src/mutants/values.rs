@@ -34,7 +34,9 @@ impl Values {
             strings.extend(entity.id.split('/').map(decoded));
         }
         let strangers = PrincipalKind::ALL.map(|kind| Principal::new(kind, "stranger"));
-        let known = entities.iter().filter_map(|one| Some(Principal::new(PrincipalKind::parse(&one.kind)?, one.id.to_string())));
+        let known = entities
+            .iter()
+            .filter_map(|one| Some(Principal::new(PrincipalKind::parse(&one.kind)?, one.id.to_string())));
         let mut values = Self {
             principals: known.take(MOST).chain(strangers).collect(),
             strings: strings.into_iter().filter(|text| text.len() <= 200).take(MOST).collect(),
@@ -78,9 +80,13 @@ impl Values {
         let numbers = || self.numbers.iter().map(|number| number.to_string());
         let parsed = |text: String| Json::parse(text.as_bytes()).ok();
         match property.get("type").and_then(Json::as_str) {
-            Some("string") => std::iter::once("x").chain(self.strings.iter().map(String::as_str)).map(Json::from).collect(),
+            Some("string") => {
+                std::iter::once("x").chain(self.strings.iter().map(String::as_str)).map(Json::from).collect()
+            }
             Some("integer") => numbers().filter_map(parsed).collect(),
-            Some("number") => numbers().flat_map(|number| [number.clone(), format!("{number}.0001")]).filter_map(parsed).collect(),
+            Some("number") => {
+                numbers().flat_map(|number| [number.clone(), format!("{number}.0001")]).filter_map(parsed).collect()
+            }
             Some("boolean") => [true, false].map(Json::Bool).into(),
             Some("array") => vec![Json::Array(Vec::new())],
             _ => Vec::new(),

@@ -99,7 +99,8 @@ fn inputs(call: &ToolCall, values: &Values, put: &mut Put<'_>) -> bool {
 
 fn set(call: &mut ToolCall, name: &str, value: Option<Json>) {
     let Json::Object(input) = &call.input else { return };
-    let others = input.iter().filter(|(other, _)| other.as_str() != name).map(|(name, value)| (name.clone(), value.clone()));
+    let others =
+        input.iter().filter(|(other, _)| other.as_str() != name).map(|(name, value)| (name.clone(), value.clone()));
     let set = value.map(|value| (name.to_owned(), value));
     call.input = Json::Object(others.chain(set).collect());
 }

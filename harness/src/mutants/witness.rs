@@ -101,8 +101,10 @@ impl<'s> Search<'_, 's> {
 
 /// Looks for a call that tells a mutant. `mutated`: the gate with it.
 pub(super) fn find(bench: &Bench, mutated: &Gate, mutant: &Mutant, seen: &[Seen], values: &Values) -> Option<Witness> {
-    let tools: Vec<_> = mutant.actions.iter().map(|action| super::tool(action)).collect::<BTreeSet<_>>().into_iter().collect();
-    let (near, far): (Vec<&Seen>, Vec<_>) = once(seen).into_iter().partition(|one| tools.contains(&one.target().as_str()));
+    let tools: Vec<_> =
+        mutant.actions.iter().map(|action| super::tool(action)).collect::<BTreeSet<_>>().into_iter().collect();
+    let (near, far): (Vec<&Seen>, Vec<_>) =
+        once(seen).into_iter().partition(|one| tools.contains(&one.target().as_str()));
     let mut bases: Vec<(&Seen, ToolCall)> = near.iter().map(|one| (*one, one.call.clone())).collect();
     for one in near.into_iter().chain(far) {
         let others = tools.iter().filter(|tool| **tool != one.target()).take(TOOLS);
@@ -171,7 +173,9 @@ fn repeated(gate: &Gate, ledger: &Ledger, call: &ToolCall, base: &Seen, times: u
 /// The calls, each place of a test once.
 fn once(seen: &[Seen]) -> Vec<&Seen> {
     let mut places = BTreeSet::new();
-    seen.iter().filter(|one| !one.decision.basis().answers.is_empty() && places.insert((&one.case, &one.place))).collect()
+    seen.iter()
+        .filter(|one| !one.decision.basis().answers.is_empty() && places.insert((&one.case, &one.place)))
+        .collect()
 }
 
 /// A call to another tool, by the same actors and with arguments that the tool takes.

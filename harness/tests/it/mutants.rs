@@ -59,7 +59,8 @@ fn run(tests: &str) -> (Bench, Vec<Seen>, Sources) {
     (bench, seen, sources)
 }
 
-const READS: &str = "  - {name: reads, call: {extends: ann, tool: notes/read}, expect: {allow: [staff], obligations: [audit:notes]}}\n";
+const READS: &str =
+    "  - {name: reads, call: {extends: ann, tool: notes/read}, expect: {allow: [staff], obligations: [audit:notes]}}\n";
 
 const FULL: &str = "  - {name: reads, call: {extends: ann, tool: notes/read}, expect: {allow: [staff], obligations: [audit:notes]}}
   - {name: sends, call: {extends: ann, tool: notes/send, input: {count: 10}}, expect: {allow: [staff], obligations: [audit:notes]}}
@@ -147,12 +148,12 @@ fn tests_that_show_nothing() {
             "tool_untested: 1 tool has no test: `notes/send`",
         ],
     );
-    let any = "  - {name: any, call: {principal: 'User::\"eve\"', tool: notes/read, origin: user}, expect: {deny: any}}\n";
-    check(&format!("{FULL}{any}"), &[
-        "vacuous_deny: the test passes for any deny, whatever its cause",
-    ]);
+    let any =
+        "  - {name: any, call: {principal: 'User::\"eve\"', tool: notes/read, origin: user}, expect: {deny: any}}\n";
+    check(&format!("{FULL}{any}"), &["vacuous_deny: the test passes for any deny, whatever its cause"]);
     let again = READS.replace("name: reads", "name: reads again");
-    check(&format!("{FULL}{again}"), &[
-        "duplicate_test: the test shows nothing that `reads` at tests/a.test.yaml:6:5 does not",
-    ]);
+    check(
+        &format!("{FULL}{again}"),
+        &["duplicate_test: the test shows nothing that `reads` at tests/a.test.yaml:6:5 does not"],
+    );
 }
