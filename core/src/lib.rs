@@ -81,8 +81,8 @@ pub use digest::Digest;
 pub use engine::{Engine, Truth};
 pub use error::{Diagnostic, Error, Place, Severity};
 pub use gate::{
-    Difference, Explained, ExplainedAtom, Explanation, Filtered, Finding, Gate, ListRequest, Listed, Nearest, NearestPermit,
-    Refusal, Standing, Survey, Who, filter_list, filter_tools,
+    Difference, Explained, ExplainedAtom, Explanation, Filtered, Finding, Gate, ListRequest, Listed, Nearest,
+    NearestPermit, Refusal, Standing, Survey, Who, filter_list, filter_tools,
 };
 pub use id::EntityRef;
 pub use json::{Json, JsonError, JsonFault, Number, Object};
@@ -96,9 +96,9 @@ pub use obligation::Obligation;
 pub use policy::conformance;
 #[cfg(feature = "signing")]
 pub use policy::public_key;
+pub use policy::{Atom, Part, Policy, PolicyBundle};
 #[cfg(feature = "author")]
 pub use policy::{Feasible, Mutant, Mutants, Operator, Shapes, too_deep_to_parse};
-pub use policy::{Atom, Part, Policy, PolicyBundle};
 pub use reason::Reason;
 pub use record::{Chain, ChainError, DecisionRecord, Trace, verify};
 pub use shared::SharedLedger;

@@ -126,7 +126,11 @@ impl<'t> Scan<'t> {
     }
 
     /// Splits tokens where, outside of brackets, a separator of so many tokens stands.
-    pub(super) fn split(&self, tokens: Range<usize>, separator: impl Fn(&Self, usize) -> Option<usize>) -> Vec<Range<usize>> {
+    pub(super) fn split(
+        &self,
+        tokens: Range<usize>,
+        separator: impl Fn(&Self, usize) -> Option<usize>,
+    ) -> Vec<Range<usize>> {
         let (mut parts, mut start) = (Vec::new(), tokens.start);
         for at in self.outer(tokens.clone()).filter(|at| *at < tokens.end) {
             if let Some(length) = separator(self, at).filter(|_| at >= start) {

@@ -24,6 +24,15 @@ use crate::{
     id::EntityRef,
 };
 
+const ORIGINS: [&str; 3] = ["user", "agent", "retrieved"];
+const ENVIRONMENTS: [&str; 4] = ["development", "test", "production", "unknown"];
+const STATES: [&str; 3] = ["yes", "no", "absent"];
+const EFFECTS: [&str; 4] = ["read", "write", "destructive", "execute"];
+const BINDINGS: [&str; 3] = ["none", "dpop", "mtls"];
+
+/// The values of facts that have only a few.
+pub(super) const CLOSED: [&[&str]; 5] = [&ORIGINS, &ENVIRONMENTS, &STATES, &EFFECTS, &BINDINGS];
+
 /// An author's schema may not take toolgate's names or actions, and its resource types must be in `Level` and `Server`.
 pub(super) fn author_types(
     catalog: &Catalog,
@@ -282,11 +291,11 @@ impl Walk<'_> {
         };
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let known: &[&str] = match names.as_slice() {
-            ["origin"] => &["user", "agent", "retrieved"],
-            ["environment", "server"] => &["development", "test", "production", "unknown"],
-            ["status", _] => &["yes", "no", "absent"],
-            ["tool", "effect"] => &["read", "write", "destructive", "execute"],
-            ["credential", "bound"] => &["none", "dpop", "mtls"],
+            ["origin"] => &ORIGINS,
+            ["environment", "server"] => &ENVIRONMENTS,
+            ["status", _] => &STATES,
+            ["tool", "effect"] => &EFFECTS,
+            ["credential", "bound"] => &BINDINGS,
             _ => return,
         };
         if !known.contains(&value.as_str()) {

@@ -89,10 +89,26 @@ pub(super) fn truth(expr: &Expr, row: &Row<'_>) -> Truth {
     match expr {
         Expr::Literal(Literal::Bool(value)) => Some(*value),
         Expr::UnaryOp { op: UnaryOp::Not, expr } => truth(expr, row).map(|value| !value),
-        Expr::BinaryOp { op: BinaryOp::And, left, right } => if truth(left, row)? { truth(right, row) } else { Some(false) },
-        Expr::BinaryOp { op: BinaryOp::Or, left, right } => if truth(left, row)? { Some(true) } else { truth(right, row) },
+        Expr::BinaryOp { op: BinaryOp::And, left, right } => {
+            if truth(left, row)? {
+                truth(right, row)
+            } else {
+                Some(false)
+            }
+        }
+        Expr::BinaryOp { op: BinaryOp::Or, left, right } => {
+            if truth(left, row)? {
+                Some(true)
+            } else {
+                truth(right, row)
+            }
+        }
         Expr::IfThenElse { cond, then_expr, else_expr } => {
-            if truth(cond, row)? { truth(then_expr, row) } else { truth(else_expr, row) }
+            if truth(cond, row)? {
+                truth(then_expr, row)
+            } else {
+                truth(else_expr, row)
+            }
         }
         leaf => match compared(leaf) {
             None => match row.get(leaf.to_string().as_str()) {
@@ -115,7 +131,9 @@ fn holds(value: &Value, op: BinaryOp, constant: &Literal) -> Truth {
             BinaryOp::GreaterEq => value >= constant,
             _ => return None,
         },
-        (Value::Other(value), constant) => (value.as_deref() == Some(&*format!("{constant:?}"))) == (op == BinaryOp::Eq),
+        (Value::Other(value), constant) => {
+            (value.as_deref() == Some(&*format!("{constant:?}"))) == (op == BinaryOp::Eq)
+        }
         _ => return None,
     })
 }
@@ -151,7 +169,9 @@ fn sure(expr: &Expr) -> bool {
     let mut next = vec![expr];
     while let Some(expr) = next.pop() {
         let plain = match expr {
-            Expr::Var(Var::Context) | Expr::Literal(_) | Expr::Set(_) | Expr::Like { .. } | Expr::HasAttr { .. } => true,
+            Expr::Var(Var::Context) | Expr::Literal(_) | Expr::Set(_) | Expr::Like { .. } | Expr::HasAttr { .. } => {
+                true
+            }
             Expr::GetAttr { .. } => path(expr).is_some_and(|(root, _)| root.name() == "context"),
             Expr::Var(_) | Expr::Is { .. } => true,
             Expr::UnaryOp { op, expr } => *op != UnaryOp::Neg && !matches!(**expr, Expr::Literal(_)),

@@ -8,13 +8,7 @@ use cedar_policy::pst::{
 };
 
 use super::{Policy, PolicyBundle, actions::Actions, compile::reference, table};
-use crate::{
-    PrincipalKind,
-    catalog::Action,
-    entity::Store,
-    facts::level,
-    id::EntityRef,
-};
+use crate::{PrincipalKind, catalog::Action, entity::Store, facts::level, id::EntityRef};
 
 /// Entities that a proof looks at, at most.
 const ENTITIES: usize = 20_000;

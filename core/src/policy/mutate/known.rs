@@ -9,7 +9,7 @@ use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal};
 
 use crate::{
     PrincipalKind,
-    policy::{PolicyBundle, actions::GROUPS, load::Parsed, read_paths::children},
+    policy::{PolicyBundle, actions::GROUPS, lint::CLOSED, load::Parsed, read_paths::children},
 };
 
 /// Types whose entities are all known.
@@ -79,8 +79,14 @@ impl Known {
         next.or(stranger).into_iter().collect()
     }
 
-    /// Another string: the next that policies use, or one that none does.
+    /// Another string: the next value of a fact that has only a few, the next that policies use, or one that none does.
     pub(super) fn string(&self, text: &str) -> String {
+        for values in CLOSED {
+            if let Some(at) = values.iter().position(|value| *value == text) {
+                let next = values.iter().cycle().nth(at + 1);
+                return next.map(|next| (*next).to_owned()).unwrap_or_default();
+            }
+        }
         let behind = self.strings.range::<str, _>((Bound::Excluded(text), Bound::Unbounded)).next();
         let other = behind.or_else(|| self.strings.first()).filter(|other| *other != text);
         other.cloned().unwrap_or_else(|| format!("{text}-other"))

@@ -70,7 +70,10 @@ fn policies_and_scopes() {
     check(
         WidenScope,
         SCOPED,
-        &[("principal in Group::\"staff\"", "principal"), ("action in [Action::\"read\", Action::\"notes/move\"]", "action")],
+        &[
+            ("principal in Group::\"staff\"", "principal"),
+            ("action in [Action::\"read\", Action::\"notes/move\"]", "action"),
+        ],
     );
     check(
         NarrowScope,
@@ -90,7 +93,8 @@ fn policies_and_scopes() {
         &[
             ("principal == User::\"ann\"", "principal"),
             ("principal == User::\"ann\"", "principal is User"),
-            ("action == Action::\"notes/move\"", "action"),
+            // No other tool has notes for its resources.
+            ("=action == Action::\"notes/move\"", "action"),
             ("=resource is Note in Level::\"restricted\"", "resource"),
             ("=resource is Note in Level::\"restricted\"", "resource is Note"),
             ("=resource is Note in Level::\"restricted\"", "resource in Level::\"restricted\""),
@@ -136,10 +140,11 @@ fn clauses_and_operands() {
     check(DropOperand, &guarded, &[("&& context.task.active", "")]);
     let idle = when("context has task && context.input.loud");
     check(DropGuard, &idle, &[("context has task &&", "")]);
-    check(NegateOperand, &when("if context.input.loud then context.session.lowered else false"), &[(
-        "context.input.loud",
-        "!(context.input.loud)",
-    )]);
+    check(
+        NegateOperand,
+        &when("if context.input.loud then context.session.lowered else false"),
+        &[("context.input.loud", "!(context.input.loud)")],
+    );
 }
 
 #[test]
@@ -163,8 +168,13 @@ fn words() {
         &when("context.input.id like \"/srv/data/*\""),
         &[("\"/srv/data/*\"", "\"*/srv/data/*\""), ("\"/srv/data/*\"", "\"/srv/*\"")],
     );
-    check(SwapString, &when("context.input.id == \"b\" || context.input.id == \"a\""), &[("\"b\"", "\"a\""), ("\"a\"", "\"b\"")]);
+    check(
+        SwapString,
+        &when("context.input.id == \"b\" || context.input.id == \"a\""),
+        &[("\"b\"", "\"a\""), ("\"a\"", "\"b\"")],
+    );
     check(SwapString, &when("context.input.id == \"a\""), &[("\"a\"", "\"a-other\"")]);
+    check(SwapString, &when("context.origin == \"retrieved\""), &[("\"retrieved\"", "\"user\"")]);
     check(
         SwapEntity,
         r#"@id("a") forbid (principal == User::"ann", action in Action::"write", resource in AtLeast::"confidential");"#,
@@ -186,12 +196,9 @@ fn annotations() {
     let one = told.all().iter().find(|one| one.operator == Operator::DropApproval).unwrap();
     assert_eq!((one.old.join("|"), one.new.join("|")), ("@approval(\"ops\")".to_owned(), String::new()));
     assert_eq!((one.place.line, one.place.column), (2, 1));
-    let obliged = "@id(\"a\") @obligation(\"redact:/x\") @obligation_2(\"audit\") permit (principal, action, resource);";
-    check(
-        Operator::DropObligation,
-        obliged,
-        &[("@obligation(\"redact:/x\")", ""), ("@obligation_2(\"audit\")", "")],
-    );
+    let obliged =
+        "@id(\"a\") @obligation(\"redact:/x\") @obligation_2(\"audit\") permit (principal, action, resource);";
+    check(Operator::DropObligation, obliged, &[("@obligation(\"redact:/x\")", ""), ("@obligation_2(\"audit\")", "")]);
 }
 
 #[test]
@@ -201,10 +208,7 @@ fn what_is_proven_equivalent() {
     check(
         WidenScope,
         r#"@id("a") permit (principal, action == Action::"notes/read", resource in AtMost::"internal");"#,
-        &[
-            ("action == Action::\"notes/read\"", "action"),
-            ("=resource in AtMost::\"internal\"", "resource"),
-        ],
+        &[("=action == Action::\"notes/read\"", "action"), ("=resource in AtMost::\"internal\"", "resource")],
     );
     let doubled = when("context.input.count > 4 && context.input.count > 3");
     check(DropOperand, &doubled, &[("context.input.count > 4 &&", ""), ("=&& context.input.count > 3", "")]);
@@ -226,7 +230,9 @@ fn what_is_proven_equivalent() {
 #[test]
 fn mutants_decide_as_their_text() {
     let policy = r#"@id("people") permit (principal in Group::"staff", action in Action::"read", resource) when { context.input has loud && context.input.loud || context.usage.session.total >= 0 };"#;
-    let policy = format!("{policy}\n@id(\"wall\") @approval(\"ops\") forbid (principal is User, action, resource) unless {{ context.origin == \"user\" }};");
+    let policy = format!(
+        "{policy}\n@id(\"wall\") @approval(\"ops\") forbid (principal is User, action, resource) unless {{ context.origin == \"user\" }};"
+    );
     let all = mutants(&policy);
     assert!(all.all().len() > 20);
     for (at, mutant) in all.all().iter().enumerate() {
@@ -241,7 +247,8 @@ fn mutants_decide_as_their_text() {
         let text = if flipped { text.replace("@approval(\"ops\") ", "") } else { text };
         let loaded = Gate::new(mutants(&text).bundle);
         let mutated = Gate::new(all.bundle(at).unwrap());
-        for (kind, name) in [(PrincipalKind::User, "ann"), (PrincipalKind::User, "bob"), (PrincipalKind::Agent, "ann")] {
+        for (kind, name) in [(PrincipalKind::User, "ann"), (PrincipalKind::User, "bob"), (PrincipalKind::Agent, "ann")]
+        {
             for (tool, input) in [("read", r#"{"loud": true}"#), ("read", "{}"), ("move", r#"{"id": "1"}"#)] {
                 let mut call = ToolCall::new("notes", tool, Principal::new(kind, name));
                 call.input = crate::Json::parse(input.as_bytes()).unwrap();

@@ -170,7 +170,11 @@ impl Words<'_> {
         if let Some((above, _)) = inner.strip_suffix("/*").filter(|_| ends).and_then(|path| path.rsplit_once('/')) {
             wider.push(format!("\"{above}/*\""));
         }
-        found.extend(wider.into_iter().map(|after| Edit { operator: Operator::WidenPattern, span: span.clone(), after }));
+        found.extend(wider.into_iter().map(|after| Edit {
+            operator: Operator::WidenPattern,
+            span: span.clone(),
+            after,
+        }));
     }
 
     /// Whether a `[` asks for a member, and makes no set.
