@@ -31,7 +31,7 @@ const EFFECTS: [&str; 4] = ["read", "write", "destructive", "execute"];
 const BINDINGS: [&str; 3] = ["none", "dpop", "mtls"];
 
 /// The values of facts that have only a few.
-pub(super) const CLOSED: [&[&str]; 5] = [&ORIGINS, &ENVIRONMENTS, &STATES, &EFFECTS, &BINDINGS];
+pub(super) const FEW: [&[&str]; 5] = [&ORIGINS, &ENVIRONMENTS, &STATES, &EFFECTS, &BINDINGS];
 
 /// An author's schema may not take toolgate's names or actions, and its resource types must be in `Level` and `Server`.
 pub(super) fn author_types(

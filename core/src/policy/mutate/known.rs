@@ -9,7 +9,7 @@ use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal};
 
 use crate::{
     PrincipalKind,
-    policy::{PolicyBundle, actions::GROUPS, lint::CLOSED, load::Parsed, read_paths::children},
+    policy::{PolicyBundle, actions::GROUPS, lint::FEW, load::Parsed, read_paths::children},
 };
 
 /// Types whose entities are all known.
@@ -81,7 +81,7 @@ impl Known {
 
     /// Another string: the next value of a fact that has only a few, the next that policies use, or one that none does.
     pub(super) fn string(&self, text: &str) -> String {
-        for values in CLOSED {
+        for values in FEW {
             if let Some(at) = values.iter().position(|value| *value == text) {
                 let next = values.iter().cycle().nth(at + 1);
                 return next.map(|next| (*next).to_owned()).unwrap_or_default();
