@@ -27,7 +27,9 @@ fn coverage() {
     assert_eq!((code, lcov.lines().nth(1)), (0, Some("SF:b/policies/notes.cedar")));
     let (code, out) = bench.out("test b --coverage=json --coverage-file c.json");
     assert!(
-        code == 0 && !out.contains("\"atoms\"") && bench.read("c.json").starts_with("{\"bundle\":\"desk\""),
+        code == 0
+            && !out.contains("\"atoms\"")
+            && bench.read("c.json").starts_with("{\"version\":1,\"bundle\":\"desk\""),
         "{out}"
     );
 }

@@ -24,14 +24,14 @@ use crate::{
     id::EntityRef,
 };
 
-/// The facts that have only a few values, `_` standing for any member, and these.
-pub(super) const FEW: [(&[&str], &[&str]); 5] = [
-    (&["origin"], &["user", "agent", "retrieved"]),
-    (&["environment", "server"], &["development", "test", "production", "unknown"]),
-    (&["status", "_"], &["yes", "no", "absent"]),
-    (&["tool", "effect"], &["read", "write", "destructive", "execute"]),
-    (&["credential", "bound"], &["none", "dpop", "mtls"]),
-];
+const ORIGINS: [&str; 3] = ["user", "agent", "retrieved"];
+const ENVIRONMENTS: [&str; 4] = ["development", "test", "production", "unknown"];
+const STATES: [&str; 3] = ["yes", "no", "absent"];
+const EFFECTS: [&str; 4] = ["read", "write", "destructive", "execute"];
+const BINDINGS: [&str; 3] = ["none", "dpop", "mtls"];
+
+/// The values of facts that have only a few.
+pub(super) const FEW: [&[&str]; 5] = [&ORIGINS, &ENVIRONMENTS, &STATES, &EFFECTS, &BINDINGS];
 
 /// An author's schema may not take toolgate's names or actions, and its resource types must be in `Level` and `Server`.
 pub(super) fn author_types(
@@ -290,9 +290,14 @@ impl Walk<'_> {
             return;
         };
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let fits =
-            |path: &[&str]| path.len() == names.len() && path.iter().zip(&names).all(|(a, b)| *a == "_" || a == b);
-        let Some((_, known)) = FEW.iter().find(|(path, _)| fits(path)) else { return };
+        let known: &[&str] = match names.as_slice() {
+            ["origin"] => &ORIGINS,
+            ["environment", "server"] => &ENVIRONMENTS,
+            ["status", _] => &STATES,
+            ["tool", "effect"] => &EFFECTS,
+            ["credential", "bound"] => &BINDINGS,
+            _ => return,
+        };
         if !known.contains(&value.as_str()) {
             let span =
                 self.one.statement.find(&self.one.source, value, false).unwrap_or(self.one.statement.head.clone());

@@ -20,8 +20,8 @@ type World = (EntityRef, BTreeSet<EntityRef>);
 pub(super) struct Worlds<'b> {
     bundle: &'b PolicyBundle,
     actions: &'b Actions<'b>,
-    /// The entities of the bundle, by type.
-    known: BTreeMap<&'b str, Vec<&'b EntityRef>>,
+    /// The entities of the bundle and those that permits name, by type.
+    known: BTreeMap<String, BTreeSet<EntityRef>>,
     permits: Vec<&'b pst::Template>,
 }
 
@@ -34,6 +34,8 @@ struct Wanted {
 }
 
 impl Wanted {
+    const ANY: Self = Self { kind: None, is: None, within: None };
+
     fn admits(&self, (id, above): &World) -> bool {
         self.kind.as_ref().is_none_or(|kind| **kind == *id.kind)
             && self.is.as_ref().is_none_or(|one| one == id)
@@ -48,8 +50,12 @@ impl Wanted {
 impl<'b> Worlds<'b> {
     /// `permits`: the bundle's own permits and their templates.
     pub(super) fn of(bundle: &'b PolicyBundle, actions: &'b Actions<'b>, permits: Vec<&'b pst::Template>) -> Self {
-        let mut known: BTreeMap<&str, Vec<&EntityRef>> = BTreeMap::new();
-        bundle.store.iter().for_each(|entity| known.entry(&entity.id.kind).or_default().push(&entity.id));
+        let mut known: BTreeMap<String, BTreeSet<EntityRef>> = BTreeMap::new();
+        let scopes = permits.iter().flat_map(|tree| [principal(&tree.principal), resource(&tree.resource)]);
+        let named = scopes.flatten().flat_map(|wanted| wanted.is.into_iter().chain(wanted.within));
+        for id in bundle.store.iter().map(|entity| entity.id.clone()).chain(named) {
+            known.entry(id.kind.to_string()).or_default().insert(id);
+        }
         Self { bundle, actions, known, permits }
     }
 
@@ -119,9 +125,13 @@ impl<'b> Worlds<'b> {
             }
     }
 
-    /// Whether the scope of some permit lets a principal through.
+    /// Whether the scope of some permit lets a principal through. Where claims say who is in which group, it may be in any.
     fn permits_principal(&self, world: &World) -> bool {
-        self.permits.iter().any(|tree| principal(&tree.principal).is_none_or(|wanted| wanted.admits(world)))
+        let claimed = self.bundle.catalog.principals.groups_claim.is_some();
+        self.permits.iter().map(|tree| principal(&tree.principal).unwrap_or(Wanted::ANY)).any(|wanted| {
+            let within = wanted.within.clone().filter(|_| !claimed);
+            Wanted { within, ..wanted }.admits(world)
+        })
     }
 
     /// Whether the scope of some permit lets a resource of an action through.
@@ -134,7 +144,7 @@ impl<'b> Worlds<'b> {
 
     /// Whether there can be a principal, an action and a resource that the scope keeps out.
     pub(super) fn keeps_out(&self, tree: &pst::Template) -> [bool; 3] {
-        let all = Wanted { kind: None, is: None, within: None };
+        let all = Wanted::ANY;
         let covered = self.actions.covered(&tree.action);
         let principals = principal(&tree.principal)
             .is_none_or(|one| !covered.is_empty() && !self.agree(&one, &all, self.principals(&one, &all), |_| true));
@@ -162,7 +172,7 @@ impl<'b> Worlds<'b> {
 
     /// The known entities of a type, those that the constraints name, and one that nobody knows.
     fn ids(&self, kind: &str, a: &Wanted, b: &Wanted) -> Vec<EntityRef> {
-        let known = self.known.get(kind).into_iter().flatten().map(|id| (*id).clone());
+        let known = self.known.get(kind).into_iter().flatten().cloned();
         let named = a.named().chain(b.named()).filter(|id| *id.kind == *kind).cloned();
         let mut ids: Vec<_> = known.chain(named).collect();
         let mut stranger = "stranger".to_owned();

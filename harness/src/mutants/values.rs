@@ -26,7 +26,7 @@ impl Values {
         let (mut strings, mut numbers) = (BTreeSet::new(), BTreeSet::from([0, 1]));
         let own = bundle.policies().iter().filter(|policy| !policy.id.starts_with("baseline/"));
         own.for_each(|policy| constants(&policy.text, &mut strings, &mut numbers));
-        let mut entities: BTreeSet<EntityRef> = bundle.entities().cloned().collect();
+        let mut entities: BTreeSet<EntityRef> = bundle.entities().chain(bundle.named_entities()).cloned().collect();
         for one in seen {
             entities.extend(one.call.chain().map(|actor| EntityRef::new(actor.kind.name(), actor.id.as_str())));
         }

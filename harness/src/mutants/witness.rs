@@ -27,7 +27,7 @@ const REPEATED: usize = 12;
 const METHODS: [(&str, &str); 2] = [("resources/read", "uri"), ("prompts/get", "name")];
 
 /// Tools that are tried of a mutant that covers many.
-const TOOLS: usize = 12;
+const TOOLS: usize = 200;
 
 /// A call that tells a mutant from the bundle.
 #[derive(Clone, Debug)]

@@ -79,11 +79,12 @@ impl Known {
         next.or(stranger).into_iter().collect()
     }
 
-    /// Another string: the next of those that a fact can have, the next that policies use, or one that none does.
+    /// Another string: the next value of a fact that has only a few, the next that policies use, or one that none does.
     pub(super) fn string(&self, text: &str) -> String {
-        for (_, few) in FEW {
-            if let Some(at) = few.iter().position(|value| *value == text) {
-                return few.iter().cycle().nth(at + 1).map_or_else(String::new, |other| (*other).to_owned());
+        for values in FEW {
+            if let Some(at) = values.iter().position(|value| *value == text) {
+                let next = values.iter().cycle().nth(at + 1);
+                return next.map(|next| (*next).to_owned()).unwrap_or_default();
             }
         }
         let behind = self.strings.range::<str, _>((Bound::Excluded(text), Bound::Unbounded)).next();
