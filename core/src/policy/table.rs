@@ -156,11 +156,7 @@ fn compared(leaf: &Expr) -> Option<(String, BinaryOp, &Literal)> {
         }
         _ => return None,
     };
-    let known = match (op, constant) {
-        (Eq | NotEq, _) => true,
-        (Less | LessEq | Greater | GreaterEq, Literal::Long(_)) => true,
-        _ => false,
-    };
+    let known = matches!((op, constant), (Eq | NotEq, _) | (Less | LessEq | Greater | GreaterEq, Literal::Long(_)));
     (known && sure(operand) && path(operand).is_some()).then(|| (operand.to_string(), op, constant))
 }
 

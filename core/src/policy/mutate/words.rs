@@ -135,11 +135,10 @@ impl Words<'_> {
             (_, "::" | "has" | ".") | ("getTag" | "hasTag", "(") => {}
             (_, "like") => self.pattern(at, span, found),
             (ext @ ("decimal" | "duration"), "(") => {
-                let (read, write): (fn(&str) -> Option<i64>, fn(i64) -> Value) = match ext {
-                    "decimal" => (decimal, Value::Decimal),
-                    _ => (duration, Value::Duration),
-                };
-                let Some(number) = read(&value) else { return };
+                let decimals = ext == "decimal";
+                let read = if decimals { decimal(&value) } else { duration(&value) };
+                let write = if decimals { Value::Decimal } else { Value::Duration };
+                let Some(number) = read else { return };
                 for shifted in [number.checked_add(1), number.checked_sub(1)].into_iter().flatten() {
                     let after = format!("\"{}\"", write(shifted).bare());
                     found.push(Edit { operator: Operator::ShiftBound, span: span.clone(), after });
