@@ -37,7 +37,7 @@ export function use(bundle: Uint8Array, module: WebAssembly.Module, server: obje
   const who = gate.identify({ sub: 'ana' });
   if (!('decision' in who)) who satisfies Identity;
   try {
-    author.Gate.load({ 'toolgate.toml': '' }, { strict: true }).explain(call, new author.Ledger(), 0)[0]?.conditions;
+    author.Gate.load({ 'toolgate.toml': '' }, { strict: true }).explain(call, new author.Ledger(), 0).explained[0]?.atoms;
   } catch (error) {
     if (error instanceof BundleError) return `${error.place?.file}:${error.place?.line}`;
   }

@@ -5,19 +5,35 @@ export { BundleError, EventError, InstanceError, JournalError, Ledger, ToolgateE
 export type * from './types.js';
 
 /** A policy that could apply, and each of its conditions. */
+/** Why the answer is what it is: the JSON of `toolgate explain --format json`, whose other members docs/explaining.md has. */
 export interface Explanation {
-  readonly policy: string;
-  readonly effect: 'permit' | 'forbid';
-  readonly place: Place;
-  readonly principal: string;
-  readonly resource: string;
-  readonly satisfied: boolean;
-  readonly conditions: readonly Condition[];
+  readonly version: 1;
+  readonly decision: 'allow' | 'deny' | 'needs_approval';
+  readonly reasons: readonly string[];
+  /** Each policy whose action fits, for each actor and each resource. */
+  readonly explained: readonly Explained[];
+  /** What would have to differ: each set is enough. */
+  readonly nearest: { readonly sets: readonly unknown[]; readonly cut: boolean };
+  readonly [member: string]: unknown;
 }
 
-export interface Condition {
+export interface Explained {
+  readonly policy: string;
+  readonly effect: 'permit' | 'forbid';
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly principal: string;
+  readonly resource: string;
+  readonly outcome: 'true' | 'false' | 'error';
+  readonly atoms: readonly Atom[];
+}
+
+export interface Atom {
   readonly text: string;
-  readonly outcome: 'met' | 'not_met' | 'error' | 'not_reached';
+  readonly line: number;
+  readonly column: number;
+  readonly outcome: 'true' | 'false' | 'error' | 'not_reached';
   readonly values: readonly { readonly of: string; readonly value: string }[];
 }
 
@@ -33,7 +49,7 @@ export class Gate extends Base {
   /** The bundle as one file, for `Gate.unpack`. */
   pack(): Uint8Array;
   /** Why the answer is what it is, for the host and its people. */
-  explain(call: ToolCall | string, ledger: Ledger, now: number): readonly Explanation[];
+  explain(call: ToolCall | string, ledger: Ledger, now: number): Explanation;
 }
 
 /** A case of a test file. */

@@ -111,20 +111,20 @@ function decided({ decision, reasons, details, policies, approval, obligations }
   at('decision').replaceChildren(element('strong', { text: TOLD[decision] }), list);
 }
 
-const MARKS = { met: '✓ met', not_met: '✗ not met', error: '! error', not_reached: '· not reached' };
+const MARKS = { true: '✓ true', false: '✗ false', error: '! error', not_reached: '· not reached' };
 
-function explained(all) {
+function explained({ explained: all }) {
   const own = all.filter(({ policy }) => !policy.startsWith('baseline/'));
   at('why').replaceChildren(
-    ...own.map(({ policy, effect, principal, satisfied, conditions, place }) =>
+    ...own.map(({ policy, effect, principal, outcome, atoms, file, line }) =>
       element(
         'details',
-        satisfied ? { open: '' } : {},
-        element('summary', { text: `${effect} ${policy} for ${principal}: ${satisfied ? 'applies' : 'does not apply'} (${place.file}:${place.line})` }),
+        outcome === 'true' ? { open: '' } : {},
+        element('summary', { text: `${effect} ${policy} for ${principal}: ${outcome === 'true' ? 'applies' : 'does not apply'} (${file}:${line})` }),
         element(
           'ul',
           {},
-          ...conditions.map(({ text, outcome, values }) =>
+          ...atoms.map(({ text, outcome, values }) =>
             element(
               'li',
               {},
