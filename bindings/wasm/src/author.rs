@@ -3,13 +3,7 @@
 use toolgate::{PolicyBundle, wire};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{
-    fault::Fault,
-    gate::RawGate,
-    ledger::RawLedger,
-    suites::sources,
-    time,
-};
+use crate::{fault::Fault, gate::RawGate, ledger::RawLedger, suites::sources, time};
 
 #[wasm_bindgen]
 impl RawGate {

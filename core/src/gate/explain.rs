@@ -68,7 +68,7 @@ pub struct Explained {
 /// A part of a policy that is true or false by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainedAtom {
-    /// Its place in [`Policy::atoms`].
+    /// Its place in [`Policy::atoms`](crate::Policy::atoms).
     pub index: usize,
     /// What of the policy it is a part of.
     pub part: Part,
