@@ -7,7 +7,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::{licences, python};
+use crate::{licences, python, wasm};
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
@@ -20,7 +20,9 @@ pub(crate) fn test() -> Result<(), String> {
     // On what the tests of the core have left. In the run above, it had the features that others ask for.
     cargo(&["test", "--package", "toolgate-edge"])?;
     cargo(&["test", "--manifest-path", "fuzz/Cargo.toml"])?;
-    python::test()
+    python::test()?;
+    wasm::build()?;
+    wasm::test()
 }
 
 pub(crate) fn ci() -> Result<(), String> {

@@ -15,7 +15,7 @@ const vitest = (folder) =>
 
 test('cases pass', async () => {
   const { stdout } = await vitest('vitest/');
-  assert.match(stdout, /Tests\s+[45] passed/);
+  assert.match(stdout, /Tests\s+[1-9]\d* passed \(/);
 });
 
 test('a case that fails says what it expected', async () => {
