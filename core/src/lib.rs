@@ -50,6 +50,7 @@
 )]
 
 mod gather;
+mod hash;
 mod error;
 mod sources;
 mod limits;

@@ -31,7 +31,7 @@ pub fn elicitation(gate: &Gate, record: &DecisionRecord) -> Option<Json> {
     let asked = record.asked.as_ref()?;
     let name = if asked.tool.is_empty() { &asked.method } else { &asked.tool };
     let why = told(gate, &record.decision).map(|why| format!(" {why}.")).unwrap_or_default();
-    let arguments = asked.arguments.to_string();
+    let arguments = Json::parse(asked.arguments.as_bytes()).unwrap_or_default().to_string();
     let mut shown: String = arguments.chars().take(SHOWN).collect();
     if shown.len() < arguments.len() {
         shown.push('…');
