@@ -4,6 +4,8 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
+use crate::gather::order;
+
 /// How much a [`Diagnostic`] weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -174,8 +176,9 @@ impl From<Diagnostic> for Error {
 
 /// Puts diagnostics in the order of file, position and code, without repetitions.
 pub(crate) fn sort(diagnostics: &mut Vec<Diagnostic>) {
-    diagnostics
-        .sort_by(|a, b| (&a.place, a.severity, a.code, &a.message).cmp(&(&b.place, b.severity, b.code, &b.message)));
+    order(diagnostics, |a, b| {
+        (&a.place, a.severity, a.code, &a.message).cmp(&(&b.place, b.severity, b.code, &b.message))
+    });
     diagnostics.dedup();
 }
 

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::{Diagnostic, Place, Severity},
+    gather::Gather as _,
     json::{Json, Pointer},
 };
 #[cfg(feature = "author")]
@@ -36,7 +37,7 @@ pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
     };
     let (manifest, mut found) = manifest::read(file, text);
     let pins = manifest.entries.servers.iter().map(|(id, entry)| (id.clone(), pins(entry, sources, &mut found)));
-    let pins = pins.collect();
+    let pins = pins.gather();
     let (catalog, wrong) = build(manifest, pins);
     found.extend(wrong);
     (catalog, found)
@@ -252,7 +253,7 @@ impl Load<'_> {
                     .verbs
                     .iter()
                     .map(|(verb, over)| (verb.clone(), action(format!("{id}#{verb}").into(), Some(&over.value))));
-                Verbs::Chosen(operations.argument.value.clone(), verbs.collect())
+                Verbs::Chosen(operations.argument.value.clone(), verbs.gather())
             }
         };
         if let Some(operations) = &entry.operations {

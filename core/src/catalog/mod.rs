@@ -37,6 +37,7 @@ pub(crate) use tools_list::{ONE_PAGE, definitions, did_you_mean};
 
 use crate::{
     digest::Digest,
+    gather::Gather as _,
     id::EntityRef,
     json::{Json, Pointer},
 };
@@ -177,7 +178,7 @@ impl Catalog {
     /// The entity types that the manifest maps arguments to.
     pub(crate) fn mapped_types(&self) -> BTreeSet<&str> {
         let actions = self.tools().flat_map(|(_, tool)| tool.actions());
-        actions.flat_map(|action| &action.resources).map(|map| map.kind.as_str()).collect()
+        actions.flat_map(|action| &action.resources).map(|map| map.kind.as_str()).gather()
     }
 
     /// How the id of an entity would have to be written, if it is of a type that the manifest maps arguments to and no

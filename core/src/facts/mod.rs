@@ -19,6 +19,7 @@ use crate::{
     catalog::{Admitted, Catalog, Fault, Require},
     digest::Digest,
     entity::{Entity, Store},
+    gather::Gather as _,
     id::EntityRef,
     ledger::{Ledger, Session, Task},
     time::Timestamp,
@@ -211,7 +212,7 @@ pub(crate) fn level_entities(names: &[String]) -> Vec<Entity> {
                 let most = (other >= index).then(|| EntityRef::new("AtMost", bound.as_str()));
                 least.into_iter().chain(most)
             })
-            .collect();
+            .gather();
         Entity::new(level(name)).within(parents)
     });
     entities.collect()

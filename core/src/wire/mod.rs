@@ -29,6 +29,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     Decision, Gate,
+    gather::Gather as _,
     json::{Json, Number},
 };
 
@@ -67,6 +68,6 @@ fn line(twin: &impl Serialize) -> String {
 /// The `@reason` of every deciding policy that has one: what is meant for people.
 fn told(gate: &Gate, decision: &Decision) -> Option<String> {
     let ids = decision.basis().policies.iter();
-    let texts: BTreeSet<_> = ids.filter_map(|id| gate.bundle().policy(id)?.reason.as_deref()).collect();
+    let texts: BTreeSet<_> = ids.filter_map(|id| gate.bundle().policy(id)?.reason.as_deref()).gather();
     (!texts.is_empty()).then(|| texts.into_iter().collect::<Vec<_>>().join("; "))
 }
