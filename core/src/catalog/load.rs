@@ -267,6 +267,7 @@ impl Load<'_> {
             pin,
             owner: entry.owner.unwrap_or_default(),
             purpose: entry.purpose.unwrap_or_default(),
+            #[cfg(feature = "author")]
             hints,
             shape,
             kinds,

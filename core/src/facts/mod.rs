@@ -19,7 +19,6 @@ use crate::{
     catalog::{Admitted, Catalog, Fault, Require},
     digest::Digest,
     entity::{Entity, Store},
-    gather::Gather as _,
     id::EntityRef,
     ledger::{Ledger, Session, Task},
     time::Timestamp,
@@ -202,6 +201,7 @@ pub(crate) fn level(name: &str) -> EntityRef {
 }
 
 /// The levels as entities: a level is in `AtLeast` of itself and of all below, and in `AtMost` of itself and all above.
+#[cfg(feature = "explain")]
 pub(crate) fn level_entities(names: &[String]) -> Vec<Entity> {
     let entities = names.iter().enumerate().map(|(index, name)| {
         let parents: BTreeSet<_> = names
@@ -212,7 +212,7 @@ pub(crate) fn level_entities(names: &[String]) -> Vec<Entity> {
                 let most = (other >= index).then(|| EntityRef::new("AtMost", bound.as_str()));
                 least.into_iter().chain(most)
             })
-            .gather();
+            .collect();
         Entity::new(level(name)).within(parents)
     });
     entities.collect()

@@ -4,6 +4,7 @@ mod answer;
 pub mod authzen;
 mod call;
 mod event;
+#[cfg(feature = "explain")]
 mod explanation;
 mod fields;
 mod listing;
@@ -16,6 +17,7 @@ mod snapshot;
 pub use answer::answer;
 pub use call::{call_of, read_call, read_list_request};
 pub use event::{JournalError, read_event, read_journal, write_event};
+#[cfg(feature = "explain")]
 pub use explanation::explanation;
 pub use listing::listing;
 pub use replay::Replay;
