@@ -135,11 +135,11 @@ impl Store {
     }
 
     fn above(&self, id: &EntityRef, place: &impl Fn(&EntityRef) -> Option<u32>) -> Option<Above> {
-        let mut found = self.upwards(id, ANCESTORS);
+        let found = self.upwards(id, ANCESTORS);
         if found.len() > ANCESTORS {
             return None;
         }
-        found.remove(id);
+        let found: Vec<_> = found.into_iter().filter(|one| *one != id).collect();
         let mut places: Vec<_> = found.iter().filter_map(|id| place(id)).collect();
         places.sort_unstable();
         let ids = found.into_iter().cloned().collect();

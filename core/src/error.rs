@@ -184,6 +184,10 @@ pub(crate) fn sort(diagnostics: &mut Vec<Diagnostic>) {
 
 /// The nearest of `known` names, if it is near enough to be what was meant.
 pub(crate) fn closest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (distance, near) = known.into_iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min()?;
+    nearest(wrong, &mut known.into_iter())
+}
+
+fn nearest<'a>(wrong: &str, known: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, near) = known.map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min()?;
     (distance <= wrong.chars().count().max(near.chars().count()).div_ceil(3)).then_some(near)
 }
