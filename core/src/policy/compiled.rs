@@ -112,6 +112,7 @@ impl PolicyBundle {
     }
 }
 
+#[cfg(feature = "explain")]
 impl PolicyBundle {
     /// What decides.
     pub(crate) fn program(&self) -> &Program {

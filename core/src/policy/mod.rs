@@ -210,7 +210,7 @@ impl PolicyBundle {
 
     /// The entities that policies name, each once, in order.
     pub fn named_entities(&self) -> impl Iterator<Item = &EntityRef> {
-        self.compiled.reads.values().flat_map(Reads::entities).collect::<BTreeSet<_>>().into_iter()
+        self.compiled.reads.values().flat_map(Reads::entities).gather::<BTreeSet<_>>().into_iter()
     }
 
     /// The policy of that id.
@@ -296,7 +296,7 @@ impl PolicyBundle {
         let differs = |(name, pin): &(&String, Digest)| {
             live.get(*name).is_some_and(|definition| catalog::pin_of(definition) != *pin)
         };
-        let drifted: BTreeMap<_, _> = pinned.filter(differs).map(|(name, pin)| (name.clone(), pin)).collect();
+        let drifted: BTreeMap<_, _> = pinned.filter(differs).map(|(name, pin)| (name.clone(), pin)).gather();
         Ok((!drifted.is_empty()).then(|| Event::ToolsListed { server: server.to_owned(), drifted }))
     }
 
