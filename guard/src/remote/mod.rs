@@ -60,21 +60,21 @@ impl Remote {
     /// The URL is no absolute `http` or `https` URL, or carries credentials; a header is malformed or the guard's own; the
     /// system has no certificates to trust.
     pub fn new(url: &str, headers: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
+            // Told without them.
+            let why = "a URL is no place for credentials, they stand in a header";
+            return Err(format!("the URL of the server holds a user or a password: {why}"));
+        }
         let wrong = |why: &str| format!("`{url}` is no URL of a server: {why}");
-        let parsed: Uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
-        let secure = match parsed.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
+        let secure = match &*scheme.to_ascii_lowercase() {
+            "https" => true,
+            "http" => false,
             _ => return Err(wrong("it begins with neither `https://` nor `http://`")),
         };
-        match parsed.authority() {
-            Some(authority) if authority.as_str().contains('@') => {
-                // Told without it.
-                let why = "a URL is no place for credentials, they stand in a header";
-                return Err(format!("the URL of the server holds a user or a password: {why}"));
-            }
-            Some(authority) if !authority.host().is_empty() => {}
-            _ => return Err(wrong("it has no host")),
+        let parsed: Uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
+        if !parsed.host().is_some_and(|host| !host.is_empty()) {
+            return Err(wrong("it has no host"));
         }
         let mut said = HeaderMap::new();
         for (name, value) in headers {
@@ -146,7 +146,7 @@ mod tests {
     fn addresses_and_headers() {
         let key = ("Authorization", "Bearer x");
         check("http://127.0.0.1:1/mcp", key, Ok(()));
-        check("http://[::1]:1/mcp?x=1", key, Ok(()));
+        check("http://[::1]:1/@scope/mcp?x=1@2", key, Ok(()));
         check("ftp://a.example/mcp", key, Err("neither `https://` nor `http://`"));
         check("/mcp", key, Err("neither"));
         check("a.example", key, Err("neither"));
