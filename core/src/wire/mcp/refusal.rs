@@ -156,7 +156,9 @@ fn unknown(method: &str, tool: &str, code: Reason) -> Refusal {
     let message = match method {
         "tools/call" => format!("Unknown tool: {tool}"),
         "prompts/get" => "Unknown prompt".to_owned(),
-        "resources/read" | "resources/subscribe" => "Resource not found".to_owned(),
+        "resources/read" | "resources/subscribe" | "resources/directory/read" | "skills/get" => {
+            "Resource not found".to_owned()
+        }
         _ if code == Reason::UnknownMethod => {
             return Refusal::Error { code: -32_601, message: "Method not found".to_owned(), data: None };
         }
