@@ -216,7 +216,7 @@ impl Reach {
         Ok(Self(reached))
     }
 
-    #[cfg(feature = "author")]
+    #[cfg(feature = "oracle")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
         self.0.values()
     }

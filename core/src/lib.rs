@@ -42,7 +42,8 @@
 //!
 //! `author`, on by default, loads bundles from text with Cedar's parser and validator, and explains. Without it, what loads is
 //! what [`PolicyBundle::pack`] made, and decides the same. `explain` alone tells why a decision is what it is, and what would
-//! have to differ, without a parser. `signing` signs packed bundles, and checks who signed.
+//! have to differ, without a parser. `oracle`, on by default too, lets a gate decide by Cedar's own evaluator, or hold its answers
+//! against it ([`Engine`]). `signing` signs packed bundles, and checks who signed.
 //!
 //! The modules stand in the order in which they build on each other.
 

@@ -110,10 +110,10 @@ pub enum Engine {
     /// The bundle's compiled program.
     #[default]
     Compiled,
-    #[cfg(feature = "author")]
+    #[cfg(feature = "oracle")]
     /// Cedar's own authorizer, which the compiled program must agree with.
     Cedar,
-    #[cfg(feature = "author")]
+    #[cfg(feature = "oracle")]
     /// Both. Where they disagree, the call is denied with [`Reason::InternalFault`](crate::Reason::InternalFault).
     Both,
 }

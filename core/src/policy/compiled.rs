@@ -129,9 +129,9 @@ impl Evaluate for PolicyBundle {
     fn evaluate(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
         match self.chosen {
             Engine::Compiled => self.compiled.evaluate(facts, links),
-            #[cfg(feature = "author")]
+            #[cfg(feature = "oracle")]
             Engine::Cedar => self.by_cedar(facts, links),
-            #[cfg(feature = "author")]
+            #[cfg(feature = "oracle")]
             Engine::Both => self.by_both(facts, links),
         }
     }

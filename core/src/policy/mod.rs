@@ -11,7 +11,7 @@ mod signing;
 // What needs Cedar: loading from text, and evaluation and explanation by Cedar.
 #[cfg(feature = "author")]
 mod annotate;
-#[cfg(feature = "author")]
+#[cfg(feature = "oracle")]
 mod cedar;
 #[cfg(feature = "author")]
 mod compile;
@@ -19,7 +19,7 @@ mod compile;
 pub mod conformance;
 #[cfg(feature = "author")]
 mod declared;
-#[cfg(feature = "author")]
+#[cfg(feature = "oracle")]
 mod engines;
 #[cfg(feature = "author")]
 mod entities;
@@ -165,7 +165,7 @@ pub struct PolicyBundle {
     pub(crate) chosen: Engine,
     unpacked: bool,
     /// Cedar's policies; a bundle that was unpacked has none.
-    #[cfg(feature = "author")]
+    #[cfg(feature = "oracle")]
     pub(crate) cedar: Option<cedar::CedarEngine>,
     digest: Digest,
     schema_digest: Digest,

@@ -136,7 +136,7 @@ impl PolicyBundle {
             by_id: Arc::new(by_id),
             chosen: Engine::default(),
             unpacked: true,
-            #[cfg(feature = "author")]
+            #[cfg(feature = "oracle")]
             cedar: None,
             digest,
             schema_digest,

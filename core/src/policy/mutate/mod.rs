@@ -213,6 +213,7 @@ impl Mutants {
             by_id: bundle.by_id.clone(),
             chosen: Engine::Compiled,
             unpacked: false,
+            #[cfg(feature = "oracle")]
             cedar: None,
             digest: bundle.digest,
             schema_digest: bundle.schema_digest,
