@@ -443,10 +443,10 @@ fn both_sides_talk_as_they_like() {
     guard.server(r#"{"jsonrpc":"2.0","error":{"code":-32700,"message":"x"}}"#, &["client null error -32700 x"]);
 }
 
-/// Skills are resources, and this bundle permits no resource.
+/// Skills are resources, and somebody else may read them.
 #[test]
 fn skills_are_decided_and_their_list_is_filtered() {
-    let mut guard = Guard::ready("{}", |_| ());
+    let mut guard = Guard::ready("{}", |settings| settings.principal = Principal::new(PrincipalKind::User, "eve"));
     for method in ["skills/get", "resources/directory/read"] {
         guard.client(&request("7", method, r#"{"uri":"skill://a/SKILL.md"}"#), &["client"]);
     }

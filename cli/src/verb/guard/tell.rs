@@ -19,7 +19,12 @@ pub(super) fn tell(observe: bool) -> Tell {
         Notice::Decided { gate, ledger, call, record } => {
             let what = if call.method == "tools/call" { &call.tool } else { &call.method };
             if let Decision::Allow { .. } = record.decision {
-                return note(&format!("{}  {}", styled(GREEN, "ALLOW"), plain(&format!("{}/{what}", call.server))));
+                let by = match record.decision.basis().policies.as_slice() {
+                    [] => String::new(),
+                    permits => styled(DIM, format!("  permitted by {}", plain(&permits.join(", ")))),
+                };
+                let what = plain(&format!("{}/{what}", call.server));
+                return note(&format!("{}  {what}{by}", styled(GREEN, "ALLOW")));
             }
             let mut told = Vec::new();
             let explanation = gate.explain(call, ledger, record.at);
