@@ -39,7 +39,7 @@ pub(crate) fn plain(text: &str) -> String {
 /// Whether a character acts on the terminal instead of standing in it.
 fn acts(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// As [`plain`] for a source file: lines stay lines, and every byte stays where it is, since labels count bytes.

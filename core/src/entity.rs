@@ -8,7 +8,7 @@ use std::{
 use smallvec::SmallVec;
 
 use crate::{
-    gather::Gather as _,
+    gather::{Gather as _, order},
     hash::Table,
     id::EntityRef,
     value::{Record, Value},
@@ -101,7 +101,7 @@ impl Store {
     /// All of them, sorted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
         let mut all: Vec<_> = self.kinds.values().flat_map(Table::values).map(|stored| &stored.entity).collect();
-        all.sort_by(|a, b| a.id.cmp(&b.id));
+        order(&mut all, |a, b| a.id.cmp(&b.id));
         all.into_iter()
     }
 
@@ -161,11 +161,11 @@ impl Store {
     }
 
     fn above(&self, id: &EntityRef, place: &impl Fn(&EntityRef) -> Option<u32>) -> Option<Above> {
-        let mut found = self.upwards(id, ANCESTORS);
+        let found = self.upwards(id, ANCESTORS);
         if found.len() > ANCESTORS {
             return None;
         }
-        found.remove(id);
+        let found: Vec<_> = found.into_iter().filter(|one| *one != id).collect();
         let mut places: Vec<_> = found.iter().filter_map(|id| place(id)).collect();
         places.sort_unstable();
         let ids = found.into_iter().cloned().collect();
@@ -242,6 +242,7 @@ impl Reach {
         Ok(Self(reached))
     }
 
+    #[cfg(feature = "oracle")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
         self.0.values()
     }

@@ -55,6 +55,7 @@ impl Value {
     }
 
     /// The elements of a set; anything else by itself.
+    #[cfg(feature = "explain")]
     pub(crate) fn elements(&self) -> &[Self] {
         match self {
             Self::Set(items) => items,
@@ -63,6 +64,7 @@ impl Value {
     }
 
     /// The value as JSON shows it: entities and extension values as Cedar writes them.
+    #[cfg(feature = "explain")]
     pub(crate) fn to_json(&self) -> Json {
         match self {
             Self::Bool(value) => Json::Bool(*value),

@@ -12,18 +12,20 @@ pub(crate) enum Line {
     TooLong,
     /// A line that is not UTF-8. The stream goes on behind it.
     NoText,
+    /// None, and what went wrong on the way.
+    Trouble(String),
 }
 
 /// The lines of a stream.
-pub(crate) struct Lines<R> {
-    framed: FramedRead<R, LinesCodec>,
+pub(crate) struct Lines {
+    framed: FramedRead<Box<dyn AsyncRead + Send + Unpin>, LinesCodec>,
     /// Behind an error the decoder ends once, and goes on.
     resuming: bool,
 }
 
-impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(crate) fn new(from: R, longest: usize) -> Self {
-        Self { framed: FramedRead::new(from, LinesCodec::new_with_max_length(longest)), resuming: false }
+impl Lines {
+    pub(crate) fn new(from: impl AsyncRead + Send + Unpin + 'static, longest: usize) -> Self {
+        Self { framed: FramedRead::new(Box::new(from), LinesCodec::new_with_max_length(longest)), resuming: false }
     }
 
     /// The next line; `None` at the end of the stream, and where it cannot be read any more.

@@ -1,44 +1,53 @@
 //! What a server says of itself: its tools, before there is a bundle.
 
 use serde_json::{Value, json, value::RawValue};
-use tokio::{io::AsyncWriteExt as _, process::ChildStdin, process::ChildStdout};
 
 use crate::{
     connection::{Page, whole},
-    lines::{Line, Lines},
+    lines::Line,
     message::{self, Id, Message},
-    server::ServerCommand,
+    queue::{Queue, queue},
+    server::Upstream,
     settings::LONGEST,
+    side::Says,
 };
 
 /// How long a server may take for each answer; a package may have to be downloaded first.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+/// How long the last word to a server may take.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(3);
 /// Pages of one list.
 const PAGES: usize = 1_000;
 /// Lines that are no answer, before the server is given up.
 const CHATTER: usize = 10_000;
 
-/// Starts a server, asks for its tools in all pages, and ends it. Gives the list as one `tools/list` result, each definition
+/// Starts a server or reaches it, asks for its tools in all pages, and ends it. Gives the list as one `tools/list` result, each definition
 /// the text that the server wrote.
 ///
 /// # Errors
 /// The server does not start, does not answer in time, or has no tools to list.
-pub async fn tools(command: &ServerCommand) -> Result<String, String> {
-    let (server, side) = command.start()?;
-    let mut talk = Talk { lines: Lines::new(side.read, LONGEST), out: side.write, next: 0 };
-    let listed = talk.list().await;
-    drop(talk);
-    server.end().await;
+pub async fn tools(upstream: &Upstream) -> Result<String, String> {
+    let (server, side) = upstream.start(LONGEST)?;
+    let (out, drain) = queue();
+    let carrying = tokio::spawn(side.hears.carry(drain));
+    let mut asking = Asking { says: side.says, out, next: 0 };
+    let listed = asking.list().await;
+    asking.out.close();
+    // A server that does not listen is ended all the same.
+    let _ = tokio::time::timeout(FAREWELL, carrying).await;
+    if let Some(server) = server {
+        server.end().await;
+    }
     listed
 }
 
-struct Talk {
-    lines: Lines<ChildStdout>,
-    out: ChildStdin,
+struct Asking {
+    says: Says,
+    out: Queue,
     next: usize,
 }
 
-impl Talk {
+impl Asking {
     async fn list(&mut self) -> Result<String, String> {
         let version = env!("CARGO_PKG_VERSION");
         let info = json!({"name": "toolgate-guard", "version": version});
@@ -48,7 +57,7 @@ impl Talk {
         // A server of 2026-07-28 alone has no handshake: there, each request says who asks.
         let meta = match self.ask("initialize", &hello).await? {
             Ok(_) => {
-                self.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await?;
+                self.out.put(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.to_owned());
                 None
             }
             Err(_) => Some(json!({
@@ -75,18 +84,13 @@ impl Talk {
         Err("the server's list of tools has no end".to_owned())
     }
 
-    async fn send(&mut self, line: &str) -> Result<(), String> {
-        let gone = |error| format!("the server does not listen: {error}");
-        self.out.write_all(format!("{line}\n").as_bytes()).await.map_err(gone)
-    }
-
     /// A request and its answer; `Err` within is the server's error.
     async fn ask(&mut self, method: &str, params: &Value) -> Result<Result<Box<RawValue>, String>, String> {
         self.next = self.next.saturating_add(1);
         let id = Id::own(&format!("toolgate-{}", self.next));
-        self.send(&message::request(&id, method, &params.to_string())).await?;
+        self.out.put(message::request(&id, method, &params.to_string()));
         for _ in 0..CHATTER {
-            let line = tokio::time::timeout(PATIENCE, self.lines.next());
+            let line = tokio::time::timeout(PATIENCE, self.says.next());
             let line = line.await.map_err(|_| format!("the server did not answer `{method}` in time"))?;
             let Line::Text(line) = line.ok_or_else(|| format!("the server has ended before it answered `{method}`"))?
             else {
@@ -97,10 +101,10 @@ impl Talk {
                     return Ok(result.map(RawValue::to_owned).map_err(|error| error.get().to_owned()));
                 }
                 Ok(Message::Request { id, method, .. }) if method == "roots/list" => {
-                    self.send(&message::response(&id, r#"{"roots":[]}"#)).await?;
+                    self.out.put(message::response(&id, r#"{"roots":[]}"#));
                 }
                 Ok(Message::Request { id, .. }) => {
-                    self.send(&message::error(Some(&id), -32_601, "Method not found", None)).await?;
+                    self.out.put(message::error(Some(&id), -32_601, "Method not found", None));
                 }
                 _ => {}
             }

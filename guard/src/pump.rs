@@ -6,7 +6,6 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     sync::{Notify, mpsc},
     task::JoinHandle,
 };
@@ -14,9 +13,10 @@ use tokio::{
 use crate::{
     connection::{Connection, Output},
     host::{Host, Notice},
-    lines::{Line, Lines},
+    lines::Line,
     message,
     queue::{Drain, Queue, queue},
+    side::Side,
 };
 
 /// How long answers are waited for once the client has said its last word.
@@ -33,12 +33,6 @@ pub enum Ended {
     Server,
     /// The guard would not go on, and why.
     Refused(String),
-}
-
-/// One side of a connection.
-pub(crate) struct Side<R, W> {
-    pub(crate) read: R,
-    pub(crate) write: W,
 }
 
 /// A connection, and where its output goes.
@@ -105,6 +99,7 @@ impl Pump {
             Line::Text(line) => self.step(|connection| connection.client_says(&line)),
             Line::NoText => self.refuse("no UTF-8 text"),
             Line::TooLong => self.refuse(&format!("longer than the {} bytes allowed", self.host.settings.longest)),
+            Line::Trouble(why) => self.host.tell(Notice::Warning(&why)),
         }
     }
 
@@ -116,6 +111,7 @@ impl Pump {
     /// A line of the server.
     pub(crate) fn server_says(&self, line: Line) {
         match line {
+            Line::Trouble(why) => self.host.tell(Notice::Warning(&why)),
             Line::Text(line) => self.step(|connection| connection.server_says(&line)),
             Line::NoText => self.host.tell(Notice::Note("a line of the server is no UTF-8 text, and is left out")),
             // Nobody knows which request it answers, so that the client would wait for ever.
@@ -143,23 +139,18 @@ pub(crate) struct Link {
     pub(crate) pump: Pump,
     ends: mpsc::UnboundedReceiver<String>,
     from_server: JoinHandle<()>,
-    to_server: JoinHandle<std::io::Result<()>>,
+    to_server: JoinHandle<()>,
 }
 
 impl Link {
     /// Begins to carry lines to and from the server. What is for the client comes out of the drain.
-    pub(crate) fn new(
-        connection: Connection,
-        host: Arc<Host>,
-        server: Side<impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static>,
-    ) -> (Self, Drain) {
-        let longest = host.settings.longest;
+    pub(crate) fn new(connection: Connection, host: Arc<Host>, server: Side) -> (Self, Drain) {
         let ((client, drain), (to_server, server_drain)) = (queue(), queue());
         let (pump, ends) = Pump::new(connection, host, (client, to_server));
-        let to_server = tokio::spawn(server_drain.write_to(server.write));
-        let (mut lines, listening) = (Lines::new(server.read, longest), pump.clone());
+        let to_server = tokio::spawn(server.hears.carry(server_drain));
+        let (mut says, listening) = (server.says, pump.clone());
         let from_server = tokio::spawn(async move {
-            while let Some(line) = lines.next().await {
+            while let Some(line) = says.next().await {
                 listening.server_says(line);
                 listening.client.room().await;
             }
@@ -191,7 +182,9 @@ impl Link {
         };
         self.pump.step(|connection| connection.close(why));
         self.pump.server.close();
-        let _ = tokio::time::timeout(FAREWELL, self.to_server).await;
+        if tokio::time::timeout(FAREWELL, &mut self.to_server).await.is_err() {
+            self.to_server.abort();
+        }
         if *ended != Ended::Server {
             // What it still says is passed on for a while.
             let _ = tokio::time::timeout(FAREWELL, &mut self.from_server).await;
@@ -205,17 +198,17 @@ impl Link {
 pub(crate) async fn run(
     connection: Connection,
     host: Arc<Host>,
-    client: Side<impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static>,
-    server: Side<impl AsyncRead + Unpin + Send + 'static, impl AsyncWrite + Unpin + Send + 'static>,
+    client: Side,
+    server: Side,
     stop: impl Future<Output = ()>,
 ) -> Ended {
-    let mut lines = Lines::new(client.read, host.settings.longest);
+    let Side { mut says, hears } = client;
     let (mut link, drain) = Link::new(connection, host, server);
-    let to_client = tokio::spawn(drain.write_to(client.write));
+    let to_client = tokio::spawn(hears.carry(drain));
     let pump = link.pump.clone();
     let listening = pump.clone();
     let mut from_client = tokio::spawn(async move {
-        while let Some(line) = lines.next().await {
+        while let Some(line) = says.next().await {
             listening.client_says(line);
             // What it is answered with, or what is forwarded, may be more than the other side can take.
             listening.client.room().await;

@@ -1,14 +1,36 @@
-//! The real server: a command that speaks on its standard input and output.
+//! The real server: a command that speaks on its standard input and output, or one that is reached by HTTP.
 
 use std::{ffi::OsString, process::Stdio, time::Duration};
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
-use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::process::Command;
 
-use crate::pump::Side;
+use crate::{remote::Remote, side::Side};
 
 /// How long a server has to end by itself, and how long once it was asked to.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The real server, before anybody speaks to it.
+#[derive(Clone)]
+pub enum Upstream {
+    /// It is started, once for each connection.
+    Command(ServerCommand),
+    /// It runs elsewhere, and each connection has a session of its own there.
+    Remote(Remote),
+}
+
+impl Upstream {
+    /// A connection to the server, and the process that was started for it, if any.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub(crate) fn start(&self, longest: usize) -> Result<(Option<Server>, Side), String> {
+        match self {
+            Self::Command(command) => command.start(longest).map(|(server, side)| (Some(server), side)),
+            Self::Remote(remote) => Ok((None, Side::remote(remote, longest))),
+        }
+    }
+}
 
 /// How the real server is started. It gets the guard's environment, and its standard error is the guard's.
 #[derive(Clone, Debug)]
@@ -25,11 +47,7 @@ pub(crate) struct Server {
 }
 
 impl ServerCommand {
-    /// Starts the server.
-    ///
-    /// # Errors
-    /// Why it does not start.
-    pub(crate) fn start(&self) -> Result<(Server, Side<ChildStdout, ChildStdin>), String> {
+    fn start(&self, longest: usize) -> Result<(Server, Side), String> {
         let shown = self.program.to_string_lossy();
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
@@ -44,7 +62,7 @@ impl ServerCommand {
         })?;
         let pipes = (child.stdout().take(), child.stdin().take());
         let (Some(read), Some(write)) = pipes else { return Err(format!("`{shown}` has no pipes")) };
-        Ok((Server { child }, Side { read, write }))
+        Ok((Server { child }, Side::streams(read, write, longest)))
     }
 }
 

@@ -62,7 +62,8 @@ async function seen([command, ...args]) {
   found.sampling = await call("trigger-sampling-request", { prompt: "x", maxTokens: 5 });
   found.elicitation = await call("trigger-elicitation-request", {});
   found.prompt = await client.getPrompt({ name: "simple-prompt" });
-  found.progress = progress;
+  // This client forgets a call's progress when it reads the answer: what it reads together with that is lost.
+  found.progress = progress.slice(0, 4);
   await client.close();
   return found;
 }

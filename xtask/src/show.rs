@@ -1,8 +1,8 @@
 //! `cargo xtask show`: a published server behind `toolgate guard`, a client with a script, and what a person sees.
 
 use std::{
-    fs,
-    io::{BufRead, BufReader, Write},
+    fs::{self, File},
+    io::{BufRead, BufReader, IsTerminal as _, Read as _, Write},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
@@ -16,6 +16,42 @@ type Fault = Box<dyn std::error::Error>;
 const FILES: &str = "/tmp/toolgate-show";
 /// The server, as npm has it.
 const PUBLISHED: &str = "@modelcontextprotocol/server-filesystem@2026.8.31";
+/// What decides.
+const BUNDLE: &str = "integrations/show/bundle";
+
+/// What the assistant does: a heading, what to make of it, the tool, and its arguments.
+const SCRIPT: [(&str, &str, &str, &[(&str, &str)]); 5] = [
+    (
+        "An allowed read",
+        "The assistant reads a note. A rule permits it, so the call reaches the server.",
+        "read_text_file",
+        &[("path", "/tmp/toolgate-show/notes/todo.md")],
+    ),
+    (
+        "A denied write",
+        "It raises bob's salary. A rule forbids changes in secret/: the server never sees the call.",
+        "write_file",
+        &[("path", "/tmp/toolgate-show/secret/salaries.csv"), ("content", "ana,5200\nbob,9900\n")],
+    ),
+    (
+        "A write that you approve",
+        "Other files may be written if you say yes to exactly this call. The script says yes for you.",
+        "write_file",
+        &[("path", "/tmp/toolgate-show/outbox/hello.md"), ("content", "hello\n")],
+    ),
+    (
+        "A secret is read",
+        "It reads the salaries, which is allowed. From now on the session knows something restricted.",
+        "read_text_file",
+        &[("path", "/tmp/toolgate-show/secret/salaries.csv")],
+    ),
+    (
+        "The secret is sent",
+        "It writes to outbox/ again, as in 3. Nobody is asked this time: after a secret, nothing goes there.",
+        "write_file",
+        &[("path", "/tmp/toolgate-show/outbox/letter.md"), ("content", "ana earns 5200\n")],
+    ),
+];
 
 pub(crate) fn run(root: &Path) -> Result<(), Fault> {
     let run = |command: &mut Command| command.status().is_ok_and(|status| status.success());
@@ -31,22 +67,69 @@ pub(crate) fn run(root: &Path) -> Result<(), Fault> {
         let made = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         made.map_err(|error| format!("{}: {error}", path.display()))?;
     }
+    let kept = root.join("target/show");
+    fs::create_dir_all(&kept)?;
+    let (told, records) = (kept.join("guard.log"), kept.join("records.jsonl"));
+    // Another run's chain does not go on here.
+    File::create(&records)?;
     let mut guard = Command::new(root.join("target/debug/toolgate"));
-    guard.args(["guard", "--bundle", "integrations/show/bundle", "--principal", r#"Agent::"assistant""#]);
-    guard.args(["--on-behalf-of", r#"User::"you""#, "--"]).current_dir(root);
+    guard.args([
+        "guard",
+        "--bundle",
+        BUNDLE,
+        "--principal",
+        r#"Agent::"assistant""#,
+        "--on-behalf-of",
+        r#"User::"you""#,
+    ]);
+    guard.arg("--records").arg(&records).arg("--").current_dir(root).stderr(File::create(&told)?);
+    if bright() {
+        guard.env("CLICOLOR_FORCE", "1");
+    }
     let quiet = || Stdio::null();
     let npx =
         Command::new("npx").args(["-y", PUBLISHED, FILES]).stdin(quiet()).stdout(quiet()).stderr(quiet()).status();
-    if npx.is_ok_and(|status| status.success()) {
-        println!("server: npx -y {PUBLISHED} {FILES}");
+    let server = if npx.is_ok_and(|status| status.success()) {
         guard.args(["npx", "-y", PUBLISHED, FILES]);
+        format!("npx -y {PUBLISHED} {FILES}")
     } else {
-        println!("server: a STAND-IN of this repository, since npm does not give {PUBLISHED}");
         guard.arg(std::env::current_exe()?).args(["stand-in", "integrations/show/bundle/tools/files.json"]);
-    }
-    let mut client = Client::start(&mut guard)?;
+        format!("a STAND-IN of this repository, since npm does not give {PUBLISHED}")
+    };
+    println!(
+        "An assistant calls the tools of a server, with the gate in between, where neither of them knows of it.\n"
+    );
+    println!("  server   {server}\n  started  toolgate guard --bundle {BUNDLE} … -- the server's command");
+    println!("  rules    {BUNDLE}/policies/main.cedar:");
+    rules(&root.join(BUNDLE).join("policies/main.cedar"))?;
+    let mut client = Client::start(&mut guard, BufReader::new(File::open(&told)?))?;
     client.play()?;
-    client.end()
+    client.end()?;
+    let lines = fs::read_to_string(&records)?.lines().count();
+    println!("\nEvery decision and outcome left a record, {lines} in all, each with the digest of the one before:");
+    println!("target/show/records.jsonl. Now change a rule, and run it again.");
+    Ok(())
+}
+
+/// Tells what the rules say, in their own words.
+fn rules(file: &Path) -> Result<(), Fault> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    for line in text.lines() {
+        if let Some(reason) = line.strip_prefix("@reason(\"").and_then(|rest| rest.strip_suffix("\")")) {
+            println!("           - {reason}");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a person looks at it, who wants colours.
+fn bright() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+fn heading(text: &str) {
+    let (on, off) = if bright() { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+    println!("\n{on}{text}{off}");
 }
 
 /// A client whose user says yes.
@@ -54,17 +137,18 @@ struct Client {
     guard: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
+    /// What the guard tells people, as far as it has been shown.
+    told: BufReader<File>,
     next: u64,
 }
 
 impl Client {
-    fn start(guard: &mut Command) -> Result<Self, Fault> {
-        // What the guard tells people goes where this tells them.
+    fn start(guard: &mut Command, told: BufReader<File>) -> Result<Self, Fault> {
         let mut guard = guard.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (Some(to), Some(from)) = (guard.stdin.take(), guard.stdout.take()) else {
             return Err("the guard has no pipes".into());
         };
-        let mut client = Self { guard, to, from: BufReader::new(from), next: 0 };
+        let mut client = Self { guard, to, from: BufReader::new(from), told, next: 0 };
         let info = json!({"name": "show", "version": "1"});
         let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": info});
         client.ask("initialize", &hello)?;
@@ -76,26 +160,41 @@ impl Client {
         let list = self.ask("tools/list", &json!({}))?;
         let names = list.pointer("/result/tools").and_then(Value::as_array).into_iter().flatten();
         let names: Vec<_> = names.filter_map(|tool| tool.get("name")?.as_str()).collect();
-        println!("\n1. the client lists the tools, and sees two of fourteen: {}", names.join(", "));
-        let file = |path: &str| format!("{FILES}/{path}");
-        for (what, tool, arguments) in [
-            ("2. an allowed read", "read_text_file", json!({"path": file("notes/todo.md")})),
-            ("3. a denied write", "write_file", json!({"path": file("secret/salaries.csv"), "content": "bob,9900\n"})),
-            (
-                "4. a write that you approve",
-                "write_file",
-                json!({"path": file("outbox/hello.md"), "content": "hello\n"}),
-            ),
-            ("5. a secret is read", "read_text_file", json!({"path": file("secret/salaries.csv")})),
-            ("6. and sent", "write_file", json!({"path": file("outbox/letter.md"), "content": "ana earns 5200\n"})),
-        ] {
-            println!("\n{what}: {tool} {arguments}");
+        self.drain(&mut String::new())?;
+        println!(
+            "\nThe server has fourteen tools. The assistant sees those that a rule permits: {}.",
+            names.join(", ")
+        );
+        for (step, (title, about, tool, arguments)) in SCRIPT.iter().enumerate() {
+            heading(&format!("{}. {title}", step.saturating_add(1)));
+            println!("{about}");
+            let arguments: serde_json::Map<_, _> =
+                arguments.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+            println!("  the assistant calls  {tool} {}", Value::from(arguments.clone()));
             let answer = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}))?;
+            self.says()?;
             let failed = answer.pointer("/result/isError") == Some(&Value::Bool(true));
-            let kind = if failed { "an error" } else { "a result" };
+            let kind = if failed { "gets the error" } else { "gets          " };
             let text = text(&answer, "/result/content/0/text");
-            println!("   the client gets {kind}: {}", text.trim_end().replace('\n', " / "));
+            println!("  the assistant {kind} {}", text.trim_end().replace('\n', " / "));
         }
+        Ok(())
+    }
+
+    /// Shows what the guard has told people meanwhile. It tells before it answers.
+    fn says(&mut self) -> Result<(), Fault> {
+        let mut told = String::new();
+        self.drain(&mut told)?;
+        let mut before = "  the guard tells you ";
+        for line in told.lines() {
+            println!("{before} | {line}");
+            before = "                      ";
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, into: &mut String) -> Result<(), Fault> {
+        self.told.read_to_string(into)?;
         Ok(())
     }
 
@@ -111,13 +210,15 @@ impl Client {
         loop {
             let mut line = String::new();
             if self.from.read_line(&mut line)? == 0 {
+                self.says()?;
                 return Err("the guard has ended".into());
             }
             let message: Value = serde_json::from_str(&line)?;
             match text(&message, "/method") {
                 "elicitation/create" => {
+                    self.says()?;
                     let question = text(&message, "/params/message");
-                    println!("   the user is asked: {question}\n   the user says: yes");
+                    println!("  you are asked        {question}\n  you say              yes");
                     let yes = json!({"action": "accept", "content": {"approve": true}});
                     self.send(&json!({"jsonrpc": "2.0", "id": message.get("id"), "result": yes}))?;
                 }

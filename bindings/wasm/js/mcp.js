@@ -7,7 +7,7 @@ import { port } from './sdk.js';
 
 export { UsageError } from './errors.js';
 
-const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']);
+const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'skills/list']);
 const RENDERINGS = ['tool_error', 'protocol_error', 'hide', 'scope_challenge'];
 const INTERNAL = { error: { code: -32603, message: 'Internal error' } };
 /** What a listing is asked with: nothing of a session or a task. */

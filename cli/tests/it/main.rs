@@ -14,6 +14,7 @@ mod decide;
 mod explain;
 mod fmt;
 mod gates;
+mod guard;
 mod hostile;
 mod init;
 mod list;

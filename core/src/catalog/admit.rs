@@ -84,6 +84,11 @@ impl Catalog {
         let (tool, input) = match method::rule(&call.method) {
             Some(method::Rule::Tool) => (server.tool(&call.tool)?, Cow::Borrowed(&call.input)),
             Some(method::Rule::Decided(name)) => (server.method(name)?, Cow::Borrowed(&call.input)),
+            Some(method::Rule::Directory) => {
+                let members = call.input.as_object().into_iter().flatten().filter(|(name, _)| *name != "cursor");
+                let input = members.map(|(name, value)| (name.clone(), value.clone())).collect();
+                (server.method(method::RESOURCES_READ)?, Cow::Owned(Json::Object(input)))
+            }
             Some(method::Rule::Completion) => {
                 let (tool, input) = completed(server, &call.input)?;
                 (tool, Cow::Owned(input))

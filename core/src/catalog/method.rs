@@ -1,5 +1,6 @@
 //! What the gate does with each MCP method. Versioned: the table covers every method a client may send, from revision
-//! 2024-11-05 to [`REVISION`]. A method that is not in it is denied.
+//! 2024-11-05 to [`REVISION`], and those of the extension `io.modelcontextprotocol/skills`, whose skills are resources. A
+//! method that is not in it is denied.
 
 /// The newest MCP revision that the table knows.
 pub const REVISION: &str = "2026-07-28";
@@ -11,6 +12,8 @@ pub(crate) enum Rule {
     Tool,
     /// Policies decide, on the action of this name.
     Decided(&'static str),
+    /// `resources/directory/read`: policies decide as for the directory as a resource, whichever page of it is asked for.
+    Directory,
     /// `completion/complete`: policies decide as for the prompt or resource that is completed.
     Completion,
     /// Only the owner of the protocol's task may ask.
@@ -30,6 +33,8 @@ const TABLE: &[(&str, Rule)] = &[
     ("tools/call", Rule::Tool),
     ("resources/read", Rule::Decided(RESOURCES_READ)),
     ("resources/subscribe", Rule::Decided(RESOURCES_READ)),
+    ("skills/get", Rule::Decided(RESOURCES_READ)),
+    ("resources/directory/read", Rule::Directory),
     ("prompts/get", Rule::Decided(PROMPTS_GET)),
     ("completion/complete", Rule::Completion),
     ("tasks/get", Rule::Owner),
@@ -46,6 +51,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("resources/templates/list", Rule::Passed),
     ("resources/unsubscribe", Rule::Passed),
     ("prompts/list", Rule::Passed),
+    ("skills/list", Rule::Passed),
     ("logging/setLevel", Rule::Passed),
     ("sampling/createMessage", Rule::Refused),
     ("elicitation/create", Rule::Refused),

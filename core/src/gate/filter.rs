@@ -40,37 +40,38 @@ pub fn filter_tools(live: &str, server: &str, listing: &[Listed]) -> Result<Filt
         let same = |one: &&Listed| !one.method && one.operation.is_none() && one.server == server && one.tool == name;
         listing.iter().find(same).is_some_and(|one| one.standing != Standing::Hidden)
     };
-    filter(live, "tools", shown)
+    filter(live, ("tools", "name"), shown)
 }
 
 /// As [`filter_tools`] for any list of the protocol, by its method: `tools/list`, `prompts/list`, `resources/list`,
-/// `resources/templates/list`. Prompts and resources are shown where `prompts/get` and `resources/read` are not hidden; the
-/// list of any other method is left as it is.
+/// `resources/templates/list`, `skills/list`. Prompts and resources, which skills are, are shown where `prompts/get` and
+/// `resources/read` are not hidden; the list of any other method is left as it is.
 ///
 /// # Errors
 /// The text is no result of this method.
 pub fn filter_list(live: &str, method: &str, server: &str, listing: &[Listed]) -> Result<Filtered, Error> {
-    let (list, action) = match method {
+    let (list, key, action) = match method {
         "tools/list" => return filter_tools(live, server, listing),
-        "prompts/list" => ("prompts", "prompts/get"),
-        "resources/list" => ("resources", "resources/read"),
-        "resources/templates/list" => ("resourceTemplates", "resources/read"),
+        "prompts/list" => ("prompts", "name", "prompts/get"),
+        "resources/list" => ("resources", "name", "resources/read"),
+        "resources/templates/list" => ("resourceTemplates", "name", "resources/read"),
+        "skills/list" => ("skills", "uri", "resources/read"),
         _ => return Ok(Filtered { text: live.to_owned(), left_out: Vec::new(), cache_scope: "private" }),
     };
     let same = |one: &&Listed| one.method && one.server == server && one.tool == action;
     let shown = listing.iter().find(same).is_some_and(|one| one.standing != Standing::Hidden);
-    filter(live, list, |_| shown)
+    filter(live, (list, key), |_| shown)
 }
 
-/// The text without the elements of the top-level list that are not shown, by their name.
-fn filter(live: &str, list: &str, shown: impl Fn(&str) -> bool) -> Result<Filtered, Error> {
+/// The text without the elements of the top-level list that are not shown, by the member that names them.
+fn filter(live: &str, (list, key): (&str, &str), shown: impl Fn(&str) -> bool) -> Result<Filtered, Error> {
     let refused = |why: String| Error::from(Diagnostic::error("tools_list", why));
     let json = read(live.as_bytes(), &Caps::file(Numbers::Any)).map_err(|error| refused(error.to_string()))?;
     let items = json.get(list).and_then(Json::as_array).zip(spans(live, list));
     let (items, (list, spans)) = items.ok_or_else(|| refused(format!("no list `{list}` at the top")))?;
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
     for (item, span) in items.iter().zip(spans) {
-        let name = item.get("name").and_then(Json::as_str);
+        let name = item.get(key).and_then(Json::as_str);
         match name {
             Some(name) if shown(name) => kept.push(live.get(span).unwrap_or_default()),
             name => left_out.push(name.unwrap_or_default().to_owned()),

@@ -7,6 +7,8 @@ use smallvec::SmallVec;
 
 use super::{Json, Number};
 
+use crate::gather::order;
+
 /// Takes a text piece by piece.
 pub(crate) trait Sink {
     fn put(&mut self, text: &str);
@@ -65,7 +67,7 @@ pub(crate) fn write(value: &Json, out: &mut impl Sink) {
             } else {
                 // RFC 8785 §3.2.3 orders by UTF-16 code units, which differs from UTF-8 beyond the basic plane.
                 let mut members: Vec<_> = members.iter().collect();
-                members.sort_unstable_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+                order(&mut members, |(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
                 each(members.into_iter(), out);
             }
             out.put("}");

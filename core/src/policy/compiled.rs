@@ -111,6 +111,7 @@ impl PolicyBundle {
     }
 }
 
+#[cfg(feature = "explain")]
 impl PolicyBundle {
     /// What decides.
     pub(crate) fn program(&self) -> &Program {
@@ -127,9 +128,9 @@ impl Evaluate for PolicyBundle {
     fn evaluate(&self, facts: &Facts<'_, '_>, about: &About, links: &[Link<'_>]) -> Result<Few<Evaluation>, String> {
         match self.chosen {
             Engine::Compiled => Ok(self.compiled.evaluate(facts, about, links)),
-            #[cfg(feature = "author")]
+            #[cfg(feature = "oracle")]
             Engine::Cedar => self.by_cedar(facts, links),
-            #[cfg(feature = "author")]
+            #[cfg(feature = "oracle")]
             Engine::Both => self.by_both(facts, about, links),
         }
     }

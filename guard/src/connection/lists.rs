@@ -7,7 +7,8 @@ use super::{Connection, calls};
 use crate::message::{self, Id};
 
 /// The lists that are filtered.
-pub(super) const FILTERED: [&str; 4] = ["tools/list", "prompts/list", "resources/list", "resources/templates/list"];
+pub(super) const FILTERED: [&str; 5] =
+    ["tools/list", "prompts/list", "resources/list", "resources/templates/list", "skills/list"];
 
 impl Connection {
     /// Passes the server's answer to a list on, filtered. A list that cannot be read is not passed on.

@@ -250,7 +250,7 @@ impl Connection {
 
     fn response(&mut self, id: &Id, result: Result<&RawValue, &RawValue>, line: &str) {
         if self.pins.asked(id) {
-            return self.tools_page(result.ok().map(RawValue::get));
+            return self.tools_page(result);
         }
         match self.pending.remove(id) {
             None => self.note(&format!("the server's response to {id}, which nobody waits for, is left out")),

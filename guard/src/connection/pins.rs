@@ -142,10 +142,17 @@ impl Connection {
         self.pins.state = State::Listing { id, since: self.host.now(), tools, pages };
     }
 
-    /// A page of the guard's own list; `None` for an error.
-    pub(super) fn tools_page(&mut self, result: Option<&str>) {
+    /// A page of the guard's own list, or the server's error.
+    pub(super) fn tools_page(&mut self, result: Result<&RawValue, &RawValue>) {
         let State::Listing { mut tools, pages, .. } = mem::take(&mut self.pins.state) else { return };
-        let Some(result) = result else { return self.refuse_held("the server does not give its list of tools") };
+        let result = match result {
+            Ok(result) => result.get(),
+            Err(error) => {
+                let why = message::member(error.get(), "message");
+                let why = why.as_ref().and_then(Value::as_str).unwrap_or("no reason is given");
+                return self.refuse_held(&format!("the server does not give its list of tools: {why}"));
+            }
+        };
         let Ok(page) = serde_json::from_str::<Page>(result) else {
             return self.refuse_held("the server's answer to `tools/list` has no list `tools`");
         };

@@ -443,6 +443,20 @@ fn both_sides_talk_as_they_like() {
     guard.server(r#"{"jsonrpc":"2.0","error":{"code":-32700,"message":"x"}}"#, &["client null error -32700 x"]);
 }
 
+/// Skills are resources, and somebody else may read them.
+#[test]
+fn skills_are_decided_and_their_list_is_filtered() {
+    let mut guard = Guard::ready("{}", |settings| settings.principal = Principal::new(PrincipalKind::User, "eve"));
+    for method in ["skills/get", "resources/directory/read"] {
+        guard.client(&request("7", method, r#"{"uri":"skill://a/SKILL.md"}"#), &["client"]);
+    }
+    let list = request("8", "skills/list", "{}");
+    guard.client(&list, &["server"]);
+    let answer = r#"{"jsonrpc":"2.0","id":8,"result":{"skills":[{"uri":"skill://a/SKILL.md","frontmatter":{}}]}}"#;
+    let outputs = guard.server(answer, &["client"]);
+    assert_eq!(outputs, [Output::ToClient(r#"{"jsonrpc":"2.0","id":8,"result":{"skills":[]}}"#.to_owned())]);
+}
+
 #[test]
 fn the_end_answers_whoever_waits() {
     let mut guard = Guard::ready(r#"{"elicitation":{}}"#, |_| ());

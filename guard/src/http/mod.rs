@@ -14,7 +14,7 @@ use std::{net::SocketAddr, sync::Arc};
 use crate::{
     host::{Host, Notice},
     http::sessions::Sessions,
-    server::ServerCommand,
+    server::Upstream,
 };
 
 /// Guards the server for clients that connect to `listen`, until `stop` ends. The path is `/mcp`.
@@ -25,7 +25,7 @@ use crate::{
 /// The address is not this machine's own, or cannot be listened to.
 pub async fn http(
     host: Arc<Host>,
-    command: &ServerCommand,
+    upstream: &Upstream,
     listen: SocketAddr,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), String> {
@@ -39,7 +39,7 @@ pub async fn http(
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(failed)?;
     let at = listener.local_addr().map_err(failed)?;
     host.tell(Notice::Note(&format!("listening on http://{at}/mcp")));
-    let sessions = Arc::new(Sessions::new(host, command.clone()));
+    let sessions = Arc::new(Sessions::new(host, upstream.clone()));
     let router = routes::router(Arc::clone(&sessions));
     let closing = Arc::clone(&sessions);
     let stop = async move {

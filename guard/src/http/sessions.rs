@@ -19,7 +19,7 @@ use crate::{
     lines::Line,
     message::{self, Id, Message},
     pump::{Ended, Link, Pump},
-    server::ServerCommand,
+    server::Upstream,
 };
 
 /// Sessions of the protocol at once: each has a server of its own.
@@ -35,7 +35,7 @@ pub(super) type Stream = mpsc::Receiver<String>;
 /// All connections of one guard.
 pub(super) struct Sessions {
     host: Arc<Host>,
-    command: ServerCommand,
+    upstream: Upstream,
     legacy: Mutex<HashMap<String, Arc<Session>>>,
     /// The one connection of all clients from 2026-07-28 on.
     shared: Mutex<Option<Arc<Session>>>,
@@ -70,8 +70,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Sessions {
-    pub(super) fn new(host: Arc<Host>, command: ServerCommand) -> Self {
-        Self { host, command, legacy: Mutex::default(), shared: Mutex::default(), tasks: Mutex::default() }
+    pub(super) fn new(host: Arc<Host>, upstream: Upstream) -> Self {
+        Self { host, upstream, legacy: Mutex::default(), shared: Mutex::default(), tasks: Mutex::default() }
     }
 
     /// The longest message.
@@ -115,7 +115,7 @@ impl Sessions {
 
     fn start(self: &Arc<Self>, shared: bool, id: Option<String>) -> Result<Arc<Session>, String> {
         let connection = Connection::new(Arc::clone(&self.host), "http")?;
-        let (server, side) = self.command.start()?;
+        let (server, side) = self.upstream.start(self.host.settings.longest)?;
         let (mut link, mut drain) = Link::new(connection, Arc::clone(&self.host), side);
         let (pump, streams, stop) = (link.pump.clone(), Mutex::default(), Notify::new());
         let session = Arc::new(Session { pump, streams, stop, shared });
@@ -134,7 +134,9 @@ impl Sessions {
                     None => drop(locked(&sessions.shared).take()),
                 }
                 link.finish(&ended).await;
-                server.end().await;
+                if let Some(server) = server {
+                    server.end().await;
+                }
                 match ended {
                     Ended::Client => {}
                     Ended::Server => sessions.host.tell(Notice::Warning("the server of a session has ended")),

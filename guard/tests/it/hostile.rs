@@ -1,45 +1,11 @@
 //! Clients and servers that die, stammer, shout or lie. The guard stays up or ends with a reason, and forwards nothing that
 //! was not decided.
 
-use std::{sync::Arc, time::Duration};
-
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf},
-    task::JoinHandle,
-};
-use toolgate::{Gate, Principal, PrincipalKind, SharedLedger, Timestamp};
-use toolgate_guard::{Ended, Host, OnDrift, Parts, Settings, between};
+use tokio::{io::AsyncWriteExt as _, task::JoinHandle};
+use toolgate_guard::{Ended, between};
 
-/// The longest message of these tests.
-const LONGEST: usize = 1 << 20;
-
-/// One end of a stream, line by line.
-struct End {
-    lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
-    out: WriteHalf<DuplexStream>,
-}
-
-impl End {
-    fn new(stream: DuplexStream) -> Self {
-        let (read, out) = tokio::io::split(stream);
-        Self { lines: BufReader::new(read).lines(), out }
-    }
-
-    async fn write(&mut self, text: &str) {
-        self.out.write_all(text.as_bytes()).await.unwrap();
-    }
-
-    async fn send(&mut self, message: &Value) {
-        self.write(&format!("{message}\n")).await;
-    }
-
-    /// The next message; `None` at the end.
-    async fn next(&mut self) -> Option<Value> {
-        let line = tokio::time::timeout(Duration::from_secs(60), self.lines.next_line()).await.expect("a message");
-        Some(serde_json::from_str(&line.unwrap()?).unwrap())
-    }
-}
+use crate::common::{End, LONGEST, call, host, tools};
 
 struct Scene {
     client: End,
@@ -51,21 +17,7 @@ impl Scene {
     fn new() -> Self {
         let (client, near) = tokio::io::duplex(1 << 16);
         let (server, far) = tokio::io::duplex(1 << 16);
-        let settings = Settings {
-            longest: LONGEST,
-            on_drift: OnDrift::Deny,
-            ..Settings::new("notes", Principal::new(PrincipalKind::User, "alice"))
-        };
-        let host = Host::new(Parts {
-            gate: Gate::new(toolgate_scenarios::bundle()),
-            ledger: SharedLedger::default(),
-            settings,
-            records: None,
-            tell: Box::new(|_| ()),
-            confirm: Box::new(|_| false),
-            clock: Box::new(|| Timestamp::parse(toolgate_scenarios::NOW).unwrap()),
-        });
-        let host = Arc::new(host.unwrap());
+        let host = host(|_| ());
         let guard = tokio::spawn(async move { between(host, near, far).await.unwrap() });
         Self { client: End::new(client), server: End::new(server), guard }
     }
@@ -87,8 +39,7 @@ impl Scene {
     async fn list(&mut self) {
         let list = self.server.next().await.unwrap();
         assert_eq!(list["method"], "tools/list");
-        let tools: Value = serde_json::to_value(toolgate_scenarios::Notes::new(Vec::new()).tools()).unwrap();
-        self.server.send(&json!({"jsonrpc": "2.0", "id": list["id"], "result": {"tools": tools}})).await;
+        self.server.send(&json!({"jsonrpc": "2.0", "id": list["id"], "result": tools()})).await;
     }
 
     /// Nothing that was refused has reached the server: the next thing that it gets is a ping.
@@ -98,10 +49,6 @@ impl Scene {
         self.server.send(&json!({"jsonrpc": "2.0", "id": "ping", "result": {}})).await;
         while self.client.next().await.unwrap()["id"] != "ping" {}
     }
-}
-
-fn call(id: u64, tool: &str) -> Value {
-    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": {"id": "7"}}})
 }
 
 #[tokio::test]
@@ -206,8 +153,7 @@ async fn ten_thousand_changes_of_the_list_are_one_list_at_a_time() {
     let first: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
     assert_eq!(first["method"], "tools/list");
     scene = Scene { client, server: End { lines, out }, guard };
-    let tools: Value = serde_json::to_value(toolgate_scenarios::Notes::new(Vec::new()).tools()).unwrap();
-    scene.server.send(&json!({"jsonrpc": "2.0", "id": first["id"], "result": {"tools": tools}})).await;
+    scene.server.send(&json!({"jsonrpc": "2.0", "id": first["id"], "result": tools()})).await;
     scene.list().await;
     scene.only_a_ping().await;
 }

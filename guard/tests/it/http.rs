@@ -1,21 +1,31 @@
 //! Streamable HTTP, in both eras, spoken as text.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::mpsc,
 };
-use toolgate::{Gate, Principal, PrincipalKind, SharedLedger, Timestamp};
-use toolgate_guard::{Host, Notice, OnDrift, Parts, ServerCommand, Settings, http};
+use toolgate_guard::{Remote, ServerCommand, Upstream, http};
+
+use crate::{
+    common::{host, modern, request},
+    remote::serve,
+    scenarios::served,
+};
 
 /// The example server, which cargo builds beside the tests.
-fn server() -> ServerCommand {
+fn server() -> Upstream {
     let here = std::env::current_exe().unwrap();
     let program = here.parent().unwrap().parent().unwrap().join("examples/notes");
-    ServerCommand { program: program.with_extension(std::env::consts::EXE_EXTENSION).into(), arguments: Vec::new() }
+    let program = program.with_extension(std::env::consts::EXE_EXTENSION).into();
+    Upstream::Command(ServerCommand { program, arguments: Vec::new() })
+}
+
+/// A server that is reached by HTTP itself.
+async fn elsewhere() -> Upstream {
+    let url = served(toolgate_scenarios::Notes::new(Vec::new())).await;
+    Upstream::Remote(Remote::new(&url, []).unwrap())
 }
 
 /// A guard that serves as long as this lives, and where.
@@ -25,32 +35,17 @@ struct Served {
 }
 
 impl Served {
-    async fn new() -> Self {
+    async fn new(upstream: Upstream) -> Self {
         let (told, mut tells) = mpsc::unbounded_channel();
         let (stop, mut stopped) = mpsc::channel::<()>(1);
-        let host = Host::new(Parts {
-            gate: Gate::new(toolgate_scenarios::bundle()),
-            ledger: SharedLedger::default(),
-            settings: Settings {
-                on_drift: OnDrift::Deny,
-                ..Settings::new("notes", Principal::new(PrincipalKind::User, "alice"))
-            },
-            records: None,
-            tell: Box::new(move |notice| {
-                if let Notice::Note(text) = notice
-                    && let Some(at) = text.strip_prefix("listening on http://")
-                {
-                    told.send(at.trim_end_matches("/mcp").to_owned()).unwrap();
-                }
-            }),
-            confirm: Box::new(|_| false),
-            clock: Box::new(|| Timestamp::parse(toolgate_scenarios::NOW).unwrap()),
+        let host = host(move |text| {
+            if let Some(at) = text.strip_prefix("listening on http://") {
+                told.send(at.trim_end_matches("/mcp").to_owned()).unwrap();
+            }
         });
-        let host = Arc::new(host.unwrap());
-        let command = server();
         tokio::spawn(async move {
             let until = async move { assert!(stopped.recv().await.is_none()) };
-            http(host, &command, "127.0.0.1:0".parse().unwrap(), until).await.unwrap();
+            http(host, &upstream, "127.0.0.1:0".parse().unwrap(), until).await.unwrap();
         });
         Self { at: tells.recv().await.unwrap(), _stop: stop }
     }
@@ -96,12 +91,16 @@ impl Answer {
 }
 
 fn call(id: u64, tool: &str, arguments: Value) -> Value {
-    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+    request(id, "tools/call", json!({"name": tool, "arguments": arguments}))
 }
 
 #[tokio::test]
 async fn a_session_of_2025() {
-    let served = Served::new().await;
+    session(Served::new(server()).await).await;
+    session(Served::new(elsewhere().await).await).await;
+}
+
+async fn session(served: Served) {
     let hello =
         json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
     let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello});
@@ -125,22 +124,20 @@ async fn a_session_of_2025() {
     assert_eq!(served.ask("DELETE", &named, "").await.status, 204);
 }
 
+/// What goes with a call that stands by itself.
+const CALLS: [(&str, &str); 2] = [("mcp-method", "tools/call"), ("mcp-protocol-version", "2026-07-28")];
+
 #[tokio::test]
 async fn requests_of_2026_stand_by_themselves() {
-    let served = Served::new().await;
-    let headers = [("mcp-method", "tools/call"), ("mcp-protocol-version", "2026-07-28")];
-    let with_meta = |id: u64, tool: &str| {
-        let mut message = call(id, tool, json!({"id": "7"}));
-        message["params"]["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
-        });
-        message
-    };
+    stateless(Served::new(server()).await).await;
+    stateless(Served::new(elsewhere().await).await).await;
+}
+
+async fn stateless(served: Served) {
+    let with_meta = |id: u64, tool: &str| modern(call(id, tool, json!({"id": "7"})));
     // Two clients, one id.
     let (one, other) = (with_meta(1, "read_note"), with_meta(1, "read_secret"));
-    let (one, other) = tokio::join!(served.post(&headers, &one), served.post(&headers, &other));
+    let (one, other) = tokio::join!(served.post(&CALLS, &one), served.post(&CALLS, &other));
     assert_eq!((one.text(), other.text()), ("read_note ran", "read_secret ran"));
     assert_eq!((&one.messages[0]["id"], &other.messages[0]["id"]), (&json!(1), &json!(1)));
     let lying = [("mcp-method", "ping"), ("mcp-protocol-version", "2026-07-28")];
@@ -148,9 +145,39 @@ async fn requests_of_2026_stand_by_themselves() {
     assert_eq!((refused.status, &refused.messages[0]["error"]["code"]), (400, &json!(-32020)));
 }
 
+/// Nobody can tell clients apart that have no session: what one of them has read counts for all.
+#[tokio::test]
+async fn requests_without_a_session_share_what_has_happened() {
+    let served = Served::new(server()).await;
+    let send = |id: u64| modern(call(id, "send_note", json!({"to": "bob@example.com", "text": "hello"})));
+    assert_eq!(served.post(&CALLS, &send(1)).await.text(), "send_note ran");
+    let secret = modern(call(1, "read_secret", json!({"id": "7"})));
+    assert_eq!(served.post(&CALLS, &secret).await.text(), "read_secret ran");
+    let denied = served.post(&CALLS, &send(2)).await;
+    assert_eq!(denied.text(), "Denied: what is restricted is not sent away (forbidden).");
+}
+
+/// The session of a client ends where the server ends its own.
+#[tokio::test]
+async fn a_session_that_the_server_has_ended_is_ended_for_its_client() {
+    let (url, _) = serve(|heard| {
+        let gone = heard.message["method"] == "tools/call";
+        gone.then(|| axum::response::IntoResponse::into_response(axum::http::StatusCode::NOT_FOUND))
+    })
+    .await;
+    let served = Served::new(Upstream::Remote(Remote::new(&url, []).unwrap())).await;
+    let hello = request(0, "initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}}));
+    let session = served.post(&[], &hello).await.session.unwrap();
+    let named = [("mcp-session-id", session.as_str())];
+    let answer = served.post(&named, &call(1, "read_note", json!({"id": "7"}))).await;
+    let told = answer.messages[0]["error"]["message"].as_str().unwrap();
+    assert!(told.contains("the server has ended the session"), "{told}");
+    while served.post(&named, &request(2, "ping", json!({}))).await.status != 404 {}
+}
+
 #[tokio::test]
 async fn nobody_comes_in_from_elsewhere() {
-    let served = Served::new().await;
+    let served = Served::new(server()).await;
     let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {}});
     for headers in
         [[("host", "evil.example"), ("accept", "*/*")], [("origin", "https://evil.example"), ("accept", "*/*")]]

@@ -8,6 +8,8 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod common;
 mod hostile;
 mod http;
+mod remote;
 mod scenarios;

@@ -2,13 +2,31 @@
 
 use std::sync::Arc;
 
-use rmcp::ServiceExt as _;
-use tokio::io::DuplexStream;
+use rmcp::{
+    ServiceExt as _,
+    transport::streamable_http_server::{StreamableHttpService, session::local::LocalSessionManager},
+};
+use tokio::{io::DuplexStream, net::TcpListener};
 use toolgate::{Chain, Gate};
-use toolgate_guard::{Host, OnDrift, Parts, Records, Settings, between};
-use toolgate_scenarios::{Adapter, Apply, Setup};
+use toolgate_guard::{Host, OnDrift, Parts, Records, Remote, Settings, Upstream, between, stream};
+use toolgate_scenarios::{Adapter, Apply, Notes, Setup};
 
-struct Guard;
+/// What carries the messages of the server.
+enum Guard {
+    Stream,
+    Http,
+}
+
+/// The server, by the SDK's streamable HTTP. Gives its URL.
+pub(crate) async fn served(server: Notes) -> String {
+    let service: StreamableHttpService<Notes, LocalSessionManager> =
+        StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), Default::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let app = axum::Router::new().route_service("/mcp", service);
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    url
+}
 
 impl Adapter for Guard {
     async fn serve(&self, setup: Setup, client: DuplexStream) -> Apply {
@@ -32,16 +50,30 @@ impl Adapter for Guard {
             clock: Box::new(move || now),
         });
         let host = Arc::new(host.unwrap());
-        let (near, far) = tokio::io::duplex(1 << 20);
-        tokio::spawn(async move { server.serve(far).await.unwrap().waiting().await });
         let guard = Arc::clone(&host);
-        tokio::spawn(async move { between(guard, client, near).await });
+        match self {
+            Self::Stream => {
+                let (near, far) = tokio::io::duplex(1 << 20);
+                tokio::spawn(async move { server.serve(far).await.unwrap().waiting().await });
+                tokio::spawn(async move { between(guard, client, near).await });
+            }
+            Self::Http => {
+                let upstream = Upstream::Remote(Remote::new(&served(server).await, []).unwrap());
+                tokio::spawn(async move { stream(guard, client, &upstream, std::future::pending()).await });
+            }
+        }
         Box::new(move |event| host.happened(event).unwrap())
     }
 }
 
 #[tokio::test]
 async fn every_scenario_holds() {
-    let ran = toolgate_scenarios::run(&Guard).await;
+    let ran = toolgate_scenarios::run(&Guard::Stream).await;
+    assert!(ran >= 40, "{ran}");
+}
+
+#[tokio::test]
+async fn every_scenario_holds_in_front_of_a_server_behind_http() {
+    let ran = toolgate_scenarios::run(&Guard::Http).await;
     assert!(ran >= 40, "{ran}");
 }

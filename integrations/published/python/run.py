@@ -2,16 +2,18 @@
 
     python run.py GUARD NODE_MODULES WORK
 
-Times are left out of the comparison.
+Times are left out of the comparison. The everything server is tried by streamable HTTP as well.
 """
 
 import asyncio
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import mcp_types as types
@@ -180,24 +182,55 @@ async def cancelled(session):
 
 
 def told(answer):
-    """An answer without what the clock says."""
-    return re.sub(r"\d{1,2}:\d\d:\d\d( [AP]M)?", "TIME", json.dumps(answer, sort_keys=True))
+    """An answer without what the clock says, and without the name of a session, which only HTTP has."""
+    timeless = re.sub(r"\d{1,2}:\d\d:\d\d( [AP]M)?", "TIME", json.dumps(answer, sort_keys=True))
+    return re.sub(r"session (undefined|[0-9a-f-]{36}) ", "session ", timeless)
 
 
-def guarded(name, command, policies):
+@contextmanager
+def listening():
+    """The everything server, reached by streamable HTTP. Gives its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [*servers()["everything"], "streamableHttp"]
+    environment = {**os.environ, "PORT": str(port)}
+    with open(WORK / "stderr.log", "a") as errors:
+        server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=errors, stderr=subprocess.PIPE,
+                                  text=True)
+        try:
+            # It says where it listens.
+            while "listening" not in (line := server.stderr.readline()):
+                if not line:
+                    raise SystemExit("the everything server does not listen")
+            yield f"http://127.0.0.1:{port}/mcp"
+        finally:
+            server.kill()
+            server.wait()
+
+
+def guarded(name, server, policies):
     """The command of the guard, with a bundle of what the server says of itself."""
     folder = WORK / f"{name}.toolgate-bundle"
     shutil.rmtree(folder, ignore_errors=True)
-    first = [str(GUARD), "guard", "--server", name, "--", *command]
+    first = [str(GUARD), "guard", "--server", name, *server]
     subprocess.run(first, cwd=WORK, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                    stderr=open(WORK / "stderr.log", "a"), check=True, timeout=120)
     (folder / "policies/main.cedar").write_text(policies)
-    return [str(GUARD), "guard", "--bundle", str(folder), "--records", str(WORK / f"{name}.jsonl"), "--", *command]
+    return [str(GUARD), "guard", "--bundle", str(folder), "--records", str(WORK / f"{name}.jsonl"), *server]
 
 
 async def transparent(name, command):
     bare = await everything_of(name, command)
-    behind = await everything_of(name, guarded(name, command, PERMIT_ALL))
+    faults = compared(name, bare, await everything_of(name, guarded(name, ["--", *command], PERMIT_ALL)))
+    if name == "everything":
+        with listening() as url:
+            behind = guarded("remote", ["--url", url], PERMIT_ALL)
+            faults += compared("everything by HTTP", bare, await everything_of(name, behind))
+    return faults
+
+
+def compared(name, bare, behind):
     faults = []
     for key in bare:
         left, right = told(bare[key]), told(behind.get(key))

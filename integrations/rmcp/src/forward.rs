@@ -81,10 +81,10 @@ impl Host {
 
 /// Leaves what is hidden out of a list, and says that the list is this caller's alone.
 macro_rules! filtered {
-    ($self:ident, $method:literal, $result:expr, $items:ident, $context:expr) => {{
+    ($self:ident, $method:literal, $result:expr, $items:ident, $name:ident, $context:expr) => {{
         let mut result = $result;
         let left_out = $self.host.left_out($method, &result, $context)?;
-        result.$items.retain(|item| !left_out.iter().any(|name| **name == *item.name));
+        result.$items.retain(|item| !left_out.iter().any(|name| **name == *item.$name));
         result.cache_scope = Some(CacheScope::Private);
         Ok(result)
     }};
@@ -171,7 +171,7 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
             tracing::error!(target: "toolgate", %fault, "the list cannot be held against the pins");
             return Err(ErrorData::internal_error("Denied: the list cannot be held against its pins.", None));
         }
-        filtered!(self, "tools/list", result, tools, &context)
+        filtered!(self, "tools/list", result, tools, name, &context)
     }
 
     async fn list_prompts(
@@ -180,7 +180,7 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         context: Context,
     ) -> Result<ListPromptsResult, ErrorData> {
         let result = self.inner.list_prompts(request, context.clone()).await?;
-        filtered!(self, "prompts/list", result, prompts, &context)
+        filtered!(self, "prompts/list", result, prompts, name, &context)
     }
 
     async fn list_resources(
@@ -189,7 +189,7 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         context: Context,
     ) -> Result<ListResourcesResult, ErrorData> {
         let result = self.inner.list_resources(request, context.clone()).await?;
-        filtered!(self, "resources/list", result, resources, &context)
+        filtered!(self, "resources/list", result, resources, name, &context)
     }
 
     async fn list_resource_templates(
@@ -198,7 +198,7 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         context: Context,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let result = self.inner.list_resource_templates(request, context.clone()).await?;
-        filtered!(self, "resources/templates/list", result, resource_templates, &context)
+        filtered!(self, "resources/templates/list", result, resource_templates, name, &context)
     }
 
     async fn complete(&self, request: CompleteRequestParams, context: Context) -> Result<CompleteResult, ErrorData> {
@@ -236,8 +236,8 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         request: Option<PaginatedRequestParams>,
         context: Context,
     ) -> Result<ListSkillsResult, ErrorData> {
-        let run = self.inner.list_skills(request.clone(), context.clone());
-        self.host.plain("skills/list", &request, &context, run).await
+        let result = self.inner.list_skills(request, context.clone()).await?;
+        filtered!(self, "skills/list", result, skills, uri, &context)
     }
 
     async fn get_skill(&self, request: GetSkillRequestParams, context: Context) -> Result<GetSkillResult, ErrorData> {

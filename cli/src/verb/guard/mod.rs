@@ -2,6 +2,7 @@
 
 mod first;
 mod tell;
+mod upstream;
 
 use std::{
     ffi::OsString,
@@ -16,7 +17,7 @@ use clap::ValueEnum;
 use toolgate::{
     Chain, Digest, Gate, Ledger, PolicyBundle, Principal, PrincipalKind, SharedLedger, Sources, wire::mcp::Rendering,
 };
-use toolgate_guard::{Ended, Host, Parts, Records, ServerCommand, Settings, http, stdio, watch};
+use toolgate_guard::{Ended, Host, Parts, Records, Settings, http, stdio, watch};
 use toolgate_journal::{Fsync, Journal};
 
 use super::{
@@ -31,9 +32,9 @@ use crate::{
 
 /// Put the gate in front of an MCP server, without touching it
 ///
-/// Starts the server, holds its tools against the pins, forwards what the bundle allows, answers what it does not, leaves out
-/// of lists what is hidden, and asks for approvals through the client. Everything else passes as it is. Configure your client
-/// to start `toolgate guard -- COMMAND` where it started COMMAND.
+/// Starts the server, or reaches it by streamable HTTP (--url), holds its tools against the pins, forwards what the bundle
+/// allows, answers what it does not, leaves out of lists what is hidden, and asks for approvals through the client. Everything
+/// else passes as it is. Configure your client to start `toolgate guard -- COMMAND` where it started COMMAND.
 ///
 /// Without --bundle it asks the server for its tools and writes a bundle to start from: what the server calls read-only is
 /// allowed, for everything else the user is asked. The standard output is the protocol's; what happens is told on the
@@ -43,7 +44,8 @@ use crate::{
     after_help = "Ends with 0 when the client goes, with 1 when the server's tools have drifted, with 2 when the server \
     goes or does not start.\n\n\
     Examples:\n  toolgate guard -- npx -y @modelcontextprotocol/server-filesystem ~/notes\n  \
-    toolgate guard --bundle my-bundle --records calls.jsonl -- my-server --flag"
+    toolgate guard --bundle my-bundle --records calls.jsonl -- my-server --flag\n  \
+    toolgate guard --url https://mcp.example.com/mcp --header-env Authorization=EXAMPLE_AUTH"
 )]
 pub(crate) struct Args {
     /// The bundle: its folder, or a packed file [default: ./NAME.toolgate-bundle, written at the first start]
@@ -85,8 +87,18 @@ pub(crate) struct Args {
     /// Serve streamable HTTP at this address of this machine, at the path /mcp, instead of the standard input and output
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
+    /// The server, where it is reached by streamable HTTP instead of being started
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    url: Option<String>,
+    /// A header of every request to the server, as in `X-Team: red`; once for each
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+    /// A header whose whole value stands in an environment variable, as in `Authorization=MY_AUTH`: for secrets, which other
+    /// users of this machine could read in a command line
+    #[arg(long, value_name = "NAME=VARIABLE")]
+    header_env: Vec<String>,
     /// The server: its command, and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = "url", value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
@@ -121,15 +133,12 @@ enum Drifted {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Fault> {
-    let Some((program, arguments)) = args.command.split_first() else {
-        return Err("say which server to start, behind `--`".to_owned().into());
-    };
-    let command = ServerCommand { program: program.clone(), arguments: arguments.to_vec() };
+    let upstream = upstream::of(args)?;
     let principal = args.principal.as_ref().map_or_else(whoever, list::actor)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Fault::Told(error.to_string()))?;
     let folder = match &args.bundle {
         Some(bundle) => bundle.clone(),
-        None => runtime.block_on(first::bundle(&args.command, &command, args.server.as_deref(), &principal))?,
+        None => runtime.block_on(first::bundle(&upstream::name(args), &upstream, &principal))?,
     };
     let bundle = match bundle::load(&folder, crate::Format::Text, &mut anstream::stderr())? {
         Ok((bundle, _)) => bundle,
@@ -153,8 +162,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Fault> {
     };
     let _watch = watch(Arc::clone(&host), &folder, read)?;
     let ended = match args.http {
-        None => runtime.block_on(stdio(host, &command, asked_to_end())),
-        Some(at) => runtime.block_on(http(host, &command, at, asked_to_end())).map(|()| Ended::Client),
+        None => runtime.block_on(stdio(host, &upstream, asked_to_end())),
+        Some(at) => runtime.block_on(http(host, &upstream, at, asked_to_end())).map(|()| Ended::Client),
     };
     // A thread may still wait for the standard input, which nobody closes.
     runtime.shutdown_background();

@@ -2,7 +2,7 @@
 
 use std::{
     fs::OpenOptions,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
 };
 
 use toolgate::{Decision, Drift};
@@ -19,7 +19,12 @@ pub(super) fn tell(observe: bool) -> Tell {
         Notice::Decided { gate, ledger, call, record } => {
             let what = if call.method == "tools/call" { &call.tool } else { &call.method };
             if let Decision::Allow { .. } = record.decision {
-                return note(&format!("{}  {}", styled(GREEN, "ALLOW"), plain(&format!("{}/{what}", call.server))));
+                let by = match record.decision.basis().policies.as_slice() {
+                    [] => String::new(),
+                    permits => styled(DIM, format!("  permitted by {}", plain(&permits.join(", ")))),
+                };
+                let what = plain(&format!("{}/{what}", call.server));
+                return note(&format!("{}  {what}{by}", styled(GREEN, "ALLOW")));
             }
             let mut told = Vec::new();
             let explanation = gate.explain(call, ledger, record.at);
@@ -70,12 +75,29 @@ fn drifted(drifts: &[Drift]) {
 
 /// Asks the person at the terminal. Anything but a yes is a no; so is a process without a terminal.
 pub(super) fn confirm(question: &str) -> bool {
-    let Ok(terminal) = OpenOptions::new().read(true).write(true).open("/dev/tty") else {
-        note(&format!("{} there is no terminal to ask at", styled(YELLOW, "warning:")));
-        return false;
-    };
-    let mut answer = String::new();
-    let asked = write!(&terminal, "{} {} [y/N] ", styled(BOLD, "toolgate:"), plain(question))
-        .and_then(|()| BufReader::new(&terminal).read_line(&mut answer));
-    asked.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    asked(question).unwrap_or_else(|error| {
+        note(&format!("{} nobody is asked, there is no terminal: {error}", styled(YELLOW, "warning:")));
+        false
+    })
+}
+
+#[cfg(unix)]
+fn asked(question: &str) -> io::Result<bool> {
+    /// As much as a terminal gives as one line.
+    const LONGEST: u64 = 4_096;
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    // What was typed before the question could be read is no answer to it.
+    rustix::termios::tcflush(&terminal, rustix::termios::QueueSelector::IFlush)?;
+    let mut shown = anstream::AutoStream::auto(terminal.try_clone()?);
+    write!(shown, "{} {} [y/N] ", styled(BOLD, "toolgate:"), plain(question))?;
+    let mut answer = Vec::new();
+    BufReader::new((&terminal).take(LONGEST)).read_until(b'\n', &mut answer)?;
+    let approved = matches!(answer.trim_ascii(), b"y" | b"Y" | b"yes");
+    writeln!(shown, "{}", if approved { "approved, this once" } else { "not approved" })?;
+    Ok(approved)
+}
+
+#[cfg(not(unix))]
+fn asked(_: &str) -> io::Result<bool> {
+    Err(io::ErrorKind::Unsupported.into())
 }

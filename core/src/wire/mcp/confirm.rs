@@ -25,17 +25,15 @@ const SHOWN: usize = 1_000;
 /// What the user is to be asked, as the `params` of `elicitation/create`; `None` where the user's word is not what is
 /// missing, or not all.
 ///
-/// Arguments are shown as the record shows them: without secrets.
+/// Arguments are shown as the record shows them: without secrets. What would move a cursor, turn the direction of writing or not
+/// be seen is escaped, and where not all is shown, it says how much is not.
 pub fn elicitation(gate: &Gate, record: &DecisionRecord) -> Option<Json> {
     waiting(record)?;
     let asked = record.asked.as_ref()?;
     let name = if asked.tool.is_empty() { &asked.method } else { &asked.tool };
     let why = told(gate, &record.decision).map(|why| format!(" {why}.")).unwrap_or_default();
-    let arguments = Json::parse(asked.arguments.as_bytes()).unwrap_or_default().to_string();
-    let mut shown: String = arguments.chars().take(SHOWN).collect();
-    if shown.len() < arguments.len() {
-        shown.push('…');
-    }
+    let arguments = beginning(&Json::parse(asked.arguments.as_bytes()).unwrap_or_default().to_string());
+    let question = format!("Approve {}/{name}?{why} Arguments: {arguments}", asked.server);
     let answer = object([
         ("type", "boolean".into()),
         ("title", "Approve".into()),
@@ -48,9 +46,36 @@ pub fn elicitation(gate: &Gate, record: &DecisionRecord) -> Option<Json> {
     ]);
     Some(object([
         ("mode", "form".into()),
-        ("message", format!("Approve {}/{name}?{why} Arguments: {shown}", asked.server).as_str().into()),
+        ("message", harmless(&question).as_str().into()),
         ("requestedSchema", schema),
     ]))
+}
+
+/// As much of the arguments as is shown.
+fn beginning(arguments: &str) -> String {
+    let mut rest = arguments.chars();
+    let shown: String = rest.by_ref().take(SHOWN).collect();
+    match rest.count() {
+        0 => shown,
+        more => format!("{shown}… ({more} more characters are not shown)"),
+    }
+}
+
+/// The text with what is not seen as it stands in it, escaped as in JSON.
+fn harmless(text: &str) -> String {
+    let unseen = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match unseen(c) {
+            false => shown.push(c),
+            true => shown.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+        }
+    }
+    shown
 }
 
 /// The result that asks the client to ask its user, and to send the request again with the answer (2026-07-28).
@@ -123,4 +148,27 @@ fn waiting(record: &DecisionRecord) -> Option<&ApprovalRequest> {
 
 fn for_user(decision: &Decision) -> bool {
     matches!(decision, Decision::NeedsApproval { by, .. } if by.iter().all(|class| class == INITIATOR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        assert_eq!(harmless(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn what_is_not_seen_is_escaped() {
+        check(r#"{"to":"Zoë 日本 \u202e"}"#, r#"{"to":"Zoë 日本 \u202e"}"#);
+        check("a\u{202e}b\u{1b}[2J\n", r"a\u202eb\u001b[2J\u000a");
+        check("a\u{200b}b\u{e0041}", r"a\u200bb\udb40\udc41");
+    }
+
+    #[test]
+    fn what_is_not_shown_is_counted() {
+        assert_eq!(beginning("{}"), "{}");
+        let long = "é".repeat(SHOWN + 7);
+        assert!(beginning(&long).ends_with("é… (7 more characters are not shown)"));
+    }
 }

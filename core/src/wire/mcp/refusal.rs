@@ -2,6 +2,7 @@
 
 use crate::{
     Decision, DecisionRecord, Gate, Reason,
+    gather::Gather as _,
     json::{Json, Object},
     ledger::Event,
     wire::told,
@@ -155,7 +156,9 @@ fn unknown(method: &str, tool: &str, code: Reason) -> Refusal {
     let message = match method {
         "tools/call" => format!("Unknown tool: {tool}"),
         "prompts/get" => "Unknown prompt".to_owned(),
-        "resources/read" | "resources/subscribe" => "Resource not found".to_owned(),
+        "resources/read" | "resources/subscribe" | "resources/directory/read" | "skills/get" => {
+            "Resource not found".to_owned()
+        }
         _ if code == Reason::UnknownMethod => {
             return Refusal::Error { code: -32_601, message: "Method not found".to_owned(), data: None };
         }
@@ -202,5 +205,5 @@ fn machine(record: &DecisionRecord) -> Json {
 }
 
 pub(super) fn object<'k>(members: impl IntoIterator<Item = (&'k str, Json)>) -> Json {
-    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Object>())
+    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).gather::<Object>())
 }

@@ -1,6 +1,20 @@
-//! No method of rmcp's trait is left behind.
+//! No method of rmcp's trait is left behind, and none that its clients can send is one that the gate does not know.
 
 use std::{collections::BTreeSet, path::PathBuf, process::Command};
+
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler, ServiceExt as _,
+    model::{
+        GetSkillRequestParams, GetSkillResult, ListResourcesResult, ListSkillsResult, PaginatedRequestParams,
+        ReadResourceDirectoryRequestParams, Resource, ServerCapabilities, ServerConfig, Skill, SkillFrontmatter,
+        SkillResources,
+    },
+    service::RequestContext,
+};
+use serde_json::json;
+use toolgate::{Gate, Ledger, PolicyBundle, Principal, PrincipalKind, Reason, Sources, Timestamp, ToolCall};
+use toolgate_rmcp::{Caller, Gated, Host, Settings};
+use toolgate_scenarios::{Client, Era, NOW, bundle};
 
 /// Where the rmcp lies that this test was built with.
 fn rmcp() -> PathBuf {
@@ -37,4 +51,104 @@ fn every_method_of_the_trait_is_forwarded() {
     for name in wanted {
         assert!(ours.contains(&format!("self.inner.{name}(")), "`{name}` does not reach the server");
     }
+}
+
+#[test]
+fn every_method_that_clients_can_send_is_known_to_the_gate() {
+    let text = std::fs::read_to_string(rmcp().join("src/model.rs")).unwrap();
+    let methods: BTreeSet<_> = text
+        .split("const_string!(")
+        .filter_map(|rest| rest.split_once(')')?.0.split_once("Method = "))
+        .map(|(_, method)| method.trim_matches('"'))
+        .collect();
+    assert!(methods.len() >= 30 && methods.contains("skills/get"), "{methods:?}");
+    let (gate, now) = (Gate::new(bundle()), Timestamp::parse(NOW).unwrap());
+    for method in methods {
+        let call = ToolCall::new("notes", "", Principal::new(PrincipalKind::User, "alice"));
+        let decision = gate.decide(&ToolCall { method: method.to_owned(), ..call }, &Ledger::new(), now);
+        assert!(!decision.reasons().contains(&Reason::UnknownMethod), "{method}");
+    }
+}
+
+/// A server whose skills nobody would expect.
+#[derive(Clone)]
+struct Skilled;
+
+fn skill(uri: &str) -> Skill {
+    Skill::new(uri, SkillFrontmatter::new("review", "reviews"), SkillResources::Dynamic)
+}
+
+impl ServerHandler for Skilled {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder().enable_resources().enable_skills_with_directory_read();
+        ServerConfig::new(capabilities.build())
+    }
+
+    async fn list_skills(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListSkillsResult, ErrorData> {
+        Ok(ListSkillsResult::with_all_items(vec![skill("skill://open/review/SKILL.md")]))
+    }
+
+    async fn get_skill(
+        &self,
+        request: GetSkillRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetSkillResult, ErrorData> {
+        Ok(GetSkillResult::new(skill(&request.uri)))
+    }
+
+    async fn read_resource_directory(
+        &self,
+        request: ReadResourceDirectoryRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(vec![Resource::new(format!("{}/a", request.uri), "a")]))
+    }
+}
+
+/// A client of a server whose skills are decided by this policy.
+async fn client(policy: &str) -> Client {
+    let mut sources = Sources::default();
+    sources.insert("toolgate.toml", "[bundle]\nname = \"s\"\nversion = \"1\"\n[servers.notes]\nverified = true\n");
+    sources.insert("tools/notes.json", r#"{"tools": []}"#);
+    sources.insert("policies/a.cedar", policy);
+    let now = Timestamp::parse(NOW).unwrap();
+    let host = Host::new(Settings {
+        caller: Some(Caller::new(Principal::new(PrincipalKind::User, "alice"))),
+        clock: Box::new(move || now),
+        ..Settings::new(PolicyBundle::load(&sources).unwrap(), "notes")
+    });
+    let gated = Gated::new(Skilled, host.unwrap());
+    let (near, far) = tokio::io::duplex(1 << 16);
+    tokio::spawn(async move { gated.serve(far).await.unwrap().waiting().await });
+    Client::connect(near, Era::Stateless, false).await
+}
+
+#[tokio::test]
+async fn skills_are_decided_as_the_resources_that_they_are() {
+    let mut some = client(
+        r#"@id("open") permit (principal, action == Action::"notes/resources/read", resource)
+           when { context.input.uri like "skill://open/*" };"#,
+    )
+    .await;
+    let list = some.request("skills/list", &json!({}), None, None).await;
+    assert_eq!(list["result"]["skills"][0]["uri"], "skill://open/review/SKILL.md", "{list}");
+    assert_eq!(list["result"]["cacheScope"], "private", "{list}");
+    for (method, cursor) in [("skills/get", json!({})), ("resources/directory/read", json!({"cursor": "2"}))] {
+        let params = |uri: &str| {
+            let mut params = cursor.clone();
+            params["uri"] = uri.into();
+            params
+        };
+        let open = some.request(method, &params("skill://open/review"), None, None).await;
+        assert!(open.get("result").is_some(), "{open}");
+        let denied = some.request(method, &params("skill://closed/review"), None, None).await;
+        assert_eq!(denied["error"]["code"], -31403, "{denied}");
+    }
+    let mut none = client(r#"@id("none") permit (principal == User::"bob", action, resource);"#).await;
+    let list = none.request("skills/list", &json!({}), None, None).await;
+    assert_eq!(list["result"]["skills"], json!([]), "{list}");
 }

@@ -19,7 +19,7 @@ from ._request import Request, claims_of
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
+LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "skills/list"})
 """Lists are filtered."""
 
 
