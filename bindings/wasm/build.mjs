@@ -2,6 +2,7 @@
 // for each runtime, CommonJS, types. Run by `cargo xtask wasm`.
 
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -67,7 +68,8 @@ function sizes() {
   for (const [build, { most }] of Object.entries(BUILDS)) {
     const bytes = readFileSync(path(`${build}.wasm`));
     const [gzip, brotli] = [gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length];
-    console.log(`${build}.wasm: ${bytes.length} bytes, ${gzip} gzip, ${brotli} brotli`);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    console.log(`${build}.wasm: ${bytes.length} bytes, ${gzip} gzip, ${brotli} brotli, sha256 ${digest}`);
     if (gzip > most) over.push(`${build}.wasm is ${gzip} bytes compressed, more than the ${most} allowed`);
   }
   if (over.length > 0) throw new Error(over.join('\n'));

@@ -6,7 +6,7 @@ use crate::{
     catalog::Fault,
     digest::Digest,
     engine::{Evaluation, Link, PolicyIndex},
-    gather::Gather as _,
+    gather::{Gather as _, order},
     id::EntityRef,
     ledger::Grant,
     obligation::Obligation,
@@ -237,7 +237,7 @@ pub(crate) fn combine(
         return Decision::Deny { reasons, basis: basis(Vec::new()) };
     }
     let by: BTreeSet<_> =
-        lifted_by.iter().filter_map(|p| p.approval.as_deref()).filter(|class| !approved(class)).collect();
+        lifted_by.iter().filter_map(|p| p.approval.as_deref()).filter(|class| !approved(class)).gather();
     if !by.is_empty() {
         let waiting =
             lifted_by.iter().copied().filter(|p| p.approval.as_deref().is_some_and(|class| by.contains(class)));
@@ -265,7 +265,7 @@ fn answer(one: &Asked, linked: &[Linked<'_>], policies: &[Policy]) -> Answer {
     };
     let mut errors: Vec<_> =
         one.evaluation.errors.iter().filter_map(|(index, why)| Some((id(index)?, why.clone()))).collect();
-    errors.sort();
+    order(&mut errors, Ord::cmp);
     Answer {
         principal: one.principal.clone(),
         resource: one.resource.clone(),

@@ -9,7 +9,9 @@ use crate::json::{Json, canonical};
 /// What a digest is of. The domain's text is hashed before the content.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Domain {
+    #[cfg(feature = "author")]
     Bundle,
+    #[cfg(feature = "author")]
     Schema,
     Tool,
     Input,
@@ -21,7 +23,9 @@ pub(crate) enum Domain {
 impl Domain {
     fn tag(self) -> &'static str {
         match self {
+            #[cfg(feature = "author")]
             Self::Bundle => "toolgate/bundle/v1",
+            #[cfg(feature = "author")]
             Self::Schema => "toolgate/schema/v1",
             Self::Tool => "toolgate/tool/v1",
             Self::Input => "toolgate/input/v1",

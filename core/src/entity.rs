@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    gather::Gather as _,
+    gather::{Gather as _, order},
     id::EntityRef,
     value::{Record, Value},
 };
@@ -87,13 +87,13 @@ impl Store {
     /// All of them, sorted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
         let mut all: Vec<_> = self.0.values().flat_map(HashMap::values).map(|stored| &stored.entity).collect();
-        all.sort_by(|a, b| a.id.cmp(&b.id));
+        order(&mut all, |a, b| a.id.cmp(&b.id));
         all.into_iter()
     }
 
     /// The names of the levels that `id` is in.
     pub(crate) fn levels_of<'s>(&'s self, id: &'s EntityRef) -> BTreeSet<&'s str> {
-        self.upwards(id, usize::MAX).into_iter().filter(|id| &*id.kind == "Level").map(|id| &*id.id).collect()
+        self.upwards(id, usize::MAX).into_iter().filter(|id| &*id.kind == "Level").map(|id| &*id.id).gather()
     }
 
     /// Whether `id` is in a level.
@@ -135,11 +135,11 @@ impl Store {
     }
 
     fn above(&self, id: &EntityRef, place: &impl Fn(&EntityRef) -> Option<u32>) -> Option<Above> {
-        let mut found = self.upwards(id, ANCESTORS);
+        let found = self.upwards(id, ANCESTORS);
         if found.len() > ANCESTORS {
             return None;
         }
-        found.remove(id);
+        let found: Vec<_> = found.into_iter().filter(|one| *one != id).collect();
         let mut places: Vec<_> = found.iter().filter_map(|id| place(id)).collect();
         places.sort_unstable();
         let ids = found.into_iter().cloned().collect();
@@ -216,6 +216,7 @@ impl Reach {
         Ok(Self(reached))
     }
 
+    #[cfg(feature = "oracle")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
         self.0.values()
     }

@@ -4,6 +4,8 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
+use crate::gather::order;
+
 /// How much a [`Diagnostic`] weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -174,13 +176,18 @@ impl From<Diagnostic> for Error {
 
 /// Puts diagnostics in the order of file, position and code, without repetitions.
 pub(crate) fn sort(diagnostics: &mut Vec<Diagnostic>) {
-    diagnostics
-        .sort_by(|a, b| (&a.place, a.severity, a.code, &a.message).cmp(&(&b.place, b.severity, b.code, &b.message)));
+    order(diagnostics, |a, b| {
+        (&a.place, a.severity, a.code, &a.message).cmp(&(&b.place, b.severity, b.code, &b.message))
+    });
     diagnostics.dedup();
 }
 
 /// The nearest of `known` names, if it is near enough to be what was meant.
 pub(crate) fn closest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (distance, near) = known.into_iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min()?;
+    nearest(wrong, &mut known.into_iter())
+}
+
+fn nearest<'a>(wrong: &str, known: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, near) = known.map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min()?;
     (distance <= wrong.chars().count().max(near.chars().count()).div_ceil(3)).then_some(near)
 }

@@ -9,6 +9,7 @@ pub(crate) fn is_tool_name(name: &str) -> bool {
 }
 
 /// Whether `name` can be a server id: what a tool name may be. It has no `/`, so `server/tool` splits in one way.
+#[cfg(feature = "author")]
 pub(crate) fn is_server_id(name: &str) -> bool {
     is_tool_name(name)
 }

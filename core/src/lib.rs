@@ -40,14 +40,12 @@
 //!
 //! # Features
 //!
-//! `author`, on by default, loads bundles from text with Cedar's parser and validator. Without it, what loads is what
-//! [`PolicyBundle::pack`] made, and decides the same. `signing` signs packed bundles, and checks who signed.
+//! `author`, on by default, loads bundles from text with Cedar's parser and validator, and explains. Without it, what loads is
+//! what [`PolicyBundle::pack`] made, and decides the same. `explain` alone tells why a decision is what it is, and what would
+//! have to differ, without a parser. `oracle`, on by default too, lets a gate decide by Cedar's own evaluator, or hold its answers
+//! against it ([`Engine`]). `signing` signs packed bundles, and checks who signed.
 //!
 //! The modules stand in the order in which they build on each other.
-#![cfg_attr(
-    not(feature = "author"),
-    allow(dead_code, unused_imports, reason = "what only loading from text uses stays with what it belongs to")
-)]
 
 mod gather;
 mod error;
@@ -79,12 +77,15 @@ pub use call::{Binding, Credential, Identity, Origin, Principal, PrincipalKind, 
 pub use catalog::{ArgumentReport, Change, Drift, Effect, KnownFrom, REVISION, ToolReport, UNPINNED};
 pub use decision::{Answer, Basis, Decision, Denial, GrantUse};
 pub use digest::Digest;
-pub use engine::{Engine, Truth};
+pub use engine::Engine;
+#[cfg(feature = "explain")]
+pub use engine::Truth;
 pub use error::{Diagnostic, Error, Place, Severity};
+#[cfg(feature = "explain")]
 pub use gate::{
-    Difference, Explained, ExplainedAtom, Explanation, Filtered, Finding, Gate, ListRequest, Listed, Nearest,
-    NearestPermit, Refusal, Standing, Survey, Who, filter_list, filter_tools,
+    Difference, Explained, ExplainedAtom, Explanation, Finding, Nearest, NearestPermit, Refusal, Survey, Who,
 };
+pub use gate::{Filtered, Gate, ListRequest, Listed, Standing, filter_list, filter_tools};
 pub use id::EntityRef;
 pub use json::{Json, JsonError, JsonFault, Number, Object};
 pub use ledger::{
@@ -102,7 +103,7 @@ pub use policy::{Atom, Part, Policy, PolicyBundle};
 pub use policy::{Feasible, Mutant, Mutants, Operator, Shapes, too_deep_to_parse};
 pub use reason::Reason;
 pub use record::{Chain, ChainError, DecisionRecord, Trace, verify};
-pub use shared::SharedLedger;
+pub use shared::{SharedGate, SharedLedger};
 pub use sources::Sources;
 pub use time::Timestamp;
 

@@ -46,6 +46,7 @@ impl Default for Limits {
 }
 
 /// Nested brackets in one policy file. Cedar's parser recurses on them, and has no guard of its own on WASM.
+#[cfg(feature = "author")]
 pub(crate) const POLICY_BRACKETS: usize = 64;
 
 /// Bytes of one file of a bundle: 64 MiB.

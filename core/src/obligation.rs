@@ -15,6 +15,7 @@ pub struct Obligation {
 
 impl Obligation {
     /// Reads `kind` or `kind:value`. `None` unless the kind is of `a-z 0-9 _ -`.
+    #[cfg(feature = "author")]
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (kind, value) = match text.split_once(':') {
             Some((kind, value)) => (kind, Some(value.to_owned())),

@@ -31,6 +31,7 @@ impl Sources {
     }
 
     /// The files of a folder whose names end in `.{extension}`, in order.
+    #[cfg(feature = "author")]
     pub(crate) fn folder<'a>(
         &'a self,
         folder: &'a str,
@@ -45,6 +46,7 @@ impl Sources {
         self.files.iter().filter(move |(name, _)| wanted(name)).map(|(name, text)| (name, text.as_str()))
     }
 
+    #[cfg(feature = "author")]
     pub(crate) fn entry(&self, name: &str) -> Option<(&Arc<str>, &str)> {
         self.files.get_key_value(name).map(|(name, text)| (name, text.as_str()))
     }

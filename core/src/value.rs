@@ -54,8 +54,8 @@ impl Value {
         Self::set(items.into_iter().map(Self::string))
     }
 
-    /// The value as records show it: entities and extension values as Cedar writes them.
     /// The elements of a set; anything else by itself.
+    #[cfg(feature = "explain")]
     pub(crate) fn elements(&self) -> &[Self] {
         match self {
             Self::Set(items) => items,
@@ -63,6 +63,7 @@ impl Value {
         }
     }
 
+    /// The value as records show it: entities and extension values as Cedar writes them.
     pub(crate) fn to_json(&self) -> Json {
         match self {
             Self::Bool(value) => Json::Bool(*value),

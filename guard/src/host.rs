@@ -1,10 +1,10 @@
 //! What the connections of one guard share: the gate, the ledger, the records, and whom people hear from.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use toolgate::{
-    DecisionRecord, Drift, Event, EventError, Gate, Ledger, Outcome, PolicyBundle, SharedLedger, Timestamp, ToolCall,
-    Trace, wire::mcp::Sealer,
+    DecisionRecord, Drift, Event, EventError, Gate, Ledger, Outcome, PolicyBundle, SharedGate, SharedLedger, Timestamp,
+    ToolCall, Trace, wire::mcp::Sealer,
 };
 
 use crate::{records::Records, settings::Settings};
@@ -47,7 +47,7 @@ pub type Confirm = Box<dyn Fn(&str) -> bool + Send>;
 
 /// What the connections of one guard share.
 pub struct Host {
-    gate: RwLock<Arc<Gate>>,
+    gate: SharedGate,
     pub(crate) ledger: SharedLedger,
     pub(crate) sealer: Sealer,
     pub(crate) settings: Settings,
@@ -85,7 +85,7 @@ impl Host {
         let key = random::<32>()?;
         let Parts { gate, ledger, settings, records, tell, confirm, clock } = parts;
         Ok(Self {
-            gate: RwLock::new(Arc::new(gate)),
+            gate: SharedGate::new(gate),
             ledger,
             sealer: Sealer::new(&key).map_err(|error| error.to_string())?,
             settings,
@@ -113,7 +113,7 @@ impl Host {
 
     /// The gate as it is now.
     pub fn gate(&self) -> Arc<Gate> {
-        Arc::clone(&self.gate.read().unwrap_or_else(PoisonError::into_inner))
+        self.gate.get()
     }
 
     /// Puts another bundle in place: every decision from now on is made by it.
@@ -125,9 +125,8 @@ impl Host {
         if !bundle.servers().any(|one| one == server) {
             return Err(format!("the bundle has no server `{server}`"));
         }
-        let gate = Arc::new(Gate::new(bundle));
-        *self.gate.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&gate);
-        self.tell(Notice::Reloaded(gate.bundle()));
+        self.gate.replace(bundle);
+        self.tell(Notice::Reloaded(self.gate().bundle()));
         Ok(())
     }
 

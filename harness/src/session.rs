@@ -2,11 +2,13 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use toolgate::{Error, PolicyBundle, Sources};
+use toolgate::{Error, Mutants, PolicyBundle, Shapes, Sources};
 
 use crate::{
-    report::{Style, diagnostic},
-    run::{Bench, Choice, ChoiceError, Loaded, Options, is_suite},
+    coverage::Coverage,
+    report::{Report, Style, Verdict, diagnostic},
+    run::{Bench, Choice, ChoiceError, Loaded, Observer, Options, is_suite},
+    seen::{Recorder, Seen},
 };
 
 /// A bundle and its test files, read once: for pytest, node and others that list cases and run them one by one.
@@ -41,12 +43,18 @@ pub enum OptionsError {
     /// A filter or a shard.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
+    /// A packed bundle: it has no texts to look into.
+    #[error("{}", .0.to_string().trim_end())]
+    Bundle(#[from] Error),
+    /// Cases fail without any change: mutants would tell nothing.
+    #[error("the tests do not pass without any change: mutants would tell nothing")]
+    Failing,
 }
 
-/// How [`Session::run`] goes. Every member may be left out.
+/// How a run goes. Every member may be left out.
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Wanted {
+#[serde(deny_unknown_fields, default, bound = "F: Default + Deserialize<'de>")]
+struct Wanted<F> {
     /// As [`Choice::filter`]; one has to fit.
     filter: Vec<String>,
     /// As [`Choice::only`].
@@ -56,13 +64,24 @@ struct Wanted {
     /// Threads.
     jobs: usize,
     fail_fast: bool,
-    format: Form,
+    format: F,
     /// Where the bundle lies: stands before the names of files, in all forms but JSON.
     root: String,
     /// Begins the command that runs one case again.
     rerun: String,
     /// Whether cases that passed are listed in a text.
     verbose: bool,
+}
+
+/// How mutants are tried. Every member may be left out.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Tried {
+    jobs: usize,
+    format: MutantForm,
+    root: String,
+    /// Whether the policies that ship with toolgate are changed, too.
+    baseline: bool,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -74,6 +93,26 @@ enum Form {
     Json,
     Junit,
     Github,
+}
+
+/// How coverage is told.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CoverageForm {
+    Text,
+    Source,
+    Lcov,
+    #[default]
+    Json,
+}
+
+/// How mutants are told.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum MutantForm {
+    Text,
+    #[default]
+    Json,
 }
 
 impl Session {
@@ -128,19 +167,8 @@ impl Session {
     /// # Errors
     /// As for [`Session::run`].
     pub fn run_timed(&self, options: &str, clock: Option<&(dyn Fn() -> u64 + Sync)>) -> Result<String, OptionsError> {
-        let options = if options.trim().is_empty() { "{}" } else { options };
-        let members: serde_json::Map<_, _> = serde_json::from_str(options)?;
-        let wanted: Wanted = serde_json::from_value(members.into())?;
-        let mut choice = Choice::default();
-        wanted.filter.iter().try_for_each(|pattern| choice.filter(pattern))?;
-        if let Some(shard) = &wanted.shard {
-            choice.shard(shard)?;
-        }
-        if let Some(ids) = wanted.cases {
-            choice.only(ids);
-        }
-        let (jobs, fail_fast) = (wanted.jobs, wanted.fail_fast);
-        let report = self.bench.run(&self.suites, &Options { choice, jobs, fail_fast, clock, ..Options::default() });
+        let wanted: Wanted<Form> = serde_json::from_value(members(options)?.into())?;
+        let report = self.report(&wanted, clock, None)?;
         Ok(match wanted.format {
             Form::Json => report.json(),
             Form::Junit => report.junit(&wanted.root),
@@ -149,4 +177,72 @@ impl Session {
             Form::Plain => report.text(Style::Plain, &wanted.root, &wanted.rerun, wanted.verbose),
         })
     }
+
+    /// Runs cases, and tells what of the policies they reach. The options are those of [`Session::run`], but for `format`
+    /// (`json`, `text`, `source`, `lcov`), and `baseline`, which counts the policies that ship with toolgate, too.
+    ///
+    /// # Errors
+    /// The options make no sense, or the bundle is a packed one.
+    pub fn coverage(&self, options: &str) -> Result<String, OptionsError> {
+        let mut members = members(options)?;
+        let baseline = members.remove("baseline").map(serde_json::from_value).transpose()?.unwrap_or_default();
+        let wanted: Wanted<CoverageForm> = serde_json::from_value(members.into())?;
+        let shapes = Shapes::load(self.bench.sources())?;
+        let (_, seen) = self.seen(&wanted)?;
+        let coverage = Coverage::of(self.bench.gate(), &shapes, &seen, baseline);
+        Ok(match wanted.format {
+            CoverageForm::Text => coverage.text(&wanted.root),
+            CoverageForm::Source => coverage.source(self.bench.sources(), &wanted.root),
+            CoverageForm::Lcov => coverage.lcov(&wanted.root),
+            CoverageForm::Json => coverage.json().to_string(),
+        })
+    }
+
+    /// Tells which changes of the policies no test notices; every case is tried. The options are `jobs`, `root` and `format`
+    /// (`json`, `text`) as for [`Session::run`], and `baseline`, which changes the policies that ship with toolgate, too.
+    ///
+    /// # Errors
+    /// The options make no sense, the bundle is a packed one, or a case fails without any change.
+    pub fn mutants(&self, options: &str) -> Result<String, OptionsError> {
+        let Tried { jobs, format, root, baseline } = serde_json::from_value(members(options)?.into())?;
+        let mutants = Mutants::load(self.bench.sources(), baseline)?;
+        let (report, seen) = self.seen(&Wanted::<Form> { jobs, ..Wanted::default() })?;
+        if report.verdict() != Verdict::Passed {
+            return Err(OptionsError::Failing);
+        }
+        let told = self.bench.mutants(&mutants, &self.suites, &seen, jobs);
+        Ok(match format {
+            MutantForm::Text => told.text(&root),
+            MutantForm::Json => told.json().to_string(),
+        })
+    }
+
+    fn seen<F>(&self, wanted: &Wanted<F>) -> Result<(Report, Vec<Seen>), ChoiceError> {
+        let recorder = Recorder::default();
+        let report = self.report(wanted, None, Some(&recorder))?;
+        Ok((report, recorder.seen(&self.suites)))
+    }
+
+    fn report<F>(
+        &self,
+        wanted: &Wanted<F>,
+        clock: Option<&(dyn Fn() -> u64 + Sync)>,
+        observer: Option<&dyn Observer>,
+    ) -> Result<Report, ChoiceError> {
+        let mut choice = Choice::default();
+        wanted.filter.iter().try_for_each(|pattern| choice.filter(pattern))?;
+        if let Some(shard) = &wanted.shard {
+            choice.shard(shard)?;
+        }
+        if let Some(ids) = &wanted.cases {
+            choice.only(ids.iter().cloned());
+        }
+        let &Wanted { jobs, fail_fast, .. } = wanted;
+        let options = Options { choice, jobs, fail_fast, clock, observer, ..Options::default() };
+        Ok(self.bench.run(&self.suites, &options))
+    }
+}
+
+fn members(options: &str) -> Result<serde_json::Map<String, serde_json::Value>, serde_json::Error> {
+    serde_json::from_str(if options.trim().is_empty() { "{}" } else { options })
 }

@@ -20,6 +20,7 @@ const USAGE: &str = "usage: cargo xtask <task>
   python                               the tests of the Python package: its wheel, beside each MCP SDK
   wasm                                 the package for JavaScript, in bindings/wasm/dist, and the sizes of its modules
   wasm test                            that, and its tests in every runtime
+  wasm bench                           what `wasm test` has installed, beside other libraries, and its cold start
   published [measure [CALLS]]          published servers and clients, with the guard between them; or what the guard costs
   conformance DIR                      every case of a folder of Cedar's integration tests, by both engines
   differential [--cases N] [--seed S]  random policies and requests, by both engines; a case is a policy set with 64 requests
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         ["ci"] => run::ci(),
         ["wasm"] => wasm::build(),
         ["wasm", "test"] => wasm::build().and_then(|()| wasm::test()),
+        ["wasm", "bench"] => wasm::bench(),
         ["gates"] => run::gates(),
         ["conformance", folder] => return conform(Path::new(folder)),
         ["differential", options @ ..] => match options_of(options) {

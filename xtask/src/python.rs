@@ -32,7 +32,8 @@ pub(crate) fn test() -> Result<(), String> {
     Ok(())
 }
 
-/// The wheel, not optimised: its dependencies are those that the workspace's tests have built.
+/// The wheel, not optimised: its dependencies are those that the workspace's tests have built. It is built from the source
+/// distribution, so that one that lacks a file does not pass.
 fn wheel() -> Result<PathBuf, String> {
     let out = target().join("python/wheels");
     if out.exists() {
@@ -40,7 +41,7 @@ fn wheel() -> Result<PathBuf, String> {
     }
     let python = environment("build")?;
     run(Command::new(python)
-        .args(["-m", "maturin", "build", "--out"])
+        .args(["-m", "maturin", "build", "--sdist", "--out"])
         .arg(&out)
         .current_dir(root().join("bindings/python"))
         .env("CARGO_TARGET_DIR", target()))?;

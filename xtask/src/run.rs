@@ -53,20 +53,9 @@ pub(crate) fn gates() -> Result<(), String> {
         let coverage =
             ["test", bundle, "--format", "plain", "--min-coverage", "clauses=100", "--min-coverage", "mcdc=90"];
         cargo(&[toolgate.as_slice(), &coverage].concat())?;
-        cargo(&[toolgate.as_slice(), &["mutants", bundle, "--min-score", score(bundle)]].concat())?;
+        cargo(&[toolgate.as_slice(), &["mutants", bundle, "--min-score", "95"]].concat())?;
     }
     Ok(())
-}
-
-/// How many percent of a bundle's mutants its tests must kill.
-fn score(bundle: &str) -> &'static str {
-    match bundle {
-        // What its permits say of a server that nobody vouches for, no call can show: the baseline denies it.
-        "policies/examples/tool-poisoning" => "90",
-        // What one hop of a chain is asked, another is asked as well: whether both are, no call can show.
-        "policies/examples/github-triage" => "94",
-        _ => "95",
-    }
 }
 
 /// Runs cargo in the repository. The fuzz workspace builds into the same folder, so that both share their dependencies.

@@ -11,6 +11,8 @@ use crate::run::{program, root};
 /// A build: its name, and the features of the crate.
 const BUILDS: [(&str, &str); 2] = [("toolgate", ""), ("author", "author")];
 const TARGET: &str = "wasm32-unknown-unknown";
+/// The package as it is published, from the folder of its tests.
+const PACKED: &str = ".work/toolgate-0.1.0.tgz";
 
 /// Makes `bindings/wasm/dist`, and prints the sizes of what is in it.
 pub(crate) fn build() -> Result<(), String> {
@@ -29,7 +31,7 @@ pub(crate) fn build() -> Result<(), String> {
         let folder = target().join("npm").join(name);
         let arguments =
             ["build", "--profile", "wasm", "--package", "toolgate-wasm", "--target", TARGET, "--target-dir"];
-        run(cargo().args(arguments).arg(&folder).args(["--features", features]).env("RUSTFLAGS", remapped()))?;
+        run(cargo().args(arguments).arg(&folder).args(["--features", features]).env("RUSTFLAGS", remapped(&folder)))?;
         let module = folder.join(TARGET).join("wasm/toolgate_wasm.wasm");
         run(Command::new(target().join("debug/xtask-wasm")).arg(module).arg(&dist).arg(name))?;
     }
@@ -44,15 +46,23 @@ pub(crate) fn test() -> Result<(), String> {
     let work = tests.join(".work");
     fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
     chromium()?;
-    // Not `ci`: it refuses a lock without the programs for other platforms, which not every registry has.
-    npm(&tests, &["install", "--no-save", "--ignore-scripts"])?;
+    npm(&tests, &["ci", "--ignore-scripts"])?;
     // Bun's own way to put its program where npm links it.
     run(Command::new("node").arg("install.js").current_dir(tests.join("node_modules/bun")))?;
     npm(&package, &["pack", "--silent", "--pack-destination", "test/.work"])?;
-    npm(&tests, &["install", "--no-save", "--ignore-scripts", ".work/toolgate-0.1.0.tgz"])?;
+    npm(&tests, &["install", "--no-save", "--ignore-scripts", PACKED])?;
     let prepare = ["prepare.mjs".into(), target().join("tmp/packed"), root().join("policies/examples")];
     run(Command::new("node").args(prepare).current_dir(&tests))?;
     npm(&tests, &["test"])
+}
+
+/// The package beside other libraries in one run, and how long a runtime takes from nothing to a first decision. On what
+/// [`test`] has installed.
+pub(crate) fn bench() -> Result<(), String> {
+    let bench = root().join("bindings/wasm/bench");
+    npm(&bench, &["ci", "--ignore-scripts"])?;
+    npm(&bench, &["install", "--no-save", "--ignore-scripts", &format!("../test/{PACKED}")])?;
+    ["run.mjs", "cold.mjs"].into_iter().try_for_each(|file| run(Command::new("node").arg(file).current_dir(&bench)))
 }
 
 /// A Chromium, from the system's packages where there is none yet.
@@ -79,14 +89,15 @@ fn cargo() -> Command {
     cargo
 }
 
-/// The same bytes wherever the repository lies.
-fn remapped() -> String {
+/// The same bytes wherever the repository lies, and wherever it is built. Of two prefixes that fit, the last one counts.
+fn remapped(folder: &Path) -> String {
     let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| home + "/.cargo")).unwrap_or_default();
-    format!("--remap-path-prefix={home}=/cargo --remap-path-prefix={}=/toolgate", root().display())
+    let prefixes = [(Path::new(&home), "/cargo"), (&root(), "/toolgate"), (folder, "/target")];
+    prefixes.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).join(" ")
 }
 
 fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 fn run(command: &mut Command) -> Result<(), String> {

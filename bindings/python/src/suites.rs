@@ -6,7 +6,7 @@ use pyo3::{
     prelude::*,
     types::{PyDict, PyString},
 };
-use toolgate_harness::Session;
+use toolgate_harness::{OptionsError, Session};
 
 use crate::{fault, json};
 
@@ -41,15 +41,43 @@ impl Suites {
     /// Raises `UsageError` for options that make no sense.
     #[pyo3(signature = (**options))]
     fn run(&self, py: Python<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<String> {
-        let text = match options {
-            Some(options) => json::text(py, "options", options)?,
-            None => String::new(),
-        };
-        py.detach(|| self.0.run(&text)).map_err(|error| fault::usage(py, "options", &error.to_string()))
+        Self::told(py, options, |text| self.0.run(text))
+    }
+
+    /// Runs cases, and tells what of the policies they reach. `options` are those of `run`, but for `format` ("json", "text",
+    /// "source", "lcov"), and `baseline`, which counts the policies that ship with toolgate, too.
+    ///
+    /// Raises `UsageError` for options that make no sense.
+    #[pyo3(signature = (**options))]
+    fn coverage(&self, py: Python<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<String> {
+        Self::told(py, options, |text| self.0.coverage(text))
+    }
+
+    /// Tells which changes of the policies no case notices. `options`: `jobs`, `root`, `format` ("json", "text"), and
+    /// `baseline`, which changes the policies that ship with toolgate, too.
+    ///
+    /// Raises `UsageError` for options that make no sense, and where a case fails without any change.
+    #[pyo3(signature = (**options))]
+    fn mutants(&self, py: Python<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<String> {
+        Self::told(py, options, |text| self.0.mutants(text))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let cases = self.list(py)?.get_item(PyString::new(py, "cases"))?;
         Ok(format!("<Suites of {} cases>", cases.map_or(Ok(0), |cases| cases.len())?))
+    }
+}
+
+impl Suites {
+    fn told(
+        py: Python<'_>,
+        options: Option<&Bound<'_, PyDict>>,
+        tell: impl FnOnce(&str) -> Result<String, OptionsError> + Send,
+    ) -> PyResult<String> {
+        let text = match options {
+            Some(options) => json::text(py, "options", options)?,
+            None => String::new(),
+        };
+        py.detach(|| tell(&text)).map_err(|error| fault::usage(py, "options", &error.to_string()))
     }
 }

@@ -67,6 +67,31 @@ def test_a_bundle_that_is_wrong_is_an_error(pytester: pytest.Pytester) -> None:
 def test_options_are_checked(pytester: pytest.Pytester) -> None:
     done = run(pytester, "--toolgate-report", "xml")
     done.stderr.fnmatch_lines(["*write FORMAT=FILE*"])
+    for demand in ("much", "101", "lines=90", "=90"):
+        done = run(pytester, "--toolgate-min-coverage", demand)
+        done.stderr.fnmatch_lines(["*write a percentage, or MEASURE=N*"])
+
+
+def test_what_the_tests_reach_is_told_and_demanded(pytester: pytest.Pytester) -> None:
+    bundle(pytester.path, SUITE.split("  - name: robots")[0])
+    told = run(pytester, "--toolgate-coverage", "--toolgate-min-coverage", "clauses=100")
+    assert told.ret == 0
+    told.stdout.fnmatch_lines(["*people-read*"])
+    low = run(pytester, "--toolgate-min-coverage", "policies=100")
+    assert low.ret == 1
+    low.assert_outcomes(passed=1)
+    low.stdout.fnmatch_lines(["FAIL *: policies: 2 of 11 are 18.2 %, less than the 100 % demanded"])
+
+
+def test_what_the_tests_notice_is_demanded(pytester: pytest.Pytester) -> None:
+    bundle(pytester.path, SUITE.split("  - name: robots")[0])
+    assert run(pytester, "--toolgate-min-score", "10").ret == 0
+    low = run(pytester, "--toolgate-min-score", "100")
+    assert low.ret == 1
+    low.stdout.fnmatch_lines(["survived: *", "FAIL *mutants are killed, * %, less than the 100 % demanded"])
+    (pytester.path / "tests" / "notes.test.yaml").write_text(SUITE)
+    failing = run(pytester, "--toolgate-min-score", "10")
+    failing.stdout.fnmatch_lines(["FAIL *the tests do not pass without any change*"])
 
 
 def test_the_examples_pass(pytester: pytest.Pytester) -> None:

@@ -35,7 +35,7 @@ const start = performance.now();
 const { Gate, Ledger } = await import('/toolgate/dist/${name}.web.js');${CODE}
 document.title = String(performance.now() - start);</script>`;
   writeFileSync(here('../test/.work/cold.html'), text);
-  const site = await serve({ '/': here('../test/.work/cold.html'), '/cold.json': cold, '/toolgate/': here('../') });
+  const site = await serve({ '/': here('../test/.work/cold.html'), '/cold.json': cold, '/toolgate/': here('../test/node_modules/toolgate/') });
   const tab = await browser.newPage();
   try {
     await tab.goto(site.url);

@@ -53,6 +53,7 @@ export function thrown(text) {
 /** Freezes what came from `JSON.parse`, all the way down. */
 export function freeze(value) {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const key in value) freeze(value[key]);
+  if (Array.isArray(value)) for (let index = 0; index < value.length; index++) freeze(value[index]);
+  else for (const key in value) freeze(value[key]);
   return Object.freeze(value);
 }

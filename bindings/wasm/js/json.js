@@ -24,7 +24,7 @@ export class TooLarge extends Error {}
  * @param {number} most characters
  */
 export function json(value, most) {
-  const text = typeof value === 'string' ? value : new Writer(most).write(value, 0, '');
+  const text = typeof value === 'string' ? value : new Writer(most).write(value);
   if (text.length > most) throw new TooLarge(`${text.length} characters are more than the ${most} allowed`);
   if (typeof value === 'string' && !wellFormed(text)) throw new NotPlain('the text has half a surrogate pair');
   return text;
@@ -42,48 +42,61 @@ export function text(value, most) {
 class Writer {
   constructor(most) {
     this.left = most;
+    /** The way to what is being written: its place is only told where something is wrong. */
+    this.names = [];
   }
 
-  write(value, depth, at) {
+  write(value) {
     switch (typeof value) {
       case 'string':
         return this.#spend(JSON.stringify(value));
       case 'number':
-        if (!Number.isFinite(value)) throw new NotPlain(`\`${at}\` is ${value}, which JSON has not`);
+        if (!Number.isFinite(value)) throw new NotPlain(`\`${this.#at()}\` is ${value}, which JSON has not`);
         return Object.is(value, -0) ? '0' : String(value);
       case 'boolean':
         return value ? 'true' : 'false';
       case 'object':
         break;
       default:
-        throw new NotPlain(`\`${at}\` is a ${typeof value}, which JSON has not`);
+        throw new NotPlain(`\`${this.#at()}\` is a ${typeof value}, which JSON has not`);
     }
     if (value === null) return 'null';
-    if (depth >= DEPTH) throw new TooLarge(`\`${at.slice(0, 200)}\` is nested deeper than ${DEPTH} levels`);
+    if (this.names.length >= DEPTH) throw new TooLarge(`\`${this.#at().slice(0, 200)}\` is nested deeper than ${DEPTH} levels`);
     const prototype = Object.getPrototypeOf(value);
-    if (Array.isArray(value)) return this.#array(value, depth, at);
+    if (Array.isArray(value)) return this.#array(value);
     if (!plain.has(prototype) && !foreign(prototype)) {
-      throw new NotPlain(`\`${at}\` is no plain object, but a ${prototype?.constructor?.name ?? 'thing of its own'}`);
+      throw new NotPlain(`\`${this.#at()}\` is no plain object, but a ${prototype?.constructor?.name ?? 'thing of its own'}`);
     }
-    if (Object.hasOwn(value, 'toJSON') && typeof value.toJSON === 'function') throw new NotPlain(`\`${at}\` has a toJSON of its own`);
+    if (Object.hasOwn(value, 'toJSON') && typeof value.toJSON === 'function') throw new NotPlain(`\`${this.#at()}\` has a toJSON of its own`);
     let text = '{';
     for (const key of Object.keys(value)) {
       const member = value[key];
       if (member === undefined) continue;
       if (text.length > 1) text += ',';
-      text += this.#key(key) + this.write(member, depth + 1, `${at}/${key}`);
+      text += this.#key(key) + this.#member(key, member);
     }
     return text + '}';
   }
 
-  #array(items, depth, at) {
+  #array(items) {
     this.#spend(items);
     let text = '[';
     for (let index = 0; index < items.length; index++) {
       if (index > 0) text += ',';
-      text += this.write(items[index], depth + 1, `${at}/${index}`);
+      text += this.#member(index, items[index]);
     }
     return text + ']';
+  }
+
+  #member(name, value) {
+    this.names.push(name);
+    const text = this.write(value);
+    this.names.pop();
+    return text;
+  }
+
+  #at() {
+    return this.names.map((name) => `/${name}`).join('');
   }
 
   #key(key) {

@@ -165,7 +165,7 @@ export interface Listed {
   readonly operation?: string;
   readonly method?: true;
   readonly standing: 'allowed' | 'depends' | 'approval' | 'hidden';
-  /** What remains to be seen. */
+  /** What remains to be seen. Only `toolgate/author` tells it; `toolgate` lists none. */
   readonly conditions: readonly string[];
   readonly arguments: readonly string[];
   readonly approvals: readonly string[];

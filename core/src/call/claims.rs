@@ -2,6 +2,7 @@
 
 use super::{Binding, Credential, Principal, PrincipalKind, ToolCall};
 use crate::{
+    gather::Gather as _,
     json::{Json, Number, Object},
     time::Timestamp,
 };
@@ -151,7 +152,7 @@ impl Claims {
             .iter()
             .filter(|(name, _)| !OF_THE_TOKEN.contains(&name.as_str()) && *name != "tenant")
             .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+            .gather();
         if let Some(tenant) = claims.get(&self.tenant) {
             own.insert("tenant".to_owned(), tenant.clone());
         }

@@ -5,6 +5,7 @@ use super::{
     manifest::{Part, ResourceMap},
 };
 use crate::{
+    gather::Gather as _,
     json::{Json, Number, Pointer, Step},
     value::Value,
 };
@@ -70,7 +71,7 @@ impl Server {
             tool.kinds.iter().map(|(pointer, kind)| format!("`{pointer}` must be of the kind `{}`", kind.name()));
         let unsure = action.destinations.iter().filter(|pointer| !sure(pointer) && !tool.kinds.contains_key(pointer));
         let destinations = unsure.map(|pointer| format!("`{pointer}` must be a destination"));
-        resources.chain(kinds).chain(destinations).collect()
+        resources.chain(kinds).chain(destinations).gather()
     }
 
     /// Whether the schema leaves only operations that the manifest lists.

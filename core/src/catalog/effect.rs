@@ -16,6 +16,7 @@ pub enum Effect {
 }
 
 impl Effect {
+    #[cfg(feature = "author")]
     pub(crate) const NAMES: [(&'static str, Self); 4] =
         [("read", Self::Read), ("write", Self::Write), ("destructive", Self::Destructive), ("execute", Self::Execute)];
 
@@ -71,6 +72,7 @@ impl Hints {
     }
 
     /// Whether the server itself says that the tool destroys.
+    #[cfg(feature = "author")]
     pub(crate) fn warns(self) -> bool {
         self.read_only != Some(true) && self.destructive == Some(true)
     }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::{Diagnostic, Place, Severity},
+    gather::Gather as _,
     json::{Json, Pointer},
 };
 #[cfg(feature = "author")]
@@ -36,7 +37,7 @@ pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
     };
     let (manifest, mut found) = manifest::read(file, text);
     let pins = manifest.entries.servers.iter().map(|(id, entry)| (id.clone(), pins(entry, sources, &mut found)));
-    let pins = pins.collect();
+    let pins = pins.gather();
     let (catalog, wrong) = build(manifest, pins);
     found.extend(wrong);
     (catalog, found)
@@ -45,10 +46,9 @@ pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
 /// Joins the manifest with the pinned definitions of each server.
 pub(crate) fn build(manifest: Manifest, mut pins: BTreeMap<String, Pins>) -> (Catalog, Vec<Diagnostic>) {
     let mut found = Vec::new();
-    let mut entries = manifest.entries.tools.clone();
     let mut servers = BTreeMap::new();
     for (id, entry) in &manifest.entries.servers {
-        let mut load = Load { levels: &manifest.levels, found: &mut found, entries: &mut entries };
+        let mut load = Load { levels: &manifest.levels, found: &mut found, entries: &manifest.entries.tools };
         servers.insert(id.clone(), load.server(id, entry, pins.remove(id).unwrap_or_default()));
     }
     // A tools/list that could not be read has been told of; that its tools are missing follows.
@@ -56,8 +56,13 @@ pub(crate) fn build(manifest: Manifest, mut pins: BTreeMap<String, Pins>) -> (Ca
         let server = id.split('/').next().and_then(|server| servers.get(server));
         server.is_some_and(|server: &Server| server.definitions.is_empty())
     };
-    for (id, entry) in entries.into_iter().filter(|(id, _)| !unread(id)) {
-        found.push(unknown_tool(&id, &entry, &servers));
+    let taken = |id: &str| {
+        let (server, name) = id.split_once('/').unwrap_or_default();
+        let server = servers.get(server);
+        server.is_some_and(|server: &Server| server.tools.contains_key(name) || server.methods.contains_key(name))
+    };
+    for (id, entry) in manifest.entries.tools.iter().filter(|(id, _)| !taken(id) && !unread(id)) {
+        found.push(unknown_tool(id, entry, &servers));
     }
     let catalog = Catalog {
         name: manifest.name,
@@ -128,7 +133,7 @@ fn unknown_tool(id: &str, entry: &Placed<ToolEntry>, servers: &BTreeMap<String, 
 struct Load<'a> {
     levels: &'a Levels,
     found: &'a mut Vec<Diagnostic>,
-    entries: &'a mut BTreeMap<String, Placed<ToolEntry>>,
+    entries: &'a BTreeMap<String, Placed<ToolEntry>>,
 }
 
 static URI_PARAMS: LazyLock<Json> =
@@ -143,7 +148,8 @@ fn schema(text: &[u8]) -> Json {
 }
 
 /// Who owns the server owns its tools, unless the manifest names somebody else.
-fn owned(mut entry: ToolEntry, server: &Server) -> ToolEntry {
+fn owned(placed: Option<&Placed<ToolEntry>>, server: &Server) -> ToolEntry {
+    let mut entry = placed.map(|placed| placed.value.clone()).unwrap_or_default();
     let owner = Some(&server.owner).filter(|owner| !owner.is_empty());
     entry.owner = entry.owner.or(owner.cloned());
     entry
@@ -177,9 +183,9 @@ impl Load<'_> {
 
     fn tool(&mut self, server: &Server, server_entry: &ServerEntry, name: &str, definition: &Json) -> Tool {
         let id: Arc<str> = format!("{}/{name}", server.id).into();
-        let placed = self.entries.remove(&*id);
-        let place = placed.as_ref().map_or_else(|| server_entry.tools.place.clone(), |entry| entry.place.clone());
-        let entry = owned(placed.map(|placed| placed.value).unwrap_or_default(), server);
+        let placed = self.entries.get(&*id);
+        let place = placed.map_or(&server_entry.tools.place, |entry| &entry.place).clone();
+        let entry = owned(placed, server);
         let nothing = Json::default();
         let schema = definition.get("inputSchema").unwrap_or_else(|| {
             let message = format!("`{id}` has no `inputSchema`, so it can only be called without arguments");
@@ -194,7 +200,7 @@ impl Load<'_> {
 
     fn method(&mut self, server: &Server, name: &'static str, params: &Json) -> Tool {
         let id: Arc<str> = format!("{}/{name}", server.id).into();
-        let mut entry = owned(self.entries.remove(&*id).map(|placed| placed.value).unwrap_or_default(), server);
+        let mut entry = owned(self.entries.get(&*id), server);
         // The protocol itself says that these two only read.
         entry.says.effect.get_or_insert(Effect::Read);
         self.build(id, entry, params, true, None, Hints::default(), false)
@@ -252,7 +258,7 @@ impl Load<'_> {
                     .verbs
                     .iter()
                     .map(|(verb, over)| (verb.clone(), action(format!("{id}#{verb}").into(), Some(&over.value))));
-                Verbs::Chosen(operations.argument.value.clone(), verbs.collect())
+                Verbs::Chosen(operations.argument.value.clone(), verbs.gather())
             }
         };
         if let Some(operations) = &entry.operations {
@@ -266,6 +272,7 @@ impl Load<'_> {
             pin,
             owner: entry.owner.unwrap_or_default(),
             purpose: entry.purpose.unwrap_or_default(),
+            #[cfg(feature = "author")]
             hints,
             shape,
             kinds,

@@ -25,7 +25,10 @@ pub use effect::{Effect, KnownFrom};
 pub(crate) use level::Levels;
 #[cfg(feature = "author")]
 pub(crate) use load::load;
-pub(crate) use manifest::{Attribute, AttributeType, FILE as MANIFEST, Output, Placed, Principals, Require};
+#[cfg(feature = "author")]
+pub(crate) use manifest::FILE as MANIFEST;
+pub(crate) use manifest::{Attribute, AttributeType, Output, Placed, Principals, Require};
+#[cfg(feature = "explain")]
 pub(crate) use mapping::percent_encode;
 pub use method::REVISION;
 pub(crate) use method::passes;
@@ -84,6 +87,7 @@ pub(crate) struct Tool {
     pub(crate) pin: Option<Digest>,
     pub(crate) owner: String,
     pub(crate) purpose: String,
+    #[cfg(feature = "author")]
     pub(crate) hints: effect::Hints,
     pub(crate) shape: shape::Shape,
     pub(crate) kinds: BTreeMap<Pointer, kind::Kind>,
@@ -175,6 +179,7 @@ impl Catalog {
     }
 
     /// The entity types that the manifest maps arguments to.
+    #[cfg(feature = "author")]
     pub(crate) fn mapped_types(&self) -> BTreeSet<&str> {
         let actions = self.tools().flat_map(|(_, tool)| tool.actions());
         actions.flat_map(|action| &action.resources).map(|map| map.kind.as_str()).collect()

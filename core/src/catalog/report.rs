@@ -1,6 +1,7 @@
 //! What `check` tells of each tool: what policy can use, what it cannot, and what rests on whose word.
 
 use super::{Action, Catalog, Effect, KnownFrom, Tool};
+#[cfg(feature = "author")]
 use crate::error::Diagnostic;
 
 /// A tool as policies see it.
@@ -68,6 +69,7 @@ impl Catalog {
 
     /// What the author should look at: tools without owner or purpose, effects that rest on a hint or that the server
     /// itself contradicts. Methods of the protocol are left out unless the manifest speaks of them.
+    #[cfg(feature = "author")]
     pub(crate) fn review(&self) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         for tool in self.servers.values().flat_map(|server| server.tools.values()) {

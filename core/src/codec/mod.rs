@@ -316,12 +316,15 @@ impl<K: Packed + Ord, V: Packed> Packed for BTreeMap<K, V> {
     }
 
     fn unpack(from: &mut Reader<'_>) -> Result<Self, Broken> {
-        let items: Vec<(K, V)> = from.each(Packed::unpack)?;
-        if items.iter().zip(items.iter().skip(1)).all(|((a, _), (b, _))| a < b) {
-            Ok(items.into_iter().gather())
-        } else {
-            Err(Broken("what should be in order is not"))
+        let mut all = Self::new();
+        for _ in 0..from.count()? {
+            let key = K::unpack(from)?;
+            if all.last_key_value().is_some_and(|(last, _)| *last >= key) {
+                return Err(Broken("what should be in order is not"));
+            }
+            all.insert(key, V::unpack(from)?);
         }
+        Ok(all)
     }
 }
 

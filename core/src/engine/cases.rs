@@ -10,7 +10,10 @@ use super::{
     tree::{Node, Tree},
     val::Val,
 };
-use crate::{gather::Gather as _, value::Value};
+use crate::{
+    gather::{Gather as _, order},
+    value::Value,
+};
 
 /// Cases that are looked at.
 const CASES: usize = 1024;
@@ -131,7 +134,7 @@ impl<'f> Places<'f> {
     /// The cases. Together they cover everything that there can be; of what is used most, most is told apart.
     pub(super) fn cases(&mut self, work: usize) -> Vec<Case<'f>> {
         let mut slots: Vec<_> = self.0.iter().map(|(slot, place)| (std::cmp::Reverse(place.uses), *slot)).collect();
-        slots.sort_unstable();
+        order(&mut slots, Ord::cmp);
         let most = CASES.min(WORK / work.max(1)).max(1);
         let mut cases: Vec<Case<'f>> = vec![Case::new()];
         for (_, slot) in slots {
@@ -205,7 +208,7 @@ impl<'f> Place<'f> {
             }
         }
         longs.retain(|value| (least..=greatest).contains(value));
-        longs.sort_unstable();
+        order(&mut longs, Ord::cmp);
         longs.dedup();
         longs.into_iter().map(|value| Assigned::Value(Val::Long(value))).collect()
     }

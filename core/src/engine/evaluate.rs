@@ -10,7 +10,7 @@ use super::{
     program::{ActionScope, Program, Rule, Scope, ScopeEntity, Var},
     source::{Reading, Source},
 };
-use crate::id::EntityRef;
+use crate::{gather::order, id::EntityRef};
 
 thread_local! {
     /// The memory of this thread's last evaluation. It needs no lock.
@@ -79,7 +79,7 @@ impl Evaluation {
     fn sort(&mut self) {
         self.permits.sort_unstable();
         self.forbids.sort_unstable();
-        self.errors.sort();
+        order(&mut self.errors, Ord::cmp);
         self.errors.dedup();
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct Tail {
 
 impl Pattern {
     /// The pattern of these elements: a character, or nothing for a wildcard.
+    #[cfg(feature = "author")]
     pub(crate) fn new(elements: impl IntoIterator<Item = Option<char>>) -> Self {
         let mut parts = vec![String::new()];
         for element in elements {
@@ -36,6 +37,7 @@ impl Pattern {
     }
 
     /// The shortest text that is of this pattern.
+    #[cfg(feature = "explain")]
     pub(crate) fn plainest(&self) -> String {
         let tail = self.tail.iter().flat_map(|tail| tail.middle.iter().chain([&tail.end]));
         std::iter::once(&self.head).chain(tail).map(|part| &**part).collect()

@@ -13,6 +13,7 @@ mod like;
 mod literal;
 mod live;
 mod machine;
+#[cfg(feature = "explain")]
 mod operands;
 mod ops;
 mod outcome;
@@ -20,32 +21,40 @@ mod packed;
 mod possible;
 mod program;
 mod reads;
+#[cfg(feature = "explain")]
 mod residual;
 mod source;
 #[cfg(feature = "conformance")]
 mod store;
+#[cfg(feature = "explain")]
 mod suppose;
+#[cfg(feature = "explain")]
 mod survey;
 mod tree;
+#[cfg(feature = "explain")]
+mod truth;
 mod val;
 mod verify;
+#[cfg(feature = "explain")]
 mod ways;
 mod weigh;
 
-pub use form::Truth;
 pub(crate) use holes::{Hole, Holes, Kind};
 pub(crate) use live::{About, Live, Where};
-pub(crate) use operands::{Inside, Operand, UNSAID};
 pub(crate) use outcome::Outcome;
 pub(crate) use packed::{pack_reads, unpack_reads};
 pub(crate) use possible::Mapped;
-pub(crate) use program::{Program, Var};
+pub(crate) use program::Program;
+#[cfg(feature = "explain")]
+pub(crate) use program::Var;
 pub(crate) use reads::{Reads, Root};
 pub(crate) use source::Asked;
 #[cfg(feature = "conformance")]
 pub(crate) use store::{Prepared, Request, Slots};
-pub(crate) use suppose::{Held, Looks, Stand, Supposed};
-pub(crate) use survey::Seen;
+#[cfg(feature = "explain")]
+pub use truth::Truth;
+pub(crate) use verify::Role;
+pub(crate) use weigh::{Incomplete, Weighed};
 #[cfg(feature = "author")]
 pub(crate) use {
     build::{Builder, Faulty, Jump, Scopes},
@@ -56,17 +65,15 @@ pub(crate) use {
     program::{ActionScope, Guard, Is, Need, Scope, ScopeEntity},
 };
 
+#[cfg(feature = "explain")]
 pub(crate) use {
-    verify::Role,
+    operands::{Inside, Operand, UNSAID},
+    suppose::{Held, Looks, Stand, Supposed},
+    survey::Seen,
     ways::Way,
-    weigh::{Incomplete, Weighed},
 };
 
-use crate::{
-    facts::{Facts, Gathered},
-    id::EntityRef,
-    value::Record,
-};
+use crate::{facts::Facts, id::EntityRef, value::Record};
 
 /// One question: may this principal do this action to this resource.
 pub(crate) struct Question<'f> {
@@ -78,8 +85,10 @@ pub(crate) struct Question<'f> {
 
 /// The atoms of a policy's scope: what stands before the leaves of its conditions.
 pub(crate) const SCOPE: usize = 3;
+
 /// One question for each hop and each resource.
-pub(crate) fn questions(facts: &Gathered) -> impl Iterator<Item = Question<'_>> {
+#[cfg(feature = "explain")]
+pub(crate) fn questions(facts: &crate::facts::Gathered) -> impl Iterator<Item = Question<'_>> {
     facts.hops.iter().flat_map(move |(principal, context)| {
         facts.resources.iter().map(move |resource| Question { principal, action: &facts.action, resource, context })
     })
@@ -101,10 +110,10 @@ pub enum Engine {
     /// The bundle's compiled program.
     #[default]
     Compiled,
-    #[cfg(feature = "author")]
+    #[cfg(feature = "oracle")]
     /// Cedar's own authorizer, which the compiled program must agree with.
     Cedar,
-    #[cfg(feature = "author")]
+    #[cfg(feature = "oracle")]
     /// Both. Where they disagree, the call is denied with [`Reason::InternalFault`](crate::Reason::InternalFault).
     Both,
 }

@@ -209,12 +209,12 @@ pub(crate) fn unpack_reads(from: &mut Reader<'_>) -> Result<BTreeMap<String, Rea
         let reads = Reads { paths: chosen(&paths, &own)?, entities: chosen(&entities, &named)? };
         Ok((action, reads))
     });
-    reads.collect()
+    reads.try_gather()
 }
 
 /// The elements at these places, which ascend.
 fn chosen<T: Clone + Ord>(all: &[T], places: &[u32]) -> Result<BTreeSet<T>, Broken> {
     ascending(places)?;
     let at = |place: &u32| all.get(*place as usize).cloned().ok_or(Broken("there is nothing at that place"));
-    places.iter().map(at).collect()
+    places.iter().map(at).try_gather()
 }

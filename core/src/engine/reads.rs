@@ -23,10 +23,12 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
+    #[cfg(feature = "author")]
     pub(crate) fn insert(&mut self, root: Root, path: Vec<String>) {
         self.paths.insert((root, path.into()));
     }
 
+    #[cfg(feature = "author")]
     pub(crate) fn mention(&mut self, entity: EntityRef) {
         self.entities.insert(entity);
     }
@@ -42,6 +44,7 @@ impl Reads {
         self.paths.iter().filter(move |(own, _)| *own == root).map(|(_, path)| &**path)
     }
 
+    #[cfg(feature = "author")]
     pub(crate) fn extend(&mut self, other: &Reads) {
         self.paths.extend(other.paths.iter().cloned());
         self.entities.extend(other.entities.iter().cloned());

@@ -7,12 +7,13 @@ use std::{
 
 use super::{
     Link, PolicyIndex, SCOPE,
-    form::{Leaf, Truth},
+    form::Leaf,
     machine::Machine,
     program::{Op, Program, Rule, Scope, ScopeEntity, Var},
     residual,
     source::{Asked, Found, Reading, Source},
     tree::Node,
+    truth::Truth,
     val::Val,
 };
 use crate::{

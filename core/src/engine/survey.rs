@@ -2,11 +2,11 @@
 
 use super::{
     Link, PolicyIndex, SCOPE,
-    form::Truth,
     machine::Machine,
     ops::Computed,
     program::{Program, Rule, Var},
     source::Source,
+    truth::Truth,
 };
 
 /// A rule, held against a question.

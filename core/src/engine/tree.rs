@@ -51,6 +51,7 @@ impl Program {
     }
 
     /// The tree of code that leaves one value, and the place of that.
+    #[cfg(feature = "explain")]
     pub(super) fn expression(&self, code: Range<usize>) -> Option<(Tree<'_>, usize)> {
         let Making { tree, stack, .. } = self.made(code)?;
         match stack.as_slice() {

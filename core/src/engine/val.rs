@@ -3,6 +3,7 @@
 use std::{cmp::Ordering, collections::btree_map, fmt, slice};
 
 use crate::{
+    gather::order,
     id::EntityRef,
     ip::Net,
     time::Timestamp,
@@ -131,7 +132,7 @@ impl<'f> Made<'f> {
     /// Makes a set of the last `count` values of `stack`.
     pub(crate) fn set(&mut self, stack: &mut Vec<Val<'f>>, count: usize) -> Val<'f> {
         let mut items = stack.split_off(stack.len().saturating_sub(count));
-        items.sort_by(|a, b| self.compare(*a, *b));
+        order(&mut items, |a, b| self.compare(*a, *b));
         items.dedup_by(|a, b| self.same(*a, *b));
         self.sets.push(items);
         Val::MadeSet(last(self.sets.len()))

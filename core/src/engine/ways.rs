@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{
     SCOPE,
-    form::{Form, Term, Truth},
+    form::{Form, Term},
     program::Program,
     suppose::Held,
+    truth::Truth,
 };
 
 /// Atoms of a policy that would have to be other than they are, and what.

@@ -1,5 +1,7 @@
 //! What all policies could come to for questions of which not everything is known.
 
+#[cfg(feature = "explain")]
+use super::residual;
 use super::{
     Link, PolicyIndex,
     cases::Places,
@@ -7,7 +9,6 @@ use super::{
     outcome::Outcome,
     possible::{Mapped, Weigher},
     program::{Program, Rule, Scope, ScopeEntity, Var},
-    residual,
     source::Source,
     tree::Tree,
 };
@@ -28,6 +29,7 @@ pub(crate) struct Weighed {
     /// In each case.
     pub(crate) outcomes: Vec<Outcome>,
     /// The condition that remains, in Cedar's syntax; empty if none does.
+    #[cfg(feature = "explain")]
     pub(crate) rest: String,
 }
 
@@ -35,7 +37,8 @@ pub(crate) struct Weighed {
 struct Candidate<'f> {
     rule: &'f Rule,
     scope: Outcome,
-    scope_rest: Vec<String>,
+    #[cfg(feature = "explain")]
+    scope_rest: Option<String>,
     tree: Tree<'f>,
 }
 
@@ -51,6 +54,7 @@ impl Program {
         let candidates: Vec<_> = questions.iter().map(|question| self.candidates(question, links)).collect();
         let trees = || candidates.iter().flatten().map(|candidate| &candidate.tree);
         let mut places = Places::new(self, holes, trees());
+        #[cfg(feature = "explain")]
         let single = places.cases(usize::MAX).pop().unwrap_or_default();
         let cases = places.cases(trees().map(|tree| tree.nodes.len()).sum());
         let mut weighed = Vec::with_capacity(questions.len());
@@ -64,12 +68,21 @@ impl Program {
                         let mut weigher = Weigher { machine, places: &places, case, resource };
                         outcomes.push(candidate.scope.and(weigher.outcome(&candidate.tree)));
                     }
-                    let mut weigher = Weigher { machine, places: &places, case: &single, resource };
-                    let all = weigher.each(&candidate.tree);
-                    let made = &weigher.machine.scratch.made;
-                    let rest = residual::rest(self, made, &candidate.tree, &all, &candidate.scope_rest);
-                    let Rule { policy, forbids, .. } = candidate.rule;
-                    out.push(Weighed { policy: *policy, forbids: *forbids, outcomes, rest });
+                    let Rule { policy, forbids, .. } = *candidate.rule;
+                    #[cfg(feature = "explain")]
+                    let rest = {
+                        let mut weigher = Weigher { machine, places: &places, case: &single, resource };
+                        let all = weigher.each(&candidate.tree);
+                        let made = &weigher.machine.scratch.made;
+                        residual::rest(self, made, &candidate.tree, &all, candidate.scope_rest.as_slice())
+                    };
+                    out.push(Weighed {
+                        policy,
+                        forbids,
+                        outcomes,
+                        #[cfg(feature = "explain")]
+                        rest,
+                    });
                 }
             });
             weighed.push(out);
@@ -91,11 +104,19 @@ impl Program {
                 let (places, case) = (Places::default(), Default::default());
                 let mut weigher =
                     Weigher { machine, places: &places, case: &case, resource: question.resource.as_ref() };
-                let Some((scope, scope_rest)) = weigher.rule_scope(rule, link) else { continue };
+                let Some(scope) = weigher.rule_scope(rule, link) else { continue };
+                #[cfg(feature = "explain")]
+                let scope_rest = weigher.scope_rest(rule, link);
                 // No builder writes what has no tree; whatever it is, it may be anything.
                 let tree = self.tree(rule.code.clone());
                 let scope = if tree.is_some() { scope } else { scope.and(Outcome::ANY) };
-                found.push(Candidate { rule, scope, scope_rest, tree: tree.unwrap_or_default() });
+                found.push(Candidate {
+                    rule,
+                    scope,
+                    #[cfg(feature = "explain")]
+                    scope_rest,
+                    tree: tree.unwrap_or_default(),
+                });
             }
         });
         found
@@ -103,14 +124,13 @@ impl Program {
 }
 
 impl<'f, S: Source<'f>> Weigher<'_, '_, 'f, S> {
-    /// Whether the scope of a rule fits, and what of it remains to be seen; nothing if it does not fit.
-    fn rule_scope(&mut self, rule: &Rule, link: Option<&Link<'f>>) -> Option<(Outcome, Vec<String>)> {
+    /// Whether the scope of a rule fits; nothing if it does not.
+    fn rule_scope(&mut self, rule: &Rule, link: Option<&Link<'f>>) -> Option<Outcome> {
         if !self.machine.acts(rule) {
             return None;
         }
-        let mut rest = Vec::new();
         let principal = link.and_then(|link| link.principal);
-        let mut scope = match self.machine.scope(&rule.principal, Var::Principal, principal) {
+        let scope = match self.machine.scope(&rule.principal, Var::Principal, principal) {
             Ok(true) => Outcome::TRUE,
             Ok(false) if self.grows(self.machine.source.id(Var::Principal)) => Outcome::OPEN,
             Ok(false) => return None,
@@ -118,41 +138,49 @@ impl<'f, S: Source<'f>> Weigher<'_, '_, 'f, S> {
         };
         let filled = link.and_then(|link| link.resource);
         let resource = match self.resource {
-            Some(_) => self.resource_scope(&rule.resource, filled, &mut rest)?,
+            Some(_) => self.resource_scope(&rule.resource, filled)?,
             None => match self.machine.scope(&rule.resource, Var::Resource, filled) {
                 Ok(true) => Outcome::TRUE,
                 Ok(false) => return None,
                 Err(_) => Outcome { errs: true, ..Outcome::default() },
             },
         };
-        scope = scope.and(resource);
-        Some((scope, rest))
+        Some(scope.and(resource))
+    }
+
+    /// What of the scope of a rule remains to be seen, where only the type of the resource is known.
+    #[cfg(feature = "explain")]
+    fn scope_rest(&self, rule: &Rule, link: Option<&Link<'f>>) -> Option<String> {
+        let filled = link.and_then(|link| link.resource);
+        let (mapped, (id, or_in)) = self.resource.zip(self.demanded(&rule.resource, filled)?.ok())?;
+        mapped.named(id, or_in).fails.then(|| format!("resource {} {id}", if or_in { "in" } else { "==" }))
     }
 
     /// As for the principal, with a resource of which only the type is known.
-    fn resource_scope(&self, scope: &Scope, filled: Option<&'f EntityRef>, rest: &mut Vec<String>) -> Option<Outcome> {
+    fn resource_scope(&self, scope: &Scope, filled: Option<&'f EntityRef>) -> Option<Outcome> {
+        match self.demanded(scope, filled)? {
+            Ok((id, or_in)) => Some(self.resource?.named(id, or_in)).filter(|outcome| outcome.holds),
+            Err(whatever) => Some(whatever),
+        }
+    }
+
+    /// What a scope asks of a resource of which only the type is known: to be an entity, or to be in it. An outcome where it
+    /// asks for none; nothing if the type does not fit.
+    fn demanded(&self, scope: &Scope, filled: Option<&'f EntityRef>) -> Option<Result<(&'f EntityRef, bool), Outcome>> {
         let (program, mapped) = (self.machine.program, self.resource?);
         if let Some(kind) = scope.kind
             && program.kind_names.get(kind as usize).is_none_or(|name| **name != *mapped.kind)
         {
             return None;
         }
-        let (id, or_in) = match scope.entity {
-            ScopeEntity::Any => return Some(Outcome::TRUE),
-            ScopeEntity::Is(entity) => (program.entities.get(entity as usize)?, false),
-            ScopeEntity::In(entity) => (program.entities.get(entity as usize)?, true),
+        Some(match scope.entity {
+            ScopeEntity::Any => Err(Outcome::TRUE),
+            ScopeEntity::Is(entity) => Ok((program.entities.get(entity as usize)?, false)),
+            ScopeEntity::In(entity) => Ok((program.entities.get(entity as usize)?, true)),
             ScopeEntity::IsSlot | ScopeEntity::InSlot => match filled {
-                Some(id) => (id, scope.entity == ScopeEntity::InSlot),
-                None => return Some(Outcome { errs: true, ..Outcome::default() }),
+                Some(id) => Ok((id, scope.entity == ScopeEntity::InSlot)),
+                None => Err(Outcome { errs: true, ..Outcome::default() }),
             },
-        };
-        let outcome = mapped.named(id, or_in);
-        if !outcome.holds {
-            return None;
-        }
-        if outcome.fails {
-            rest.push(format!("resource {} {id}", if or_in { "in" } else { "==" }));
-        }
-        Some(outcome)
+        })
     }
 }

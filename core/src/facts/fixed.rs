@@ -6,6 +6,7 @@ use super::level;
 use crate::{
     catalog::{Action, Catalog, Server, Tool},
     entity::Entity,
+    gather::Gather as _,
     id::EntityRef,
     value::Value,
 };
@@ -26,7 +27,7 @@ impl Fixed {
     pub(crate) fn all(catalog: &Catalog) -> HashMap<Arc<str>, Self> {
         let actions =
             catalog.tools().flat_map(|(server, tool)| tool.actions().map(move |action| (server, tool, action)));
-        actions.map(|(server, tool, action)| (action.id.clone(), Self::new(catalog, server, tool, action))).collect()
+        actions.map(|(server, tool, action)| (action.id.clone(), Self::new(catalog, server, tool, action))).gather()
     }
 
     fn new(catalog: &Catalog, server: &Server, tool: &Tool, action: &Action) -> Self {

@@ -201,6 +201,7 @@ pub(crate) fn level(name: &str) -> EntityRef {
 }
 
 /// The levels as entities: a level is in `AtLeast` of itself and of all below, and in `AtMost` of itself and all above.
+#[cfg(feature = "explain")]
 pub(crate) fn level_entities(names: &[String]) -> Vec<Entity> {
     let entities = names.iter().enumerate().map(|(index, name)| {
         let parents: BTreeSet<_> = names

@@ -69,7 +69,7 @@ pub struct Listed {
     /// What could become of a call.
     pub standing: Standing,
     /// What remains to be seen, each as `permit ID when { … }` or `forbid ID when { … }`, with what is known folded away.
-    /// Long ones are cut.
+    /// Long ones are cut. Without the feature `explain`, none is told.
     pub conditions: Vec<String>,
     /// Why arguments that fit the input schema could be refused before a policy is asked.
     pub arguments: Vec<String>,
@@ -83,9 +83,11 @@ pub struct Listed {
 const ANY: &str = "\u{0}any";
 
 /// Conditions of one entry.
+#[cfg(feature = "explain")]
 const CONDITIONS: usize = 16;
 
 /// Characters of a condition.
+#[cfg(feature = "explain")]
 const CONDITION: usize = 400;
 
 impl ListRequest {
@@ -268,6 +270,7 @@ impl Gate {
             Standing::Hidden => hidden(refusal(&weighed, &self.bundle.policies)),
             Standing::Allowed => Listed::new(server, tool, Some(action), standing),
             Standing::Depends | Standing::Approval => Listed {
+                #[cfg(feature = "explain")]
                 conditions: conditions(&weighed, &self.bundle.policies),
                 arguments,
                 approvals: sum.classes.into_iter().map(str::to_owned).collect(),
@@ -391,6 +394,7 @@ fn refusal(weighed: &[Vec<Weighed>], policies: &[Policy]) -> String {
 }
 
 /// What remains to be seen of each policy.
+#[cfg(feature = "explain")]
 fn conditions(weighed: &[Vec<Weighed>], policies: &[Policy]) -> Vec<String> {
     let mut found = BTreeSet::new();
     for question in weighed {
@@ -409,6 +413,7 @@ fn conditions(weighed: &[Vec<Weighed>], policies: &[Policy]) -> Vec<String> {
     shown
 }
 
+#[cfg(feature = "explain")]
 fn cut(text: &str) -> String {
     match text.char_indices().nth(CONDITION) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),

@@ -7,25 +7,34 @@
 //! Every step that cannot go on ends in a `Deny` with its reason; nothing here returns an error.
 
 mod course;
+#[cfg(feature = "explain")]
 mod explain;
 mod filter;
 mod holes;
 mod list;
+#[cfg(feature = "explain")]
 mod nearest;
 mod owned;
+#[cfg(feature = "explain")]
 mod scopes;
+#[cfg(feature = "explain")]
 mod secrets;
+#[cfg(feature = "explain")]
 mod survey;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "explain")]
 mod who;
 
-pub use explain::{Explained, ExplainedAtom, Explanation, Refusal};
 pub use filter::{Filtered, filter_list, filter_tools};
 pub use list::{ListRequest, Listed, Standing};
-pub use nearest::{Difference, Nearest, NearestPermit};
-pub use survey::{Finding, Survey};
-pub use who::Who;
+#[cfg(feature = "explain")]
+pub use {
+    explain::{Explained, ExplainedAtom, Explanation, Refusal},
+    nearest::{Difference, Nearest, NearestPermit},
+    survey::{Finding, Survey},
+    who::Who,
+};
 
 use crate::{
     Decision, DecisionRecord, Digest, Ledger, Limits, PolicyBundle, Reason, Timestamp, ToolCall,
@@ -67,6 +76,7 @@ impl<'c, 'l> Judgement<'c, 'l> {
         }
     }
 
+    #[cfg(feature = "explain")]
     fn facts(&self) -> Option<&Facts<'c, 'l>> {
         match &self.known {
             Known::Facts(facts) => Some(facts),

@@ -5,6 +5,8 @@ use std::fmt;
 
 use super::{Json, Number};
 
+use crate::gather::order;
+
 /// One text for one value, whatever the spelling it was read from.
 pub(crate) fn canonical(value: &Json) -> String {
     let mut out = String::new();
@@ -39,7 +41,7 @@ pub(crate) fn write(value: &Json, out: &mut String) {
             } else {
                 // RFC 8785 §3.2.3 orders by UTF-16 code units, which differs from UTF-8 beyond the basic plane.
                 let mut members: Vec<_> = members.iter().collect();
-                members.sort_unstable_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+                order(&mut members, |(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
                 each(members.into_iter(), out);
             }
             out.push('}');

@@ -8,6 +8,7 @@ mod read;
 use std::collections::BTreeMap;
 
 pub(crate) use canonical::{canonical, string as write_string, write as write_canonical};
+#[cfg(feature = "author")]
 pub(crate) use number::Digits;
 pub use number::Number;
 pub(crate) use pointer::{Pointer, Step};

@@ -19,6 +19,7 @@ pub(crate) struct Pointer(pub(crate) Vec<Step>);
 
 impl Pointer {
     /// Reads a pointer; `None` unless it starts with `/` and escapes only with `~0` and `~1`.
+    #[cfg(feature = "author")]
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let steps = text.strip_prefix('/')?.split('/').map(|part| {
             if part == "*" {

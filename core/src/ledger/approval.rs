@@ -11,7 +11,7 @@ use super::{
     forget::Due,
     limits,
 };
-use crate::{digest::Digest, id::EntityRef, time::Timestamp};
+use crate::{digest::Digest, gather::Gather as _, id::EntityRef, time::Timestamp};
 
 /// What an initiator waits for, by the call digest.
 pub(crate) type Waiting = BTreeMap<Digest, ApprovalRequest>;
@@ -42,8 +42,7 @@ impl Ledger {
     /// How many other calls of an initiator wait for an approval.
     pub(crate) fn waiting(&self, initiator: &EntityRef, ask: &Digest, now: Timestamp) -> u64 {
         let waiting = self.waiting.get(initiator).into_iter().flat_map(|waiting| waiting.values());
-        waiting.filter(|one| now < one.until && one.ask != *ask).map(|one| one.ask).collect::<BTreeSet<_>>().len()
-            as u64
+        waiting.filter(|one| now < one.until && one.ask != *ask).map(|one| one.ask).gather::<BTreeSet<_>>().len() as u64
     }
 
     /// The id of the request under which somebody waits for the approval of a call.

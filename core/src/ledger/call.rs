@@ -9,7 +9,7 @@ use super::{
     limits,
     session::Session,
 };
-use crate::{digest::Digest, id::EntityRef, time::Timestamp};
+use crate::{digest::Digest, gather::Gather as _, id::EntityRef, time::Timestamp};
 
 /// An allowed call, and what it brings into the ledger from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,7 +199,7 @@ impl Ledger {
             });
         }
         self.track_tool(&call.tool, now, |tracked| tracked.add(now));
-        for hop in call.chain.iter().collect::<BTreeSet<_>>() {
+        for hop in call.chain.iter().gather::<BTreeSet<_>>() {
             self.track_principal(hop, now, |tracked| tracked.add(now));
         }
         self.charge_task(call.task.as_deref(), 1);
@@ -267,7 +267,7 @@ impl Ledger {
             session.drops(reserved);
         });
         self.track_tool(&reserved.tool, now, |tracked| tracked.usage.remove(call.at));
-        for hop in reserved.chain.iter().collect::<BTreeSet<_>>() {
+        for hop in reserved.chain.iter().gather::<BTreeSet<_>>() {
             self.track_principal(hop, now, |tracked| tracked.usage.remove(call.at));
         }
         self.charge_task(reserved.task.as_deref(), -1);

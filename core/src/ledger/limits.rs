@@ -35,15 +35,16 @@ pub(super) fn room(what: &'static str, held: usize, most: usize) -> Result<(), E
 }
 
 pub(super) fn ids<'a>(all: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>) -> Result<(), EventError> {
-    for id in all {
-        let id = id.as_ref();
-        if id.len() > ID {
-            let message = format!("an identifier of {} bytes is longer than the {ID} allowed", id.len());
-            return Err(EventError::TooLong(message));
-        }
-        if id.is_empty() {
-            return Err(EventError::TooLong("an identifier is empty".to_owned()));
-        }
+    all.into_iter().try_for_each(|one| id(one.as_ref()))
+}
+
+fn id(id: &str) -> Result<(), EventError> {
+    if id.len() > ID {
+        let message = format!("an identifier of {} bytes is longer than the {ID} allowed", id.len());
+        return Err(EventError::TooLong(message));
+    }
+    if id.is_empty() {
+        return Err(EventError::TooLong("an identifier is empty".to_owned()));
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ impl<'c> Actions<'c> {
             while let Some(one) = next.pop() {
                 next.extend(direct.get(one).into_iter().flatten().filter(|group| found.insert(**group)));
             }
-            ancestry.insert((*name).to_owned(), found.into_iter().map(str::to_owned).collect());
+            ancestry.insert((*name).to_owned(), found.into_iter().map(str::to_owned).gather());
         }
         Self { all, ancestry }
     }

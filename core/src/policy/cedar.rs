@@ -10,7 +10,12 @@ use cedar_policy::{
     RestrictedExpression, SlotId, Template,
 };
 
+use super::{
+    actions::{Actions, Ancestry},
+    load::{Body, Parsed},
+};
 use crate::{
+    catalog::Catalog,
     engine::{Evaluation, Link, PolicyIndex, Question},
     entity::{self, Reach},
     id::EntityRef,
@@ -19,8 +24,8 @@ use crate::{
 
 /// The policies that can apply to one action.
 #[derive(Default)]
-pub(crate) struct Slice {
-    pub(super) candidates: Vec<PolicyIndex>,
+struct Slice {
+    candidates: Vec<PolicyIndex>,
     /// Made when Cedar is first asked.
     sets: OnceLock<Result<Sets, String>>,
 }
@@ -34,15 +39,36 @@ struct Sets {
 
 /// Cedar's engine.
 pub(crate) struct CedarEngine {
-    pub(super) slices: BTreeMap<String, Slice>,
-    pub(super) ancestry: super::actions::Ancestry,
-    pub(super) index: HashMap<PolicyId, PolicyIndex>,
+    slices: BTreeMap<String, Slice>,
+    ancestry: Ancestry,
+    index: HashMap<PolicyId, PolicyIndex>,
     /// Whether each forbids, and it.
-    pub(super) policies: HashMap<PolicyIndex, (bool, Policy)>,
-    pub(super) templates: HashMap<PolicyIndex, Template>,
+    policies: HashMap<PolicyIndex, (bool, Policy)>,
+    templates: HashMap<PolicyIndex, Template>,
 }
 
 impl CedarEngine {
+    /// Cedar's policies, by the actions that they can apply to.
+    pub(super) fn of(catalog: &Catalog, parsed: &[Parsed]) -> Self {
+        let actions = Actions::of(catalog);
+        let mut slices: BTreeMap<String, Slice> =
+            actions.all.iter().map(|(_, action)| (action.id.to_string(), Slice::default())).collect();
+        for (place, one) in parsed.iter().enumerate() {
+            for (_, action) in actions.covered(&one.tree.action) {
+                slices.get_mut(&*action.id).into_iter().for_each(|slice| slice.candidates.push(place));
+            }
+        }
+        let index = parsed.iter().enumerate().map(|(place, one)| (one.id(), place)).collect();
+        let (mut policies, mut templates) = (HashMap::new(), HashMap::new());
+        for (place, one) in parsed.iter().enumerate() {
+            match &one.body {
+                Body::Policy(policy) => drop(policies.insert(place, (one.policy.forbids, policy.clone()))),
+                Body::Template(template) => drop(templates.insert(place, template.clone())),
+            }
+        }
+        Self { slices, ancestry: actions.ancestry, index, policies, templates }
+    }
+
     pub(super) fn evaluate(
         &self,
         entities: &Reach,

@@ -112,6 +112,7 @@ impl PolicyBundle {
     }
 }
 
+#[cfg(feature = "explain")]
 impl PolicyBundle {
     /// What decides.
     pub(crate) fn program(&self) -> &Program {
@@ -128,9 +129,9 @@ impl Evaluate for PolicyBundle {
     fn evaluate(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
         match self.chosen {
             Engine::Compiled => self.compiled.evaluate(facts, links),
-            #[cfg(feature = "author")]
+            #[cfg(feature = "oracle")]
             Engine::Cedar => self.by_cedar(facts, links),
-            #[cfg(feature = "author")]
+            #[cfg(feature = "oracle")]
             Engine::Both => self.by_both(facts, links),
         }
     }

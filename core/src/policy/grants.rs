@@ -1,6 +1,6 @@
 //! Grants: which templates can be linked, and to what.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Policy, PolicyBundle};
 use crate::{catalog::did_you_mean, engine::PolicyIndex, id::EntityRef, ledger::Grant};
@@ -47,13 +47,13 @@ impl PolicyBundle {
 
     /// An entity that only the bundle can know must be one that it knows.
     fn named(&self, id: &EntityRef) -> Result<(), String> {
-        let known: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
-            ("Server", self.servers().collect()),
-            ("Tool", self.catalog.tools().map(|(_, tool)| &*tool.id).collect()),
-            ("Level", self.catalog.levels.names().iter().map(String::as_str).collect()),
-        ]);
-        let kind = if matches!(&*id.kind, "AtLeast" | "AtMost") { "Level" } else { &*id.kind };
-        if let Some(all) = known.get(kind).filter(|all| !all.contains(&&*id.id)) {
+        let known: Option<Vec<&str>> = match &*id.kind {
+            "Server" => Some(self.servers().collect()),
+            "Tool" => Some(self.catalog.tools().map(|(_, tool)| &*tool.id).collect()),
+            "Level" | "AtLeast" | "AtMost" => Some(self.catalog.levels.names().iter().map(String::as_str).collect()),
+            _ => None,
+        };
+        if let Some(all) = known.filter(|all| !all.contains(&&*id.id)) {
             let near = did_you_mean(&id.id, all.iter().copied());
             return Err(format!("the bundle has no {id}{near}"));
         }

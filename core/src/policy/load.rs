@@ -11,9 +11,7 @@ use cedar_policy::{EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment, 
 use super::{
     Policy, PolicyBundle,
     actions::Actions,
-    annotate,
-    cedar::{CedarEngine, Slice},
-    compile,
+    annotate, compile,
     compiled::Compiled,
     declared::Declared,
     entities, leaves, lint, read_paths,
@@ -46,10 +44,10 @@ pub(super) struct Parsed {
     pub(super) file: Arc<str>,
     pub(super) source: Arc<str>,
     lines: Arc<Lines>,
-    body: Body,
+    pub(super) body: Body,
 }
 
-enum Body {
+pub(super) enum Body {
     Policy(cedar_policy::Policy),
     Template(cedar_policy::Template),
 }
@@ -73,7 +71,8 @@ impl Parsed {
         &*self.file == BASELINE_FILE
     }
 
-    fn id(&self) -> PolicyId {
+    #[cfg(feature = "oracle")]
+    pub(super) fn id(&self) -> PolicyId {
         PolicyId::new(&self.policy.id)
     }
 
@@ -185,14 +184,15 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Error> {
     found.extend(catalog.review());
     error::sort(&mut found);
     catalog.named_labels = parsed.iter().flat_map(|one| session::labels(&one.tree)).collect();
-    let (cedar, reads) = slices(&catalog, &parsed);
+    let reads = read(&catalog, &parsed);
     let program = compile::all(parsed.iter().map(|one| (&one.policy, &one.tree))).map_err(Error::new)?;
     let by_id = parsed.iter().enumerate().map(|(place, one)| (one.policy.id.clone(), place)).collect();
     let bundle = PolicyBundle {
         compiled: Compiled::new(program, &catalog, &mut store, reads),
         chosen: Engine::default(),
         unpacked: false,
-        cedar: Some(cedar),
+        #[cfg(feature = "oracle")]
+        cedar: Some(super::cedar::CedarEngine::of(&catalog, &parsed)),
         slots: Arc::new(filled),
         store: Arc::new(store),
         by_id: Arc::new(by_id),
@@ -465,32 +465,20 @@ fn declares(json: &serde_json::Value, kind: &str) -> bool {
     types.is_some_and(|types| types.get(base).is_some())
 }
 
-/// Cedar's policies, by the actions that they can apply to, with what those of each action may look at.
-fn slices(catalog: &Catalog, parsed: &[Parsed]) -> (CedarEngine, BTreeMap<String, Reads>) {
+/// What the policies of each action may look at.
+fn read(catalog: &Catalog, parsed: &[Parsed]) -> BTreeMap<String, Reads> {
     let actions = Actions::of(catalog);
     let mut read: BTreeMap<_, _> =
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Reads::default())).collect();
-    let mut slices: BTreeMap<String, Slice> =
-        actions.all.iter().map(|(_, action)| (action.id.to_string(), Slice::default())).collect();
-    for (place, one) in parsed.iter().enumerate() {
+    for one in parsed {
         let mut reads = read_paths::of(&one.tree);
         // What a policy names as a literal it can look into, wherever the entity stands.
         for literal in one.statement.entities.iter().filter(|literal| literal.kind != "Action") {
             reads.mention(literal.entity());
         }
         for (_, action) in actions.covered(&one.tree.action) {
-            let Some((slice, read)) = slices.get_mut(&*action.id).zip(read.get_mut(&*action.id)) else { continue };
-            read.extend(&reads);
-            slice.candidates.push(place);
+            read.get_mut(&*action.id).into_iter().for_each(|read: &mut Reads| read.extend(&reads));
         }
     }
-    let index = parsed.iter().enumerate().map(|(place, one)| (one.id(), place)).collect();
-    let (mut policies, mut templates) = (HashMap::new(), HashMap::new());
-    for (place, one) in parsed.iter().enumerate() {
-        match &one.body {
-            Body::Policy(policy) => drop(policies.insert(place, (one.policy.forbids, policy.clone()))),
-            Body::Template(template) => drop(templates.insert(place, template.clone())),
-        }
-    }
-    (CedarEngine { slices, ancestry: actions.ancestry, index, policies, templates }, read)
+    read
 }

@@ -11,7 +11,7 @@ mod signing;
 // What needs Cedar: loading from text, and evaluation and explanation by Cedar.
 #[cfg(feature = "author")]
 mod annotate;
-#[cfg(feature = "author")]
+#[cfg(feature = "oracle")]
 mod cedar;
 #[cfg(feature = "author")]
 mod compile;
@@ -19,7 +19,7 @@ mod compile;
 pub mod conformance;
 #[cfg(feature = "author")]
 mod declared;
-#[cfg(feature = "author")]
+#[cfg(feature = "oracle")]
 mod engines;
 #[cfg(feature = "author")]
 mod entities;
@@ -165,7 +165,7 @@ pub struct PolicyBundle {
     pub(crate) chosen: Engine,
     unpacked: bool,
     /// Cedar's policies; a bundle that was unpacked has none.
-    #[cfg(feature = "author")]
+    #[cfg(feature = "oracle")]
     pub(crate) cedar: Option<cedar::CedarEngine>,
     digest: Digest,
     schema_digest: Digest,
@@ -210,7 +210,7 @@ impl PolicyBundle {
 
     /// The entities that policies name, each once, in order.
     pub fn named_entities(&self) -> impl Iterator<Item = &EntityRef> {
-        self.compiled.reads.values().flat_map(Reads::entities).collect::<BTreeSet<_>>().into_iter()
+        self.compiled.reads.values().flat_map(Reads::entities).gather::<BTreeSet<_>>().into_iter()
     }
 
     /// The policy of that id.
@@ -296,7 +296,7 @@ impl PolicyBundle {
         let differs = |(name, pin): &(&String, Digest)| {
             live.get(*name).is_some_and(|definition| catalog::pin_of(definition) != *pin)
         };
-        let drifted: BTreeMap<_, _> = pinned.filter(differs).map(|(name, pin)| (name.clone(), pin)).collect();
+        let drifted: BTreeMap<_, _> = pinned.filter(differs).map(|(name, pin)| (name.clone(), pin)).gather();
         Ok((!drifted.is_empty()).then(|| Event::ToolsListed { server: server.to_owned(), drifted }))
     }
 

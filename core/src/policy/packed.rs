@@ -115,7 +115,7 @@ impl PolicyBundle {
             Ok(Role { forbids: policy.forbids, template: policy.template, leaves })
         });
         program.verify(&roles.collect::<Result<Vec<_>, _>>()?)?;
-        let by_id: BTreeMap<_, _> = policies.iter().zip(0..).map(|(policy, at)| (policy.id.clone(), at)).collect();
+        let by_id: BTreeMap<_, _> = policies.iter().zip(0..).map(|(policy, at)| (policy.id.clone(), at)).gather();
         if by_id.len() != policies.len() {
             return Err(Broken("two policies have one id"));
         }
@@ -136,7 +136,7 @@ impl PolicyBundle {
             by_id: Arc::new(by_id),
             chosen: Engine::default(),
             unpacked: true,
-            #[cfg(feature = "author")]
+            #[cfg(feature = "oracle")]
             cedar: None,
             digest,
             schema_digest,

@@ -65,7 +65,7 @@ impl Shapes {
     pub fn load(sources: &Sources) -> Result<Self, Error> {
         let load::Loaded { bundle, parsed, .. } = load::load(sources)?;
         let actions = Actions::of(&bundle.catalog);
-        let worlds = Worlds::of(&bundle, &actions, Vec::new());
+        let worlds = Worlds::of(&bundle, &actions, Vec::new(), &[]);
         Ok(Self(parsed.iter().map(|one| Shape::of(&one.tree, worlds.keeps_out(&one.tree))).collect()))
     }
 

@@ -1,7 +1,7 @@
 //! Truth tables over the leaves of conditions. Leaves that compare one operand with constants are correlated: they are told
 //! apart by its values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, UnaryOp, Var};
 
@@ -69,6 +69,23 @@ pub(super) fn never_fails(tree: &Template) -> bool {
 pub(super) fn same(a: &Template, b: &Template) -> bool {
     let table = Table::of(conditions(a).chain(conditions(b)));
     table.is_some_and(|table| table.rows().all(|row| outcome(a, &row) == outcome(b, &row)))
+}
+
+/// Whether the conditions of a policy are met wherever this fact of the context is as given, whatever the other leaves come to.
+pub(super) fn always(tree: &Template, fact: &[&str], given: bool) -> bool {
+    let mut named = BTreeSet::new();
+    let mut next: Vec<_> = conditions(tree).collect();
+    while let Some(expr) = next.pop() {
+        if path(expr).is_some_and(|(root, names)| root.name() == "context" && names == fact) {
+            named.insert(expr.to_string());
+        }
+        next.extend(children(expr));
+    }
+    let given = Value::Truth(Some(given));
+    Table::of(conditions(tree)).is_some_and(|table| {
+        let mut rows = table.rows().filter(|row| named.iter().all(|name| row.get(name.as_str()) == Some(&&given)));
+        rows.all(|row| outcome(tree, &row) == Some(true))
+    })
 }
 
 fn outcome(tree: &Template, row: &Row<'_>) -> Truth {

@@ -23,6 +23,8 @@ pub(super) struct Worlds<'b> {
     /// The entities of the bundle and those that permits name, by type.
     known: BTreeMap<String, BTreeSet<EntityRef>>,
     permits: Vec<&'b pst::Template>,
+    /// The actions that a forbid denies whatever the call is, by what the bundle says of their server.
+    shut: BTreeSet<&'b str>,
 }
 
 /// What a constraint asks of an entity.
@@ -48,15 +50,31 @@ impl Wanted {
 }
 
 impl<'b> Worlds<'b> {
-    /// `permits`: the bundle's own permits and their templates.
-    pub(super) fn of(bundle: &'b PolicyBundle, actions: &'b Actions<'b>, permits: Vec<&'b pst::Template>) -> Self {
+    /// `permits`: the bundle's own permits and their templates. `forbids`: those that no approval lifts.
+    pub(super) fn of(
+        bundle: &'b PolicyBundle,
+        actions: &'b Actions<'b>,
+        permits: Vec<&'b pst::Template>,
+        forbids: &[&pst::Template],
+    ) -> Self {
         let mut known: BTreeMap<String, BTreeSet<EntityRef>> = BTreeMap::new();
         let scopes = permits.iter().flat_map(|tree| [principal(&tree.principal), resource(&tree.resource)]);
         let named = scopes.flatten().flat_map(|wanted| wanted.is.into_iter().chain(wanted.within));
         for id in bundle.store.iter().map(|entity| entity.id.clone()).chain(named) {
             known.entry(id.kind.to_string()).or_default().insert(id);
         }
-        Self { bundle, actions, known, permits }
+        let shut = forbids.iter().filter(|tree| {
+            matches!((&tree.principal, &tree.resource), (Principals::Any, Resources::Any)) && table::never_fails(tree)
+        });
+        let shut = shut.flat_map(|tree| {
+            let covered = actions.covered(&tree.action).into_iter();
+            covered.filter(|(_, action)| {
+                let server = bundle.catalog.tools().find(|(_, tool)| tool.actions().any(|one| one.id == action.id));
+                server.is_some_and(|(server, _)| table::always(tree, &["server", "verified"], server.verified))
+            })
+        });
+        let shut = shut.map(|(_, action)| &*action.id).collect();
+        Self { bundle, actions, known, permits, shut }
     }
 
     /// Why no call can tell one policy from another, where that is proven.
@@ -92,13 +110,16 @@ impl<'b> Worlds<'b> {
             self.actions.covered(constraint).into_iter().map(|(_, action)| (action.id.clone(), action)).collect()
         };
         let (covered, other) = (ids(&tree.action), ids(&changed.action));
-        // Where one of the two covers an action and the other does not, no resource of the action may come through.
+        // Where one of the two covers an action and the other does not, no resource of the action may come through, or what a
+        // permit says of it changes nothing.
         let closed = |action: &Action, tree: &pst::Template| {
-            resource(&tree.resource).is_some_and(|wanted| {
-                let worlds = self.resources(action, &wanted, &wanted);
-                let open = |world: &World| wanted.admits(world) && (!permitted || self.permits_resource(action, world));
-                worlds.is_some_and(|worlds| !worlds.iter().any(open))
-            })
+            (tree.effect == pst::Effect::Permit && self.shut.contains(&*action.id))
+                || resource(&tree.resource).is_some_and(|wanted| {
+                    let worlds = self.resources(action, &wanted, &wanted);
+                    let open =
+                        |world: &World| wanted.admits(world) && (!permitted || self.permits_resource(action, world));
+                    worlds.is_some_and(|worlds| !worlds.iter().any(open))
+                })
         };
         let only = |a: &BTreeMap<_, &Action>, b: &BTreeMap<_, &Action>, tree: &pst::Template| {
             a.iter().filter(|(id, _)| !b.contains_key(*id)).all(|(_, action)| closed(action, tree))

@@ -140,7 +140,7 @@ impl<'a> Fields<'a> {
             let digest = value.as_str().and_then(Digest::parse);
             Ok((name.clone(), digest.ok_or_else(|| format!("`{pointer}/{name}` is no digest"))?))
         });
-        digests.collect::<Result<_, String>>().map(Some)
+        digests.try_gather::<_, String, _>().map(Some)
     }
 
     /// A list of objects.
@@ -212,7 +212,7 @@ pub(super) fn entity(value: &Json, pointer: &str) -> Result<EntityRef, String> {
 /// A list of entities.
 pub(super) fn entities(value: &Json, pointer: &str) -> Result<BTreeSet<EntityRef>, String> {
     let items = value.as_array().ok_or_else(|| format!("`{pointer}` is not a list of entities"))?;
-    items.iter().map(|item| entity(item, pointer)).collect()
+    items.iter().map(|item| entity(item, pointer)).try_gather()
 }
 
 fn place(at: &str) -> String {

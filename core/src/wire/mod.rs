@@ -4,6 +4,7 @@ mod answer;
 pub mod authzen;
 mod call;
 mod event;
+#[cfg(feature = "explain")]
 mod explanation;
 mod fields;
 mod listing;
@@ -16,6 +17,7 @@ mod snapshot;
 pub use answer::answer;
 pub use call::{call_of, read_call, read_list_request};
 pub use event::{JournalError, read_event, read_journal, write_event};
+#[cfg(feature = "explain")]
 pub use explanation::explanation;
 pub use listing::listing;
 pub use replay::Replay;
@@ -29,6 +31,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     Decision, Gate,
+    gather::Gather as _,
     json::{Json, Number},
 };
 
@@ -67,6 +70,6 @@ fn line(twin: &impl Serialize) -> String {
 /// The `@reason` of every deciding policy that has one: what is meant for people.
 fn told(gate: &Gate, decision: &Decision) -> Option<String> {
     let ids = decision.basis().policies.iter();
-    let texts: BTreeSet<_> = ids.filter_map(|id| gate.bundle().policy(id)?.reason.as_deref()).collect();
+    let texts: BTreeSet<_> = ids.filter_map(|id| gate.bundle().policy(id)?.reason.as_deref()).gather();
     (!texts.is_empty()).then(|| texts.into_iter().collect::<Vec<_>>().join("; "))
 }

@@ -1,7 +1,6 @@
 //! A ledger as JSON Lines: a head, a line for each thing it holds, and an end that says how many there were.
 
 use std::{
-    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher as _},
     sync::Arc,
 };
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     Ledger, Timestamp,
-    gather::Gather as _,
+    gather::order,
     json::{Caps, Json, Number, Numbers, read as json},
     ledger::{Bucket, McpTask, OpenCall, Seen, Session, Task, Tracked, Usage},
 };
@@ -150,7 +149,9 @@ fn digest(line: &str) -> u64 {
 
 /// The entries of a map, by key.
 fn sorted<K: Ord + Hash, V>(map: &rpds::HashTrieMapSync<K, V>) -> impl Iterator<Item = (&K, &V)> {
-    map.iter().gather::<BTreeMap<_, _>>().into_iter()
+    let mut entries: Vec<_> = map.iter().collect();
+    order(&mut entries, |(a, _), (b, _)| a.cmp(b));
+    entries.into_iter()
 }
 
 fn named(name: &str, value: Json) -> Json {

@@ -2,10 +2,13 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use toolgate::{Event, Ledger, Outcome, Reason, Scope, SharedLedger, Status, Timestamp, ToolCall, wire};
+use toolgate::{
+    Event, Gate, Ledger, Limits, Outcome, PolicyBundle, Reason, Scope, SharedGate, SharedLedger, Status, Timestamp,
+    ToolCall, wire,
+};
 
 use crate::desk::{self, call};
 
@@ -86,4 +89,44 @@ fn a_journal_that_fails_denies() {
     let halted = ledger.apply(&gate, Event::Halted(Scope::All), desk::now()).unwrap_err();
     assert_eq!(halted.to_string(), "the journal did not take it: the disk is full");
     assert_eq!(ledger.view().snapshot(), Ledger::new().snapshot());
+}
+
+/// Whoever takes the gate decides by one bundle to the end, whatever is put in its place meanwhile.
+#[test]
+fn bundles_are_replaced_while_calls_are_decided() {
+    const CLOSED: &str = "@id(\"closed\") forbid (principal, action, resource);";
+    let bundle = |policies: &str| PolicyBundle::load(&desk::sources(policies)).unwrap();
+    let limits = Limits { resources: 7, ..Limits::default() };
+    let gate = SharedGate::new(Gate::with_limits(bundle(BUDGET), limits));
+    let (open, ledger, mine) = (gate.get().bundle().digest(), SharedLedger::default(), mine("s1"));
+    let bundles: Vec<_> = [CLOSED, BUDGET].repeat(3).into_iter().map(bundle).collect();
+    let (replaced, decided) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let decide = || {
+        while !replaced.load(Ordering::Relaxed) {
+            let taken = gate.get();
+            let record = ledger.authorize(&taken, &mine, desk::now());
+            assert_eq!(record.decision.is_allow(), taken.bundle().digest() == open, "{:?}", record.decision);
+            // What was reserved under one bundle is given up under another.
+            if let Some(id) = record.id.filter(|_| record.decision.is_allow()) {
+                ledger.abort(&gate.get(), id, desk::now()).unwrap();
+            }
+            decided.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        let deciding: Vec<_> = (0..4).map(|_| scope.spawn(decide)).collect();
+        for (round, next) in bundles.into_iter().enumerate() {
+            let enough =
+                || decided.load(Ordering::Relaxed) > round * 20 || deciding.iter().any(|one| one.is_finished());
+            while !enough() {
+                std::thread::yield_now();
+            }
+            gate.replace(next);
+        }
+        replaced.store(true, Ordering::Relaxed);
+        deciding.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    assert_eq!(gate.get().limits().resources, 7);
+    let allowed = (0..101).filter(|_| ledger.authorize(&gate.get(), &mine, desk::now()).decision.is_allow());
+    assert_eq!(allowed.count(), 100);
 }

@@ -2,25 +2,30 @@
 `toolgate test`.
 
 A bundle is a folder with a `toolgate.toml`; its test files are collected wherever they stand in it.
-`--toolgate-report FORMAT=FILE`
-writes the report of all cases that ran, as `toolgate test --format FORMAT` does.
+`--toolgate-report FORMAT=FILE` writes the report of all cases that ran, as `toolgate test --format FORMAT` does.
+
+`--toolgate-coverage` tells which policies, clauses and atoms the cases that ran have reached, and
+`--toolgate-min-coverage [MEASURE=]N` fails the run below so many percent. `--toolgate-min-score N` tries the mutants of each
+bundle whose cases all passed, and fails the run if less than N percent of them are noticed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from . import BundleError
+from . import BundleError, UsageError
 from ._core import Suites
 
+MEASURES = ("policies", "clauses", "atoms", "mcdc", "overrides")
 FORMATS = ("json", "text", "plain", "junit", "github")
 _OPENED = pytest.StashKey[dict[Path, Suites]]()
 _RAN = pytest.StashKey[dict[Path, list[str]]]()
+_TOLD = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,15 +38,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FORMAT=FILE",
         help=f"write a report of the policy tests that ran; FORMAT is one of {', '.join(FORMATS)}",
     )
+    group.addoption("--toolgate-coverage", action="store_true", help="tell what of the policies the tests reach")
+    group.addoption(
+        "--toolgate-min-coverage",
+        action="append",
+        default=[],
+        metavar="[MEASURE=]N",
+        help=f"demand so many percent of every measure, or of one of {', '.join(MEASURES)}",
+    )
+    group.addoption(
+        "--toolgate-min-score",
+        type=float,
+        metavar="N",
+        help="demand that the tests notice so many percent of the changes that could be made to the policies",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Reads the options, before anything runs."""
-    config.stash[_OPENED], config.stash[_RAN] = {}, {}
+    config.stash[_OPENED], config.stash[_RAN], config.stash[_TOLD] = {}, {}, []
     for report in config.getoption("--toolgate-report"):
         if report.partition("=")[0] not in FORMATS or not report.partition("=")[2]:
             raise pytest.UsageError(
                 f"--toolgate-report {report}: write FORMAT=FILE, FORMAT one of {', '.join(FORMATS)}"
+            )
+
+
+    for demand in config.getoption("--toolgate-min-coverage"):
+        if not _demanded(demand)[0]:
+            raise pytest.UsageError(
+                f"--toolgate-min-coverage {demand}: write a percentage, or MEASURE=N, MEASURE one of {', '.join(MEASURES)}"
             )
 
 
@@ -58,17 +84,68 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Writes the reports."""
-    reports = session.config.getoption("--toolgate-report")
-    if not reports or hasattr(session.config, "workerinput"):
+    """Writes the reports, and holds the bundles to what is demanded of their tests."""
+    config = session.config
+    if hasattr(config, "workerinput"):
         return
-    for report in reports:
+    opened, ran = config.stash[_OPENED], config.stash[_RAN]
+    for report in config.getoption("--toolgate-report"):
         form, _, file = report.partition("=")
-        opened = session.config.stash[_OPENED]
-        told = [
-            opened[root].run(cases=ids, format=form, root=str(root)) for root, ids in session.config.stash[_RAN].items()
-        ]
+        told = [opened[root].run(cases=ids, format=form, root=str(root)) for root, ids in ran.items()]
         Path(file).write_text("\n".join(told), encoding="utf-8")
+    for root, ids in ran.items():
+        config.stash[_TOLD].extend(_covered(config, opened[root], root, ids))
+        config.stash[_TOLD].extend(_tried(config, opened[root], root))
+    if any(line.startswith("FAIL") for line in config.stash[_TOLD]) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Prints coverage and mutants."""
+    for line in config.stash[_TOLD]:
+        terminalreporter.write_line(line)
+
+
+def _covered(config: pytest.Config, suites: Suites, root: Path, cases: list[str]) -> Iterable[str]:
+    demands = config.getoption("--toolgate-min-coverage")
+    if config.getoption("--toolgate-coverage"):
+        yield suites.coverage(cases=cases, format="text", root=str(root)).rstrip()
+    if not demands:
+        return
+    figures = json.loads(suites.coverage(cases=cases))["coverage"]
+    for demand in demands:
+        measures, least = _demanded(demand)
+        for measure in measures:
+            covered, total = figures[measure]["covered"], figures[measure]["total"]
+            if covered * 100 < least * total:
+                share = f"{covered} of {total} are {covered * 100 / total:.1f} %"
+                yield f"FAIL {root}: {measure}: {share}, less than the {least:g} % demanded"
+
+
+def _tried(config: pytest.Config, suites: Suites, root: Path) -> Iterable[str]:
+    least = config.getoption("--toolgate-min-score")
+    if least is None:
+        return
+    try:
+        tried = json.loads(suites.mutants())
+    except UsageError as fault:
+        yield f"FAIL {root}: {fault}"
+        return
+    killed, told = tried["killed"], tried["killed"] + tried["survived"]
+    if killed * 100 < least * told:
+        yield suites.mutants(format="text", root=str(root)).rstrip()
+        yield f"FAIL {root}: {killed} of {told} mutants are killed, {killed * 100 / told:.1f} %, less than the {least:g} % demanded"
+
+
+def _demanded(text: str) -> tuple[Sequence[str], float]:
+    """The measures and the percentage that a demand names; nothing for one that makes no sense."""
+    name, _, number = text.rpartition("=")
+    measures = [name] if name in MEASURES else MEASURES if not name and "=" not in text else []
+    try:
+        least = float(number)
+    except ValueError:
+        return [], 0.0
+    return (measures, least) if 0 <= least <= 100 else ([], 0.0)
 
 
 class SuiteFile(pytest.File):

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex_lite::Regex;
 
 use super::parse;
-use crate::json::{Json, Number, Pointer, Step};
+use crate::{
+    gather::Gather as _,
+    json::{Json, Number, Pointer, Step},
+};
 
 /// A node's place in [`Graph::nodes`].
 pub(super) type Id = usize;
@@ -275,7 +278,7 @@ impl Graph {
     /// The names that an object of this schema declares.
     pub(super) fn names(&self, id: Id) -> BTreeSet<&str> {
         let rules = self.here(id).filter_map(|node| node.object.as_ref());
-        rules.flat_map(|rules| rules.properties.keys().chain(&rules.required)).map(String::as_str).collect()
+        rules.flat_map(|rules| rules.properties.keys().chain(&rules.required)).map(String::as_str).gather()
     }
 
     /// Whether there can be a value at this pointer.

@@ -8,7 +8,7 @@ use std::{
 use super::types::{Field, Fields, LeftOut, Type};
 use crate::{
     catalog::kind::Kind,
-    gather::Gather as _,
+    gather::{Gather as _, order},
     json::{Pointer, Step},
 };
 
@@ -142,7 +142,7 @@ impl Members {
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
         let mut out = Vec::new();
         self.find_left_out(&Pointer::default(), &mut out);
-        out.sort();
+        order(&mut out, Ord::cmp);
         out
     }
 

@@ -8,7 +8,7 @@ use super::{
     slot::{Member, Members, Slot},
 };
 use crate::{
-    gather::Gather as _,
+    gather::{Gather as _, order},
     json::{Json, Number},
 };
 
@@ -59,7 +59,7 @@ impl What {
     fn named(&self) -> BTreeSet<&'static str> {
         match self {
             Self::Only(slot) => [slot.name()].into(),
-            Self::Left(name, _) => name.iter().copied().collect(),
+            Self::Left(name, _) => name.iter().copied().gather(),
             Self::Mixed(names) => names.clone(),
             Self::Open | Self::Null => BTreeSet::new(),
         }
@@ -86,9 +86,10 @@ impl What {
 
 fn one_of(names: BTreeSet<&'static str>) -> String {
     // In the order in which one reads them, not in that of the alphabet.
-    let order = ["string", "date-time", "ip address", "integer", "number", "boolean", "array", "object"];
+    let all = ["string", "date-time", "ip address", "integer", "number", "boolean", "array", "object"];
+    let place = |name: &str| all.iter().position(|known| *known == name);
     let mut names: Vec<_> = names.into_iter().collect();
-    names.sort_by_key(|name| order.iter().position(|known| known == name));
+    order(&mut names, |a, b| place(a).cmp(&place(b)));
     names.join(" or ")
 }
 

@@ -213,6 +213,7 @@ impl Mutants {
             by_id: bundle.by_id.clone(),
             chosen: Engine::Compiled,
             unpacked: false,
+            #[cfg(feature = "oracle")]
             cedar: None,
             digest: bundle.digest,
             schema_digest: bundle.schema_digest,
@@ -226,7 +227,9 @@ fn candidates(bundle: &PolicyBundle, parsed: &[Parsed], baseline: bool) -> Vec<(
     let actions = Actions::of(&bundle.catalog);
     let known = Known::of(bundle, parsed, actions.names().map(str::to_owned));
     let permits = parsed.iter().filter(|one| !one.policy.forbids).map(|one| &one.tree).collect();
-    let worlds = Worlds::of(bundle, &actions, permits);
+    let forbids = parsed.iter().filter(|one| one.policy.forbids && one.policy.approval.is_none());
+    let forbids: Vec<_> = forbids.map(|one| &one.tree).collect();
+    let worlds = Worlds::of(bundle, &actions, permits, &forbids);
     let mut found = Vec::new();
     for (place, one) in parsed.iter().enumerate().filter(|(_, one)| baseline || !one.is_baseline()) {
         let first = found.len();

@@ -232,6 +232,38 @@ fn what_is_proven_equivalent() {
     );
 }
 
+/// What a permit says of a server for which the baseline denies every call, no call can tell; what a forbid says, it can.
+#[test]
+fn what_is_said_of_a_server_that_nobody_vouches_for() {
+    let check = |manifest: &str, policy: &str, expected: &[(&str, bool)]| {
+        let mut sources = Sources::default();
+        let servers = "[bundle]\nname = \"shut\"\nversion = \"1\"\n[servers.notes]\n[servers.mail]\nverified = false\n";
+        sources.insert("toolgate.toml", format!("{servers}{manifest}"));
+        sources.insert("tools/notes.json", TOOLS);
+        sources.insert("tools/mail.json", r#"{"tools": [{"name": "send", "inputSchema": {"type": "object"}}]}"#);
+        sources.insert("policies/a.cedar", policy);
+        let mutants = Mutants::load(&sources, false).unwrap_or_else(|error| panic!("{error}"));
+        let dropped = mutants.all().iter().filter(|one| one.operator == Operator::DropElement);
+        let found: Vec<_> = dropped.map(|one| (one.before.as_str(), one.equivalent.is_some())).collect();
+        assert_eq!(found, expected, "{manifest} {policy}");
+    };
+    let says = |effect: &str| {
+        format!(r#"@id("a") {effect} (principal, action in [Action::"notes/read", Action::"mail/send"], resource);"#)
+    };
+    let (first, second) = (r#"Action::"notes/read", "#, r#", Action::"mail/send""#);
+    check("", &says("permit"), &[(first, false), (second, true)]);
+    check("", &says("forbid"), &[(first, false), (second, false)]);
+    let disabled = "[baseline]\ndisable = [\"baseline/server-unverified\"]\n";
+    check(disabled, &says("permit"), &[(first, false), (second, false)]);
+    // One of the bundle's own, and one that an approval lifts.
+    let wall = |head: &str| {
+        let condition = "!context.server.verified || context.halted";
+        format!("{}\n@id(\"w\") {head} forbid (principal, action, resource) when {{ {condition} }};", says("permit"))
+    };
+    check(disabled, &wall(""), &[(first, false), (second, true)]);
+    check(disabled, &wall("@approval(\"ops\")"), &[(first, false), (second, false)]);
+}
+
 /// Each mutant of a policy decides as a bundle that was loaded with the mutant in its text.
 #[test]
 fn mutants_decide_as_their_text() {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{fields::Fields, line};
 use crate::{
     Credential, Gate, Ledger, Origin, Timestamp,
+    gather::Gather as _,
     json::{Caps, Json, Object, read},
 };
 use response::Response;
@@ -171,7 +172,7 @@ fn with_defaults(request: &Json, item: &Json) -> Option<Json> {
         let value = own.get(key).filter(present).or_else(|| request.get(key))?;
         Some((key.to_owned(), value.clone()))
     });
-    Some(Json::Object(members.collect()))
+    Some(Json::Object(members.gather()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::{
     Decision, DecisionRecord, Gate, Reason,
+    gather::Gather as _,
     json::{Json, Object},
     ledger::Event,
     wire::told,
@@ -204,5 +205,5 @@ fn machine(record: &DecisionRecord) -> Json {
 }
 
 pub(super) fn object<'k>(members: impl IntoIterator<Item = (&'k str, Json)>) -> Json {
-    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Object>())
+    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).gather::<Object>())
 }

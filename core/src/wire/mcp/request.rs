@@ -3,6 +3,7 @@
 use crate::{
     Decision, Principal, Reason, ToolCall,
     catalog::{self, Fault},
+    gather::Gather as _,
     json::{Json, Object},
 };
 
@@ -70,7 +71,7 @@ pub fn call(server: &str, method: &str, params: &Json, principal: Principal) -> 
         (tool, input)
     } else {
         let members = params.iter().filter(|(name, _)| !ENVELOPE.contains(&name.as_str()));
-        (String::new(), Json::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect()))
+        (String::new(), Json::Object(members.map(|(name, value)| (name.clone(), value.clone())).gather()))
     };
     let state = text("requestState")?;
     let responses = params.get("inputResponses").cloned();
