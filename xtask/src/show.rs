@@ -46,7 +46,7 @@ const SCRIPT: [(&str, &str, &str, &[(&str, &str)]); 5] = [
         &[("path", "/tmp/toolgate-show/secret/salaries.csv")],
     ),
     (
-        "The secret is sent",
+        "The secret is to be sent",
         "It writes to outbox/ again, as in 3. Nobody is asked this time: after a secret, nothing goes there.",
         "write_file",
         &[("path", "/tmp/toolgate-show/outbox/letter.md"), ("content", "ana earns 5200\n")],
@@ -97,7 +97,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Fault> {
         format!("a STAND-IN of this repository, since npm does not give {PUBLISHED}")
     };
     println!(
-        "An assistant calls the tools of a server, with the gate in between, where neither of them knows of it.\n"
+        "An assistant calls the tools of a server. The gate stands in between, and neither of them knows of it.\n"
     );
     println!("  server   {server}\n  started  toolgate guard --bundle {BUNDLE} … -- the server's command");
     println!("  rules    {BUNDLE}/policies/main.cedar:");
@@ -174,9 +174,9 @@ impl Client {
             let answer = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}))?;
             self.says()?;
             let failed = answer.pointer("/result/isError") == Some(&Value::Bool(true));
-            let kind = if failed { "gets the error" } else { "gets          " };
+            let kind = if failed { "the error: " } else { "" };
             let text = text(&answer, "/result/content/0/text");
-            println!("  the assistant {kind} {}", text.trim_end().replace('\n', " / "));
+            println!("  the assistant gets   {kind}{}", text.trim_end().replace('\n', " / "));
         }
         Ok(())
     }
