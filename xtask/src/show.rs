@@ -19,38 +19,46 @@ const PUBLISHED: &str = "@modelcontextprotocol/server-filesystem@2026.8.31";
 /// What decides.
 const BUNDLE: &str = "integrations/show/bundle";
 
-/// What the assistant does: a heading, what to make of it, the tool, and its arguments.
-const SCRIPT: [(&str, &str, &str, &[(&str, &str)]); 5] = [
-    (
-        "An allowed read",
-        "The assistant reads a note. A rule permits it, so the call reaches the server.",
-        "read_text_file",
-        &[("path", "/tmp/toolgate-show/notes/todo.md")],
-    ),
-    (
-        "A denied write",
-        "It raises bob's salary. A rule forbids changes in secret/: the server never sees the call.",
-        "write_file",
-        &[("path", "/tmp/toolgate-show/secret/salaries.csv"), ("content", "ana,5200\nbob,9900\n")],
-    ),
-    (
-        "A write that you approve",
-        "Other files may be written if you say yes to exactly this call. The script says yes for you.",
-        "write_file",
-        &[("path", "/tmp/toolgate-show/outbox/hello.md"), ("content", "hello\n")],
-    ),
-    (
-        "A secret is read",
-        "It reads the salaries, which is allowed. From now on the session knows something restricted.",
-        "read_text_file",
-        &[("path", "/tmp/toolgate-show/secret/salaries.csv")],
-    ),
-    (
-        "The secret is to be sent",
-        "It writes to outbox/ again, as in 3. Nobody is asked this time: after a secret, nothing goes there.",
-        "write_file",
-        &[("path", "/tmp/toolgate-show/outbox/letter.md"), ("content", "ana earns 5200\n")],
-    ),
+/// Something that the assistant does.
+struct Step {
+    title: &'static str,
+    /// What to make of it.
+    about: &'static str,
+    tool: &'static str,
+    arguments: &'static [(&'static str, &'static str)],
+}
+
+const SCRIPT: [Step; 5] = [
+    Step {
+        title: "An allowed read",
+        about: "The assistant reads a note. A rule permits it, so the call reaches the server.",
+        tool: "read_text_file",
+        arguments: &[("path", "/tmp/toolgate-show/notes/todo.md")],
+    },
+    Step {
+        title: "A denied write",
+        about: "It raises bob's salary. A rule forbids changes in secret/: the server never sees the call.",
+        tool: "write_file",
+        arguments: &[("path", "/tmp/toolgate-show/secret/salaries.csv"), ("content", "ana,5200\nbob,9900\n")],
+    },
+    Step {
+        title: "A write that you approve",
+        about: "Other files may be written if you say yes to exactly this call. The script says yes for you.",
+        tool: "write_file",
+        arguments: &[("path", "/tmp/toolgate-show/outbox/hello.md"), ("content", "hello\n")],
+    },
+    Step {
+        title: "A secret is read",
+        about: "It reads the salaries, which is allowed. From now on the session knows something restricted.",
+        tool: "read_text_file",
+        arguments: &[("path", "/tmp/toolgate-show/secret/salaries.csv")],
+    },
+    Step {
+        title: "The secret is to be sent",
+        about: "It writes to outbox/ again, as in 3. Nobody is asked this time: after a secret, nothing goes there.",
+        tool: "write_file",
+        arguments: &[("path", "/tmp/toolgate-show/outbox/letter.md"), ("content", "ana earns 5200\n")],
+    },
 ];
 
 pub(crate) fn run(root: &Path) -> Result<(), Fault> {
@@ -165,7 +173,7 @@ impl Client {
             "\nThe server has fourteen tools. The assistant sees those that a rule permits: {}.",
             names.join(", ")
         );
-        for (step, (title, about, tool, arguments)) in SCRIPT.iter().enumerate() {
+        for (step, Step { title, about, tool, arguments }) in SCRIPT.iter().enumerate() {
             heading(&format!("{}. {title}", step.saturating_add(1)));
             println!("{about}");
             let arguments: serde_json::Map<_, _> =
