@@ -27,7 +27,7 @@ fn crowd(sessions: u64, call: Digest) -> Result<Ledger, Box<dyn Error>> {
             seen: "internal".to_owned(),
             until: at.plus(600_000),
         };
-        ledger.apply(Event::CallReserved(reserved), at)?;
+        ledger.apply(Event::CallReserved(reserved.into()), at)?;
         ledger.apply(Event::CallCompleted { call: id, outcome: Outcome::new(Status::Done) }, at)?;
     }
     Ok(ledger)

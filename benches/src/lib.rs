@@ -264,4 +264,20 @@ mod tests {
             assert_eq!(deciding, if matches!(apart, Apart::Nothing) { 10 } else { 1 });
         }
     }
+
+    /// An answer is a few lists and a resource's id. More means that something is copied which used to be shared.
+    #[test]
+    fn a_call_allocates_little() {
+        let Workload { gate, call, ledger, text, .. } = Workload::new(10).unwrap();
+        let check = |most: u64, work: &dyn Fn()| {
+            work();
+            let count = allocation_counter::measure(work).count_total;
+            assert!(count <= most, "{count} allocations are more than {most}");
+        };
+        check(4, &|| drop(gate.decide(&call, &ledger, NOW)));
+        check(70, &|| drop(wire::read_call(text.as_bytes(), &Limits::default())));
+        check(95, &|| drop(gate.authorize(&call, &mut ledger.clone(), NOW)));
+        let record = gate.authorize(&call, &mut ledger.clone(), NOW);
+        check(30, &|| drop(record.to_json()));
+    }
 }

@@ -151,10 +151,10 @@ fn deciding(
 ) -> Result<(), Fault> {
     if decision.is_allow() {
         for Answer { principal, resource, permits, grants, .. } in &decision.basis().answers {
-            if permits.iter().any(|one| one == id) {
+            if permits.iter().any(|one| **one == *id) {
                 writeln!(out, "    {}", styled(DIM, plain(&format!("{principal} on {resource}"))))?;
             }
-            for one in grants.iter().filter(|one| one.template == id) {
+            for one in grants.iter().filter(|one| *one.template == *id) {
                 let by = format!("{principal} on {resource}, by the grant `{}`", one.grant);
                 writeln!(out, "    {}", styled(DIM, plain(&by)))?;
             }

@@ -1,6 +1,6 @@
 //! How evaluations become an answer: the order of the rules, in one place.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     catalog::Fault,
@@ -53,7 +53,7 @@ pub struct Denial {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Basis {
     /// The deciding policies, by id, sorted: permits of an allow, forbids of a deny or of a needed approval.
-    pub policies: Vec<String>,
+    pub policies: Vec<Arc<str>>,
     /// The digest of the exact call. Absent where the call names nothing that the bundle knows.
     pub call: Option<Digest>,
     /// The answer for each hop and each resource.
@@ -73,7 +73,7 @@ pub struct GrantUse {
     /// The grant's id.
     pub grant: String,
     /// The template it links, by its `@id`.
-    pub template: String,
+    pub template: Arc<str>,
 }
 
 /// What all policies said of one hop and one resource.
@@ -84,13 +84,13 @@ pub struct Answer {
     /// The resource.
     pub resource: EntityRef,
     /// The satisfied permits, by id.
-    pub permits: Vec<String>,
+    pub permits: Vec<Arc<str>>,
     /// The grants that permit.
     pub grants: Vec<GrantUse>,
     /// The satisfied forbids, by id.
-    pub forbids: Vec<String>,
+    pub forbids: Vec<Arc<str>>,
     /// The policies that failed to evaluate, with the engine's words.
-    pub errors: Vec<(String, String)>,
+    pub errors: Vec<(Arc<str>, String)>,
 }
 
 impl Decision {
@@ -150,9 +150,9 @@ impl Decision {
 }
 
 /// One question and what came of it.
-pub(crate) struct Asked {
-    pub(crate) principal: EntityRef,
-    pub(crate) resource: EntityRef,
+pub(crate) struct Asked<'f> {
+    pub(crate) principal: &'f EntityRef,
+    pub(crate) resource: &'f EntityRef,
     pub(crate) evaluation: Evaluation,
 }
 
@@ -178,7 +178,7 @@ impl Linked<'_> {
 }
 
 /// The forbids that apply and that an approval could lift, by id, sorted: part of the call digest.
-pub(crate) fn liftable(asked: &[Asked], policies: &[Policy]) -> Vec<String> {
+pub(crate) fn liftable(asked: &[Asked<'_>], policies: &[Policy]) -> Vec<Arc<str>> {
     ids(asked
         .iter()
         .flat_map(|one| &one.evaluation.forbids)
@@ -186,17 +186,17 @@ pub(crate) fn liftable(asked: &[Asked], policies: &[Policy]) -> Vec<String> {
         .filter(|p| p.approval.is_some()))
 }
 
-fn ids<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<String> {
-    let mut ids: Vec<_> = policies.map(|policy| policy.id.as_str()).collect();
+fn ids<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<Arc<str>> {
+    let mut ids: Vec<_> = policies.map(|policy| policy.id.clone()).collect();
     ids.sort_unstable();
     ids.dedup();
-    ids.into_iter().map(str::to_owned).collect()
+    ids
 }
 
 /// Combines the answers for all hops and resources. `linked`: the grants that the evaluations were asked about.
 /// `approved`: whether the ledger holds an approval of this class.
 pub(crate) fn combine(
-    asked: &[Asked],
+    asked: &[Asked<'_>],
     linked: &[Linked<'_>],
     policies: &[Policy],
     call: Digest,
@@ -204,7 +204,7 @@ pub(crate) fn combine(
 ) -> Decision {
     let policy = |index: &usize| policies.get(*index);
     let answers = asked.iter().map(|one| answer(one, linked, policies)).collect();
-    let basis = |deciding: Vec<String>| Basis { policies: deciding, call: Some(call), answers };
+    let basis = |deciding: Vec<Arc<str>>| Basis { policies: deciding, call: Some(call), answers };
     let errors = asked.iter().flat_map(|one| &one.evaluation.errors);
     let erring: Vec<_> =
         errors.filter_map(|(index, why)| Some((policy(index)?, why))).filter(|(p, _)| p.forbids).collect();
@@ -256,7 +256,7 @@ pub(crate) fn combine(
     Decision::Allow { obligations: obligations.into_iter().collect(), basis: basis(ids(permits())) }
 }
 
-fn answer(one: &Asked, linked: &[Linked<'_>], policies: &[Policy]) -> Answer {
+fn answer(one: &Asked<'_>, linked: &[Linked<'_>], policies: &[Policy]) -> Answer {
     let id = |index: &usize| policies.get(*index).map(|policy| policy.id.clone());
     let sorted = |indexes: &[usize]| {
         let mut found: Vec<_> = indexes.iter().filter_map(id).collect();
@@ -283,7 +283,7 @@ fn forbidden(policy: &Policy) -> String {
     }
 }
 
-fn no_permit(one: &Asked, policies: &[Policy]) -> Denial {
+fn no_permit(one: &Asked<'_>, policies: &[Policy]) -> Denial {
     let mut detail = format!("no policy permits {} to do this to {}", one.principal, one.resource);
     for (index, why) in &one.evaluation.errors {
         if let Some(policy) = policies.get(*index) {

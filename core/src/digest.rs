@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::json::{Json, canonical};
+use crate::json::{Json, Sink, write_canonical, write_string};
 
 /// What a digest is of. The domain's text is hashed before the content.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,9 @@ pub struct Digest([u8; 32]);
 
 impl Digest {
     pub(crate) fn of(domain: Domain, value: &Json) -> Self {
-        Self::of_text(domain, &canonical(value))
+        let mut hasher = Hasher::new(domain);
+        write_canonical(value, &mut hasher);
+        hasher.end()
     }
 
     pub(crate) fn of_text(domain: Domain, text: &str) -> Self {
@@ -51,11 +53,9 @@ impl Digest {
 
     /// The digest of parts that stand behind each other.
     pub(crate) fn of_bytes<'b>(domain: Domain, parts: impl IntoIterator<Item = &'b [u8]>) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(domain.tag().as_bytes());
-        hash.update([0]);
-        parts.into_iter().for_each(|part| hash.update(part));
-        Self(hash.finalize().into())
+        let mut hasher = Hasher::new(domain);
+        parts.into_iter().for_each(|part| hasher.update(part));
+        hasher.end()
     }
 
     pub(crate) fn bytes(&self) -> &[u8; 32] {
@@ -78,14 +78,61 @@ impl Digest {
     }
 }
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A digest of a text that comes piece by piece. What texts have in common is hashed once, and cloned.
+#[derive(Clone, Debug)]
+pub(crate) struct Hasher(Sha256);
+
+impl Hasher {
+    pub(crate) fn new(domain: Domain) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(domain.tag().as_bytes());
+        hash.update([0]);
+        Self(hash)
+    }
+
+    /// What the digests of all calls of an action begin with, in the order of the canonical form.
+    pub(crate) fn of_call(action: &str, bundle: Digest) -> Self {
+        let mut hasher = Self::new(Domain::Call);
+        hasher.put("{\"action\":");
+        write_string(action, &mut hasher);
+        hasher.put(",\"bundle\":\"");
+        bundle.put(&mut hasher);
+        hasher.put("\"");
+        hasher
+    }
+
+    pub(crate) fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    pub(crate) fn end(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+impl Sink for Hasher {
+    fn put(&mut self, text: &str) {
+        self.0.update(text.as_bytes());
+    }
+}
+
+impl Digest {
+    /// Puts it as it prints.
+    pub(crate) fn put(&self, out: &mut impl Sink) {
         let mut hex = [[0; 2]; 32];
         for (pair, byte) in hex.iter_mut().zip(self.0) {
             *pair = [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) });
         }
-        f.write_str("sha256:")?;
-        f.write_str(std::str::from_utf8(hex.as_flattened()).map_err(|_| fmt::Error)?)
+        out.put("sha256:");
+        out.put(std::str::from_utf8(hex.as_flattened()).unwrap_or_default());
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::with_capacity(71);
+        self.put(&mut text);
+        f.write_str(&text)
     }
 }
 

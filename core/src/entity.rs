@@ -5,8 +5,11 @@ use std::{
     sync::Arc,
 };
 
+use smallvec::SmallVec;
+
 use crate::{
     gather::{Gather as _, order},
+    hash::Table,
     id::EntityRef,
     value::{Record, Value},
 };
@@ -45,7 +48,11 @@ impl Entity {
 
 /// The entities of a bundle. Immutable; replaced as a whole.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Store(HashMap<Arc<str>, HashMap<Arc<str>, Stored>>);
+pub(crate) struct Store {
+    kinds: Table<Arc<str>, Table<Arc<str>, Stored>>,
+    /// The greatest weight of an entity of type `Level`.
+    levels: usize,
+}
 
 /// An entity of a bundle, with what is known of it beforehand.
 #[derive(Clone, Debug)]
@@ -55,6 +62,8 @@ pub(crate) struct Stored {
     pub(crate) above: Option<Above>,
     /// How many entities and parents can be reached from it, at most.
     pub(crate) weight: usize,
+    /// Whether it is in a level.
+    pub(crate) has_level: bool,
 }
 
 /// What an entity is in, directly or through others.
@@ -72,37 +81,43 @@ const ANCESTORS: usize = 256;
 impl Store {
     pub(crate) fn insert(&mut self, entity: Entity) {
         let EntityRef { kind, id } = entity.id.clone();
-        let stored = Stored { entity: Arc::new(entity), above: None, weight: usize::MAX };
-        self.0.entry(kind).or_default().insert(id, stored);
+        let stored = Stored { entity: Arc::new(entity), above: None, weight: usize::MAX, has_level: false };
+        self.kinds.entry(kind).or_default().insert(id, stored);
     }
 
     pub(crate) fn find(&self, kind: &str, id: &str) -> Option<&Stored> {
-        self.0.get(kind)?.get(id)
+        self.kinds.get(kind)?.get(id)
     }
 
     pub(crate) fn get(&self, id: &EntityRef) -> Option<&Arc<Entity>> {
         self.find(&id.kind, &id.id).map(|stored| &stored.entity)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.kinds.values().map(Table::len).sum()
+    }
+
     /// All of them, sorted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
-        let mut all: Vec<_> = self.0.values().flat_map(HashMap::values).map(|stored| &stored.entity).collect();
+        let mut all: Vec<_> = self.kinds.values().flat_map(Table::values).map(|stored| &stored.entity).collect();
         order(&mut all, |a, b| a.id.cmp(&b.id));
         all.into_iter()
     }
 
     /// The names of the levels that `id` is in.
-    pub(crate) fn levels_of<'s>(&'s self, id: &'s EntityRef) -> BTreeSet<&'s str> {
-        self.upwards(id, usize::MAX).into_iter().filter(|id| &*id.kind == "Level").map(|id| &*id.id).gather()
+    pub(crate) fn levels_of<'s>(&'s self, id: &'s EntityRef) -> SmallVec<[&'s str; 2]> {
+        let is_level = |id: &&'s EntityRef| &*id.kind == "Level";
+        let own = std::iter::once(id);
+        match self.find(&id.kind, &id.id).and_then(|stored| stored.above.as_ref()) {
+            Some(above) => own.chain(&above.ids).filter(is_level).map(|id| &*id.id).collect(),
+            None => self.upwards(id, usize::MAX).into_iter().filter(is_level).map(|id| &*id.id).collect(),
+        }
     }
 
     /// Whether `id` is in a level.
     pub(crate) fn has_level(&self, id: &EntityRef) -> bool {
-        match self.find(&id.kind, &id.id) {
-            Some(Stored { above: Some(above), .. }) => above.ids.iter().any(|id| &*id.kind == "Level"),
-            Some(_) => !self.levels_of(id).is_empty(),
-            None => false,
-        }
+        self.find(&id.kind, &id.id).is_some_and(|stored| stored.has_level)
     }
 
     /// Whether `id` is in `group`.
@@ -122,16 +137,27 @@ impl Store {
 
     /// Finds out beforehand what decisions will ask. `place`: where the bundle's program has an entity.
     pub(crate) fn settle(&mut self, place: impl Fn(&EntityRef) -> Option<u32>) {
-        let weights = self.weights();
-        let known: Vec<_> = self.iter().map(|entity| self.above(&entity.id, &place)).collect();
-        let ids: Vec<_> = self.iter().map(|entity| entity.id.clone()).collect();
-        for (id, above) in ids.iter().zip(known) {
-            let stored = self.0.get_mut(&id.kind).and_then(|kind| kind.get_mut(&id.id));
-            if let Some(stored) = stored {
-                stored.weight = weights.get(id).copied().unwrap_or(usize::MAX);
-                stored.above = above;
+        let all: Vec<_> = self.iter().cloned().collect();
+        let weights = self.weights(&all);
+        let known: Vec<_> = all
+            .iter()
+            .map(|entity| {
+                let above = self.above(&entity.id, &place);
+                let has_level = match &above {
+                    Some(above) => above.ids.iter().any(|id| &*id.kind == "Level"),
+                    None => !self.levels_of(&entity.id).is_empty(),
+                };
+                (above, has_level)
+            })
+            .collect();
+        for (EntityRef { kind, id }, (above, has_level)) in all.iter().map(|entity| &entity.id).zip(known) {
+            if let Some(stored) = self.kinds.get_mut(kind).and_then(|kind| kind.get_mut(id)) {
+                stored.weight = weights.get(&stored.entity.id).copied().unwrap_or(usize::MAX);
+                (stored.above, stored.has_level) = (above, has_level);
             }
         }
+        self.levels =
+            self.kinds.get("Level").into_iter().flat_map(Table::values).map(|one| one.weight).max().unwrap_or(0);
     }
 
     fn above(&self, id: &EntityRef, place: &impl Fn(&EntityRef) -> Option<u32>) -> Option<Above> {
@@ -148,9 +174,9 @@ impl Store {
 
     /// For each entity, the sum of what it mentions and of their sums. What can be reached in two ways counts twice; what
     /// leads back to itself counts as without end.
-    fn weights(&self) -> HashMap<EntityRef, usize> {
+    fn weights<'s>(&'s self, all: &'s [Arc<Entity>]) -> HashMap<EntityRef, usize> {
         let mut weights: HashMap<EntityRef, usize> = HashMap::new();
-        for start in self.iter() {
+        for start in all {
             let mut next = vec![(&**start, false)];
             while let Some((entity, seen)) = next.pop() {
                 let mentions = entity.mentions();
@@ -171,9 +197,9 @@ impl Store {
         weights
     }
 
-    /// The greatest weight of an entity of this type.
-    pub(crate) fn kind_weight(&self, kind: &str) -> usize {
-        self.0.get(kind).into_iter().flat_map(HashMap::values).map(|stored| stored.weight).max().unwrap_or(0)
+    /// The greatest weight of a level.
+    pub(crate) fn level_weight(&self) -> usize {
+        self.levels
     }
 
     /// How many entities and parents can be reached from `id`, at most.

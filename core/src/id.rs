@@ -2,6 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
+use smallvec::SmallVec;
+
+use crate::json::{Sink, write_string};
+
 /// Whether `name` is a legal MCP tool name: 1 to 128 of `A-Z a-z 0-9 _ . -` (MCP 2025-11-25, "Tool Names").
 pub(crate) fn is_tool_name(name: &str) -> bool {
     (1..=128).contains(&name.len())
@@ -32,8 +36,12 @@ const SECRET_NAMES: [&str; 12] = [
 
 /// Whether a member of this name holds a secret, by its name.
 pub(crate) fn is_secret_name(name: &str) -> bool {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    SECRET_NAMES.iter().any(|secret| plain.contains(secret))
+    let plain: SmallVec<[u8; 64]> =
+        name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect();
+    let starts = |at: usize, secret: &str| plain.get(at..).is_some_and(|rest| rest.starts_with(secret.as_bytes()));
+    // All of them begin with one of a few letters.
+    let places = plain.iter().enumerate().filter(|(_, byte)| matches!(byte, b'p' | b's' | b't' | b'a' | b'c' | b'b'));
+    places.into_iter().any(|(at, _)| SECRET_NAMES.iter().any(|secret| starts(at, secret)))
 }
 
 /// An entity of the Cedar model: a type and an id, printed as Cedar writes it.
@@ -105,22 +113,52 @@ pub(crate) fn unescape(body: &str) -> Option<String> {
     Some(out)
 }
 
+/// Whether an id is printed as it is, in Cedar and in JSON.
+fn is_plain(id: &str) -> bool {
+    id.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\'))
+}
+
+/// Puts an entity in Cedar's notation, as a JSON string.
+pub(crate) fn put_entity(kind: &str, id: &str, out: &mut impl Sink) {
+    if !is_plain(id) {
+        return write_string(&format!("{kind}::\"{}\"", id.escape_debug()), out);
+    }
+    for part in ["\"", kind, "::\\\"", id, "\\\"\""] {
+        out.put(part);
+    }
+}
+
+impl EntityRef {
+    /// Whether its id is printed as it is.
+    pub(crate) fn is_plain(&self) -> bool {
+        is_plain(&self.id)
+    }
+}
+
 impl fmt::Display for EntityRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}::\"{}\"", self.kind, self.id.escape_debug())
+        if !is_plain(&self.id) {
+            return write!(f, "{}::\"{}\"", self.kind, self.id.escape_debug());
+        }
+        [&*self.kind, "::\"", &self.id, "\""].into_iter().try_for_each(|part| f.write_str(part))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Json;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn prints_and_reads_back(id: String) {
             let entity = EntityRef::new("Acme::Account", id);
-            prop_assert_eq!(EntityRef::parse(&entity.to_string()), Some(entity));
+            prop_assert_eq!(EntityRef::parse(&entity.to_string()), Some(entity.clone()));
+            prop_assert_eq!(entity.to_string(), format!("Acme::Account::\"{}\"", entity.id.escape_debug()));
+            let mut text = String::new();
+            put_entity(&entity.kind, &entity.id, &mut text);
+            prop_assert_eq!(Json::parse(text.as_bytes()).unwrap(), Json::String(entity.to_string()));
         }
     }
 

@@ -63,7 +63,8 @@ impl Value {
         }
     }
 
-    /// The value as records show it: entities and extension values as Cedar writes them.
+    /// The value as JSON shows it: entities and extension values as Cedar writes them.
+    #[cfg(feature = "explain")]
     pub(crate) fn to_json(&self) -> Json {
         match self {
             Self::Bool(value) => Json::Bool(*value),
@@ -80,6 +81,7 @@ impl Value {
     /// Extension values as their constructors write them, without the constructor.
     pub(crate) fn bare(&self) -> String {
         match self {
+            Self::Ip(ip) => ip.text.to_string(),
             Self::Decimal(value) => {
                 let (sign, value) = (if *value < 0 { "-" } else { "" }, value.unsigned_abs());
                 let fraction = format!("{:04}", value % 10_000);
@@ -87,7 +89,7 @@ impl Value {
                 format!("{sign}{}.{}", value / 10_000, if fraction.is_empty() { "0" } else { fraction })
             }
             Self::Datetime(time) => time.to_string(),
-            Self::Duration(millis) => format!("{millis}ms"),
+            Self::Duration(millis) => millis.to_string() + "ms",
             other => other.to_string(),
         }
     }

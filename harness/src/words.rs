@@ -58,7 +58,7 @@ impl Words {
             kinds.extend(report.resources.iter().cloned());
         }
         let named = |policy: &toolgate::Policy| {
-            (policy.id.clone(), Named { forbids: policy.forbids, approval: policy.approval.is_some() })
+            (policy.id.to_string(), Named { forbids: policy.forbids, approval: policy.approval.is_some() })
         };
         let entities: BTreeSet<_> = bundle.entities().chain(bundle.named_entities()).cloned().collect();
         kinds.extend(entities.iter().map(|id| id.kind.to_string()));

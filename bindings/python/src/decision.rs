@@ -39,7 +39,7 @@ impl Decision {
     /// The deciding policies, by id.
     #[getter]
     fn policies(&self) -> Vec<String> {
-        self.0.basis().policies.clone()
+        self.0.basis().policies.iter().map(ToString::to_string).collect()
     }
 
     /// What the host must do with an allowed call. One that it does not know, it must treat as a deny.

@@ -49,7 +49,7 @@ fn short(record: &DecisionRecord) -> String {
         ("id", record.id.map_or(Json::Null, |id| Json::Number(Number::Int(i64::try_from(id).unwrap_or(i64::MAX))))),
         ("reasons", texts(decision.reasons().into_iter().map(toolgate::Reason::code))),
         ("details", texts(decision.denials().iter().map(|denial| denial.detail.as_str()))),
-        ("policies", texts(basis.policies.iter().map(String::as_str))),
+        ("policies", texts(basis.policies.iter().map(|id| &**id))),
         (
             "obligations",
             texts(
@@ -81,7 +81,7 @@ pub(crate) fn bundle(bundle: &PolicyBundle) -> String {
     let warnings = bundle.warnings().iter().map(crate::fault::diagnostic).collect();
     let policies = bundle.policies().iter().map(|policy| {
         object([
-            ("id", policy.id.as_str().into()),
+            ("id", (&*policy.id).into()),
             ("effect", if policy.forbids { "forbid" } else { "permit" }.into()),
             ("template", Json::Bool(policy.template)),
             ("reason", policy.reason.as_deref().map_or(Json::Null, Json::from)),

@@ -175,7 +175,7 @@ fn as_json(bundle: &PolicyBundle, refused: bool) -> serde_json::Value {
         "ok": !refused,
         "bundle": {"name": bundle.name(), "version": bundle.version(), "digest": bundle.digest().to_string()},
         "tools": reports.iter().map(tool_json).collect::<Vec<_>>(),
-        "policies": bundle.policies().iter().map(|policy| &policy.id).collect::<Vec<_>>(),
+        "policies": bundle.policies().iter().map(|policy| &*policy.id).collect::<Vec<_>>(),
         "diagnostics": bundle.warnings().iter().map(render::diagnostic_json).collect::<Vec<_>>(),
         "summary": {
             "tools": tools, "arguments": arguments, "usable": usable,

@@ -3,7 +3,9 @@
 
 use std::{collections::btree_map, slice};
 
-use super::ToolCall;
+use smallvec::SmallVec;
+
+use super::{Credential, ToolCall};
 use crate::{Json, Limits, Number};
 
 impl ToolCall {
@@ -15,22 +17,12 @@ impl ToolCall {
         if count > limits.chain {
             return Err(format!("the delegation chain has {count} actors, more than the {} allowed", limits.chain));
         }
-        let credential = self.credential.iter().flat_map(|credential| {
-            credential
-                .id
-                .iter()
-                .chain(&credential.key)
-                .chain(&credential.issuer)
-                .chain(&credential.audience)
-                .chain(&credential.scopes)
-        });
-        let ids = [&self.server, &self.method, &self.tool].into_iter();
-        let ids = ids.chain(&self.task).chain(&self.session).chain(&self.transport).chain(credential);
-        for id in ids.chain(self.chain().map(|actor| &actor.id)) {
+        self.each_id(&mut |id| {
             if id.len() > limits.id {
                 return Err(format!("an identifier of {} bytes is longer than the {} allowed", id.len(), limits.id));
             }
-        }
+            Ok(())
+        })?;
         let mut bytes = 0;
         self.measure(&self.input, limits, &mut bytes)?;
         for actor in self.chain() {
@@ -45,8 +37,19 @@ impl ToolCall {
         Ok(())
     }
 
+    /// Asks for each identifier in turn.
+    fn each_id(&self, ask: &mut impl FnMut(&str) -> Result<(), String>) -> Result<(), String> {
+        [&self.server, &self.method, &self.tool].into_iter().try_for_each(|id| ask(id))?;
+        [&self.task, &self.session, &self.transport].into_iter().flatten().try_for_each(|id| ask(id))?;
+        if let Some(Credential { id, key, issuer, audience, scopes, .. }) = &self.credential {
+            [id, key, issuer].into_iter().flatten().try_for_each(|id| ask(id))?;
+            audience.iter().chain(scopes).try_for_each(|id| ask(id))?;
+        }
+        self.chain().try_for_each(|actor| ask(&actor.id))
+    }
+
     fn measure(&self, value: &Json, limits: &Limits, bytes: &mut usize) -> Result<(), String> {
-        let mut next = Vec::new();
+        let mut next = Next::new();
         leaf(value, limits, bytes)?;
         open(value, 0, limits, &mut next)?;
         while let Some((children, depth)) = next.last_mut() {
@@ -74,6 +77,9 @@ impl ToolCall {
 /// What an array or an object has yet to show, and how deep it is.
 type Open<'j> = (Children<'j>, usize);
 
+/// What is open, outermost first: mostly little.
+type Next<'j> = SmallVec<[Open<'j>; 2]>;
+
 enum Children<'j> {
     Items(slice::Iter<'j, Json>),
     Members(btree_map::Iter<'j, String, Json>),
@@ -91,7 +97,7 @@ impl<'j> Iterator for Children<'j> {
 }
 
 /// Puts an array or an object on the stack, if that is what the value is.
-fn open<'j>(value: &'j Json, depth: usize, limits: &Limits, next: &mut Vec<Open<'j>>) -> Result<(), String> {
+fn open<'j>(value: &'j Json, depth: usize, limits: &Limits, next: &mut Next<'j>) -> Result<(), String> {
     let (children, count) = match value {
         Json::Array(items) => (Children::Items(items.iter()), items.len()),
         Json::Object(members) => (Children::Members(members.iter()), members.len()),

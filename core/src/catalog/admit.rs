@@ -1,8 +1,10 @@
 //! Whether a call is one that policy can be asked about, and what it touches.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
-use super::{Action, Catalog, Server, Tool, Verbs, did_you_mean, mapping, method};
+use smallvec::SmallVec;
+
+use super::{Action, Argument, Catalog, Server, Tool, Verbs, did_you_mean, mapping, method};
 use crate::{
     Reason, ToolCall,
     id::{EntityRef, is_secret_name},
@@ -23,10 +25,11 @@ impl Fault {
     }
 }
 
-/// A call that names something the bundle knows.
+/// A call that names something the bundle knows. There is one at a time.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once; a box would be an allocation for each call")]
 pub(crate) enum Admission<'c> {
     /// Policies decide.
-    Decide(Box<Admitted<'c>>),
+    Decide(Admitted<'c>),
     /// The protocol's own task: only its owner may ask.
     Owner(String),
     /// Nothing to decide.
@@ -38,17 +41,42 @@ pub(crate) struct Admitted<'c> {
     pub(crate) server: &'c Server,
     pub(crate) tool: &'c Tool,
     pub(crate) action: &'c Action,
-    /// `context.input`.
-    pub(crate) record: Record,
+    /// The arguments, with the schema's defaults.
+    pub(crate) input: Cow<'c, Json>,
+    record: OnceCell<Record>,
     /// Arguments that `context.input` cannot hold: the path, and why.
     pub(crate) inexact: Vec<(Vec<String>, String)>,
-    pub(crate) resources: Vec<EntityRef>,
+    pub(crate) resources: Resources,
     pub(crate) destinations: Vec<String>,
+}
+
+/// The entities that a call touches: mostly one.
+pub(crate) type Resources = SmallVec<[EntityRef; 1]>;
+
+impl<'c> Admitted<'c> {
+    /// A call of an action whose arguments nobody knows.
+    pub(crate) fn unknown(server: &'c Server, tool: &'c Tool, action: &'c Action) -> Self {
+        let own = action.resources.is_empty().then(|| tool.entity());
+        let destinations = if action.egress.0 { server.origin.iter().cloned().collect() } else { Vec::new() };
+        let input = Cow::Owned(Json::default());
+        let resources = own.into_iter().collect();
+        Self { server, tool, action, input, record: OnceCell::new(), inexact: Vec::new(), resources, destinations }
+    }
+
+    /// `context.input`.
+    pub(crate) fn record(&self) -> &Record {
+        self.record.get_or_init(|| self.tool.shape.record(&self.input))
+    }
+
+    /// A member of `context.input`.
+    pub(crate) fn argument(&self, name: &str) -> Argument<'_> {
+        self.tool.shape.argument(&self.input, name)
+    }
 }
 
 impl Catalog {
     /// Steps 1 of the decision: server, method, tool, verb, arguments, resources, destinations.
-    pub(crate) fn admit<'c>(&'c self, call: &ToolCall) -> Result<Admission<'c>, Fault> {
+    pub(crate) fn admit<'c>(&'c self, call: &'c ToolCall) -> Result<Admission<'c>, Fault> {
         let server = self.servers.get(&call.server).ok_or_else(|| {
             let near = did_you_mean(&call.server, self.servers.keys().map(String::as_str));
             Fault::new(Reason::UnknownServer, format!("the bundle has no server `{}`{near}", call.server))
@@ -82,7 +110,7 @@ impl Catalog {
                 return Err(Fault::new(Reason::UnknownMethod, detail));
             }
         };
-        tool.admit(server, &input).map(|admitted| Admission::Decide(Box::new(admitted)))
+        tool.admit(server, input).map(|admitted| Admission::Decide(admitted))
     }
 }
 
@@ -119,7 +147,7 @@ fn completed<'c>(server: &'c Server, input: &Json) -> Result<(&'c Tool, Json), F
 }
 
 impl Tool {
-    fn admit<'c>(&'c self, server: &'c Server, input: &Json) -> Result<Admitted<'c>, Fault> {
+    fn admit<'c>(&'c self, server: &'c Server, input: Cow<'c, Json>) -> Result<Admitted<'c>, Fault> {
         let admitted = self.shape.admit(input).map_err(|misfits| {
             let told: Vec<_> = misfits
                 .iter()
@@ -134,14 +162,14 @@ impl Tool {
             Fault::new(Reason::InvalidArguments, told.join(". "))
         })?;
         let action = self.action(&admitted.input)?;
-        let mut resources = Vec::new();
+        let mut resources = Resources::new();
         for map in &action.resources {
-            let entities = map.entities(&admitted.input);
-            if entities.is_empty() {
+            let before = resources.len();
+            map.entities(&admitted.input, &mut resources);
+            if resources.len() == before {
                 let detail = format!("the arguments name no {}, which the manifest maps the call to", map.kind);
                 return Err(Fault::new(Reason::MissingResource, detail));
             }
-            resources.extend(entities);
         }
         if action.resources.is_empty() {
             resources.push(self.entity());
@@ -159,7 +187,8 @@ impl Tool {
             server,
             tool: self,
             action,
-            record: admitted.record,
+            input: admitted.input,
+            record: OnceCell::new(),
             inexact: admitted.inexact.into_iter().map(|one| (one.path, one.why)).collect(),
             resources,
             destinations,

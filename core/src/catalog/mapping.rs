@@ -2,36 +2,43 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::{
+    admit::Resources,
     kind::Kind,
     manifest::{Part, ResourceMap},
 };
 use crate::{
     id::EntityRef,
-    json::{Json, Number, Pointer},
+    json::{Json, Number, Pointer, Sink},
     value::Value,
 };
 
+/// An id in the making, which is seldom long.
+type Short = SmallVec<[u8; 128]>;
+
 impl ResourceMap {
-    /// The entities that `input` names, in order, each once. Empty when an argument is missing or is no name.
-    pub(crate) fn entities(&self, input: &Json) -> Vec<EntityRef> {
+    /// Puts the entities that `input` names behind what stands in `out`, in order, each once; nothing when an argument is
+    /// missing or is no name.
+    pub(crate) fn entities(&self, input: &Json, out: &mut Resources) {
         let each = self.parts.iter().find_map(|part| match part {
             Part::Value(pointer) => pointer.split_each(),
             Part::Text(_) => None,
         });
         let Some((elements, _)) = each else {
-            return self.entity(input, None).into_iter().collect();
+            return out.extend(self.entity(input, None));
         };
-        let mut found = Vec::new();
+        let mut found = Resources::new();
         for element in elements.all(input) {
             match self.entity(input, Some(element)) {
                 Some(entity) if found.contains(&entity) => {}
                 Some(entity) => found.push(entity),
                 // One element without a name: nobody could decide on it.
-                None => return Vec::new(),
+                None => return,
             }
         }
-        found
+        out.extend(found);
     }
 
     /// An id as the mapping would write it: what a template's values cannot hold is percent-encoded.
@@ -59,10 +66,10 @@ impl ResourceMap {
     }
 
     fn entity(&self, input: &Json, element: Option<&Json>) -> Option<EntityRef> {
-        let mut id = String::new();
+        let mut id: Short = SmallVec::new();
         for part in &self.parts {
             match part {
-                Part::Text(text) => id.push_str(text),
+                Part::Text(text) => id.put(text),
                 Part::Value(pointer) => {
                     let value = match (pointer.split_each(), element) {
                         (Some((_, rest)), Some(element)) => rest.one(element),
@@ -76,7 +83,7 @@ impl ResourceMap {
                 }
             }
         }
-        Some(EntityRef::new(self.kind.as_str(), id))
+        Some(EntityRef { kind: self.kind.clone(), id: std::str::from_utf8(&id).ok()?.into() })
     }
 }
 
@@ -91,12 +98,15 @@ fn name(value: &Json) -> Option<Cow<'_, str>> {
 
 /// Everything but RFC 3986's unreserved characters as `%` and two upper-case digits, so that a separator in a template
 /// never stands in a value.
-pub(crate) fn percent_encode(text: &str, out: &mut String) {
-    out.reserve(text.len());
+pub(crate) fn percent_encode(text: &str, out: &mut impl Sink) {
+    let kept = |byte: u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~');
+    if text.bytes().all(kept) {
+        return out.put(text);
+    }
     for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
+        match std::str::from_utf8(&[byte]) {
+            Ok(one) if kept(byte) => out.put(one),
+            _ => out.put(&format!("%{byte:02X}")),
         }
     }
 }
@@ -134,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn map(parts: &[Part], fold_case: bool) -> ResourceMap {
-        ResourceMap { kind: "Repository".to_owned(), parts: parts.to_vec(), fold_case }
+        ResourceMap { kind: "Repository".into(), parts: parts.to_vec(), fold_case }
     }
 
     fn value(pointer: &str) -> Part {
@@ -147,7 +157,9 @@ mod tests {
 
     fn check(map: &ResourceMap, input: &str, expected: &[&str]) {
         let input = Json::parse(input.as_bytes()).unwrap();
-        let found: Vec<_> = map.entities(&input).iter().map(|entity| entity.id.to_string()).collect();
+        let mut found = Resources::new();
+        map.entities(&input, &mut found);
+        let found: Vec<_> = found.iter().map(|entity| entity.id.to_string()).collect();
         assert_eq!(found, expected, "{input}");
     }
 
@@ -172,7 +184,12 @@ mod tests {
             let input = |(owner, repo): &(String, String)| {
                 Json::Object([("owner", owner), ("repo", repo)].map(|(k, v)| (k.to_owned(), v.as_str().into())).into())
             };
-            let (x, y) = (map(&pair(), false).entities(&input(&a)), map(&pair(), false).entities(&input(&b)));
+            let entities = |input: &Json| {
+                let mut found = Resources::new();
+                map(&pair(), false).entities(input, &mut found);
+                found
+            };
+            let (x, y) = (entities(&input(&a)), entities(&input(&b)));
             if a != b && !x.is_empty() && !y.is_empty() {
                 prop_assert_ne!(x, y);
             }

@@ -35,7 +35,7 @@ pub(crate) use method::passes;
 pub(crate) use pin::digest as pin_of;
 pub use pin::{Change, Drift, UNPINNED};
 pub use report::{ArgumentReport, ToolReport};
-pub(crate) use shape::{Fields, Type};
+pub(crate) use shape::{Argument, Fields, Plain, Type};
 pub(crate) use tools_list::{ONE_PAGE, definitions, did_you_mean};
 
 use crate::{
@@ -160,7 +160,7 @@ impl Action {
 
     /// The entity types its resources can have.
     pub(crate) fn resource_types(&self) -> Vec<&str> {
-        let mut types: Vec<_> = self.resources.iter().map(|map| map.kind.as_str()).collect();
+        let mut types: Vec<_> = self.resources.iter().map(|map| &*map.kind).collect();
         if types.is_empty() {
             types.push("Tool");
         }
@@ -182,7 +182,7 @@ impl Catalog {
     #[cfg(feature = "author")]
     pub(crate) fn mapped_types(&self) -> BTreeSet<&str> {
         let actions = self.tools().flat_map(|(_, tool)| tool.actions());
-        actions.flat_map(|action| &action.resources).map(|map| map.kind.as_str()).collect()
+        actions.flat_map(|action| &action.resources).map(|map| &*map.kind).collect()
     }
 
     /// How the id of an entity would have to be written, if it is of a type that the manifest maps arguments to and no

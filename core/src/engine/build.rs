@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::{
     PolicyIndex,
     form::{Form, Leaf},
-    hash,
     index::Index,
     like::Pattern,
     ops::{self, Binary, Computed, Fault, Unary},
@@ -14,6 +13,7 @@ use super::{
 };
 use crate::{
     gather::Gather as _,
+    hash,
     id::EntityRef,
     value::{Record, Value},
 };

@@ -6,8 +6,8 @@ use super::{
     Evaluation, Link,
     index::Index,
     machine::{Machine, Scratch},
-    ops::{Computed, Fault},
-    program::{ActionScope, Program, Rule, Scope, ScopeEntity, Var},
+    ops::{self, Computed, Fault},
+    program::{ActionScope, Op, Program, Rule, Scope, ScopeEntity, Var},
     source::{Reading, Source},
 };
 use crate::{gather::order, id::EntityRef};
@@ -120,8 +120,10 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
                 });
             }
         }
-        found.sort_unstable();
-        found.dedup();
+        if !found.is_sorted_by(|a, b| a < b) {
+            found.sort_unstable();
+            found.dedup();
+        }
         (self.scratch.plain.candidates, self.scratch.plain.nodes.0) = (found, nodes);
     }
 
@@ -158,7 +160,16 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         let in_scope = self.acts(rule)
             && self.scope(&rule.principal, Var::Principal, link.and_then(|link| link.principal))?
             && self.scope(&rule.resource, Var::Resource, link.and_then(|link| link.resource))?;
-        if !in_scope { Ok(false) } else { self.run(rule.code.clone()) }
+        if !in_scope {
+            return Ok(false);
+        }
+        // Most rules that apply to every call are a single test.
+        match self.program.code.get(rule.code.clone()) {
+            Some([Op::SlotEq { slot, constant }, Op::Require]) => self.equals(*slot, *constant),
+            Some([Op::SlotOrder { slot, constant, op }, Op::Require]) => self.order(*slot, *constant, *op),
+            Some([Op::Slot(slot), Op::Require]) => ops::bool(self.value(*slot)?),
+            _ => self.run(rule.code.clone()),
+        }
     }
 
     /// Whether a rule is about the action.
@@ -171,7 +182,12 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         }
     }
 
+    #[inline]
     pub(super) fn scope(&mut self, scope: &Scope, var: Var, slot: Option<&'f EntityRef>) -> Computed<bool> {
+        if *scope == Scope::ANY { Ok(true) } else { self.constrained(scope, var, slot) }
+    }
+
+    fn constrained(&mut self, scope: &Scope, var: Var, slot: Option<&'f EntityRef>) -> Computed<bool> {
         let [principal, _, resource] = &self.scratch.plain.known;
         let known = if var == Var::Principal { principal } else { resource };
         if scope.kind.is_some_and(|kind| known.kind != Some(kind)) {

@@ -5,11 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    hash,
-    program::{ActionScope, Guard, Need, Rule, Scope, ScopeEntity, Table},
+    program::{ActionScope, Guard, Need, Rule, Scope, ScopeEntity},
     val::Val,
 };
-use crate::value::Value;
+use crate::{
+    hash::{self, Table},
+    value::Value,
+};
 
 /// With fewer rules, asking a group costs as much as evaluating them.
 const GROUP: usize = 3;
@@ -34,6 +36,13 @@ impl Known {
     pub(crate) fn become_like(&mut self, other: &Self) {
         (self.own, self.kind) = (other.own, other.kind);
         self.above.clone_from(&other.above);
+    }
+
+    /// Adds the place of something that it is in.
+    pub(crate) fn add(&mut self, place: u32) {
+        if let Err(at) = self.above.binary_search(&place) {
+            self.above.insert(at, place);
+        }
     }
 
     pub(crate) fn is_in(&self, entity: u32) -> bool {

@@ -1,16 +1,20 @@
 //! The facts of a call as a source: each is computed when a candidate policy first reads it.
 
+use std::sync::{Arc, OnceLock};
+
 use super::{
     index::Known,
     program::{Program, Var},
-    reads::{Reads, Root},
+    reads::{Reads, Root, Tree},
     source::{Found, Reading, Source, upwards},
     val::Val,
 };
 use crate::{
+    catalog::Argument,
+    digest::{Digest, Hasher},
     entity::{Entity, Store},
-    facts::{CONTEXT, Fact, Facts, Fixed, Part, Seen, View},
-    id::EntityRef,
+    facts::{CONTEXT, Fact, Facts, Fixed, Named, Part, Seen, View},
+    id::{EntityRef, is_secret_name},
     value::Record,
 };
 
@@ -23,6 +27,8 @@ pub(crate) enum Where {
     Part(Part),
     /// The arguments.
     Input,
+    /// An argument.
+    Argument(Box<str>),
     /// Something that has to be walked to.
     Elsewhere,
 }
@@ -39,11 +45,12 @@ impl Where {
         let in_context = program.climb(slot).all(|slot| slot.root == Var::Context);
         let (Some(first), true) = (names.first(), in_context) else { return Self::Elsewhere };
         let part = Part::of(first);
-        let first = |fact: &Fact| fact.path.split('.').next().unwrap_or_default().trim_end_matches('?');
-        let is = |fact: &&Fact| fact.path.split('.').map(|name| name.trim_end_matches('?')).eq(names.iter().copied());
+        let first = |fact: &Fact| fact.names().next().unwrap_or_default();
+        let is = |fact: &&Fact| fact.names().eq(names.iter().copied());
         match (CONTEXT.iter().find(is), names.as_slice()) {
             (Some(fact), _) => Self::Fact(fact, part, names.len() as u32),
             (None, ["input"]) => Self::Input,
+            (None, ["input", name]) => Self::Argument((*name).into()),
             (None, [name]) if CONTEXT.iter().any(|fact| first(fact) == *name) => Self::Part(part),
             _ => Self::Elsewhere,
         }
@@ -56,14 +63,25 @@ pub(crate) struct About {
     pub(crate) fixed: Fixed,
     /// What the action is in.
     pub(crate) groups: Vec<EntityRef>,
-    /// The facts of the context that its policies may look at, and whether they may look at arguments.
-    pub(crate) looked_at: (Vec<&'static Fact>, bool),
+    /// What its policies may look at.
+    pub(crate) reads: Arc<Reads>,
+    shown: OnceLock<Shown>,
+    weights: (usize, usize),
+    /// What the digests of its calls begin with.
+    pub(crate) digest: Hasher,
     action: Known,
     tool: Known,
 }
 
 impl About {
-    pub(crate) fn new(program: &Program, store: &Store, reads: &Reads, fixed: Fixed, groups: Vec<EntityRef>) -> Self {
+    pub(crate) fn new(
+        program: &Program,
+        store: &Store,
+        reads: Arc<Reads>,
+        fixed: Fixed,
+        groups: Vec<EntityRef>,
+        bundle: Digest,
+    ) -> Self {
         let known = |id: &EntityRef, above: &mut dyn Iterator<Item = &EntityRef>| {
             let mut above: Vec<_> = above.filter_map(|id| program.entity(id)).collect();
             above.sort_unstable();
@@ -73,12 +91,60 @@ impl About {
         let action = known(&fixed.action, &mut groups.iter());
         let levels = store.get(&fixed.level).into_iter().flat_map(|level| &level.parents);
         let tool = known(fixed.tool_id(), &mut [&fixed.server.id, &fixed.level].into_iter().chain(levels));
-        let path = |fact: &Fact| -> Vec<_> {
-            fact.path.split('.').map(|name| name.trim_end_matches('?').to_owned()).collect()
-        };
-        let facts = CONTEXT.iter().filter(|fact| reads.touches(Root::Context, &path(fact))).collect();
-        let looked_at = (facts, reads.touches(Root::Context, &["input".to_owned()]));
-        Self { fixed, groups, looked_at, action, tool }
+        let named = reads.entities().iter().fold(0, |sum: usize, id| sum.saturating_add(store.weight(id)));
+        let weights = (named, store.weight(&fixed.level));
+        let digest = Hasher::of_call(&fixed.action.id, bundle);
+        Self { fixed, groups, reads, shown: OnceLock::new(), weights, digest, action, tool }
+    }
+}
+
+impl About {
+    /// The entities that its policies name.
+    pub(crate) fn named(&self) -> Named<'_> {
+        let (weight, level) = self.weights;
+        Named { ids: self.reads.entities(), weight, level }
+    }
+
+    /// What of its calls a record shows.
+    pub(crate) fn shown(&self) -> &Shown {
+        self.shown.get_or_init(|| Shown::of(&self.reads))
+    }
+}
+
+/// What policies may look at, in the order in which a record shows it.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) principal: Tree,
+    pub(crate) resource: Tree,
+    /// Sorted by their names.
+    pub(crate) context: Vec<Looked>,
+}
+
+/// A part of the context that policies may look at.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) names: Vec<&'static str>,
+    /// A fact; otherwise the arguments.
+    pub(crate) fact: Option<&'static Fact>,
+    /// What of it they may look at.
+    pub(crate) tree: Tree,
+    /// Whether its name tells that it is secret, as names of a token do.
+    pub(crate) secret: bool,
+}
+
+impl Shown {
+    fn of(reads: &Reads) -> Self {
+        let context = reads.tree(Root::Context);
+        let input = (vec!["input"], None);
+        let facts = CONTEXT.iter().map(|fact| (fact.names().collect::<Vec<_>>(), Some(fact)));
+        let looked = facts.chain([input]).filter_map(|(names, fact)| {
+            let tree = context.at(&names)?;
+            let secret = names.first() == Some(&"credential") && names.last().is_some_and(|name| is_secret_name(name));
+            Some(Looked { names, fact, tree, secret })
+        });
+        let mut context: Vec<_> = looked.collect();
+        context.sort_by(|a, b| a.names.cmp(&b.names));
+        Self { principal: reads.tree(Root::Principal), resource: reads.tree(Root::Resource), context }
     }
 }
 
@@ -142,7 +208,12 @@ impl<'f> Source<'f> for Live<'f> {
                 None => Reading::Absent { depth: 1 },
             }),
             Where::Part(part) => (!self.view.carries(*part)).then_some(Reading::Absent { depth: 1 }),
-            Where::Input => Some(Reading::Value(Val::Record(&self.facts().admitted.record))),
+            Where::Input => Some(Reading::Value(Val::Record(self.facts().admitted.record()))),
+            Where::Argument(name) => match self.facts().admitted.argument(name) {
+                Argument::Plain(plain) => Some(Reading::Value(Seen::from(plain).into())),
+                Argument::Absent => Some(Reading::Absent { depth: 2 }),
+                Argument::Made => None,
+            },
             Where::Elsewhere => None,
         }
     }
@@ -188,10 +259,13 @@ impl<'f> Source<'f> for Live<'f> {
                 walk.truncate(start);
             }
         }
-        for besides in self.facts().besides(entity).into_iter().flatten().filter(|_| resource) {
-            known.above.extend(program.entity(besides));
-            self.facts().above(besides).into_iter().for_each(|above| known.above.extend(&above.places));
+        if !known.above.is_sorted() {
+            known.above.sort_unstable();
         }
-        known.above.sort_unstable();
+        for besides in self.facts().besides(entity).into_iter().flatten().filter(|_| resource) {
+            program.entity(besides).into_iter().for_each(|place| known.add(place));
+            let above = self.facts().above(besides);
+            above.into_iter().flat_map(|above| &above.places).for_each(|place| known.add(*place));
+        }
     }
 }

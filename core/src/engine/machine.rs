@@ -353,18 +353,23 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
 
     /// Where in the readings that of a path is.
     fn place(&mut self, slot: u32) -> usize {
-        match self.read_before(slot) {
-            Some(found) => found,
-            None => self.read(slot),
+        if let Some(found) = self.read_before(slot) {
+            return found;
+        }
+        match self.source.slot(slot) {
+            Some(reading) => self.keep(slot, reading),
+            None => self.walk(slot),
         }
     }
 
-    /// Reads a path for the first time.
-    fn read(&mut self, slot: u32) -> usize {
+    /// Reads a path that the source does not know for the first time.
+    #[inline(never)]
+    fn walk(&mut self, slot: u32) -> usize {
         // Up to what was read before or the source knows, and down again: a path may be as long as a policy.
         self.scratch.plain.climb.clear();
+        self.scratch.plain.climb.push(slot);
         let mut found = None;
-        let mut next = Some(slot);
+        let mut next = self.program.slots.get(slot as usize).and_then(|slot| slot.above);
         while let Some(here) = next {
             found = match self.read_before(here) {
                 None => self.source.slot(here).map(|reading| self.keep(here, reading)),
@@ -422,7 +427,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         at
     }
 
-    fn value(&mut self, slot: u32) -> Computed<Val<'f>> {
+    pub(super) fn value(&mut self, slot: u32) -> Computed<Val<'f>> {
         match self.reading(slot) {
             Reading::Value(value) => Ok(value),
             missing => Err(self.missing(slot, missing)),

@@ -6,7 +6,6 @@ mod build;
 mod cases;
 mod evaluate;
 mod form;
-mod hash;
 mod holes;
 mod index;
 mod like;
@@ -40,14 +39,14 @@ mod ways;
 mod weigh;
 
 pub(crate) use holes::{Hole, Holes, Kind};
-pub(crate) use live::{About, Live, Where};
+pub(crate) use live::{About, Live, Looked, Where};
 pub(crate) use outcome::Outcome;
 pub(crate) use packed::{pack_reads, unpack_reads};
 pub(crate) use possible::Mapped;
 pub(crate) use program::Program;
 #[cfg(feature = "explain")]
 pub(crate) use program::Var;
-pub(crate) use reads::{Reads, Root};
+pub(crate) use reads::{Reads, Root, Tree};
 pub(crate) use source::Asked;
 #[cfg(feature = "conformance")]
 pub(crate) use store::{Prepared, Request, Slots};
@@ -72,6 +71,8 @@ pub(crate) use {
     survey::Seen,
     ways::Way,
 };
+
+use smallvec::SmallVec;
 
 use crate::{facts::Facts, id::EntityRef, value::Record};
 
@@ -118,13 +119,16 @@ pub enum Engine {
     Both,
 }
 
+/// What there mostly is one of, and then without an allocation.
+pub(crate) type Few<T> = SmallVec<[T; 2]>;
+
 /// What came of all policies for one question. Sorted by policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evaluation {
-    pub(crate) permits: Vec<PolicyIndex>,
-    pub(crate) forbids: Vec<PolicyIndex>,
+    pub(crate) permits: Few<PolicyIndex>,
+    pub(crate) forbids: Few<PolicyIndex>,
     /// The satisfied links, by their place among those asked about.
-    pub(crate) granted: Vec<usize>,
+    pub(crate) granted: Few<usize>,
     /// Policies that failed to evaluate, with the engine's words; a link under its template.
     pub(crate) errors: Vec<(PolicyIndex, String)>,
 }
@@ -133,7 +137,7 @@ pub(crate) struct Evaluation {
 pub(crate) trait Evaluate: Send + Sync {
     /// Evaluates every policy and every link for each hop and each resource of one call: as many evaluations as both
     /// together, hop by hop. A fault of the engine itself is an `Err`, and a deny.
-    fn evaluate(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String>;
+    fn evaluate(&self, facts: &Facts<'_, '_>, about: &About, links: &[Link<'_>]) -> Result<Few<Evaluation>, String>;
 
     /// What the policies that can apply to an action may look at.
     fn reads(&self, action: &str) -> &Reads;

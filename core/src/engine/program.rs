@@ -1,19 +1,19 @@
 //! The compiled program: flat code over interned names, and what the index knows of each rule.
 
-use std::{collections::HashMap, hash::BuildHasherDefault, ops::Range};
+use std::ops::Range;
 
 use super::{
     PolicyIndex,
     form::Form,
-    hash::Quick,
     index::Index,
     like::Pattern,
     ops::{Binary, Fault, Unary},
 };
-use crate::{id::EntityRef, value::Value};
-
-/// A map that the program keeps. What is looked up in it comes from calls; what is in it does not.
-pub(crate) type Table<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
+use crate::{
+    hash::{self, Table},
+    id::EntityRef,
+    value::Value,
+};
 
 /// Where a path starts, and what a variable stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,6 +142,11 @@ pub(crate) enum ScopeEntity {
     InSlot,
 }
 
+impl Scope {
+    /// It asks nothing.
+    pub(crate) const ANY: Self = Self { kind: None, entity: ScopeEntity::Any };
+}
+
 /// What a scope asks of the action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ActionScope {
@@ -223,7 +228,7 @@ pub(crate) struct Program {
 impl Program {
     /// The place of an entity that policies name.
     pub(crate) fn entity(&self, id: &EntityRef) -> Option<u32> {
-        let places = self.entity_ids.get(&super::hash::of(id))?;
+        let places = self.entity_ids.get(&hash::of(id))?;
         places.iter().copied().find(|place| self.entities.get(*place as usize) == Some(id))
     }
 

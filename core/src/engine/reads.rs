@@ -1,11 +1,11 @@
 //! What policies may look at: paths from `principal`, `resource` and `context`.
 
-use std::{collections::BTreeSet, sync::Arc};
-
-use crate::{
-    id::EntityRef,
-    value::{Record, Value},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
+
+use crate::id::EntityRef;
 
 /// Where a path starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,43 +55,39 @@ impl Reads {
         self.paths.iter().any(|(r, read)| *r == root && read.iter().zip(path).all(|(a, b)| a == b))
     }
 
-    /// The part of `record` that policies may look at. Entities on the way are opened: `id`, and the attributes looked at.
-    pub(crate) fn project(&self, root: Root, record: &Record, entities: Attributes<'_, '_>) -> Record {
-        let mut out = Record::new();
-        for (_, path) in self.paths.iter().filter(|(r, _)| *r == root) {
-            copy(record, path, entities, &mut out);
+    /// The paths from a root as a tree.
+    pub(crate) fn tree(&self, root: Root) -> Tree {
+        let mut tree = Tree::default();
+        for (_, path) in self.paths.iter().filter(|(own, _)| *own == root) {
+            let mut at = &mut tree;
+            for name in path.iter() {
+                at = at.members.entry(name.as_str().into()).or_default();
+            }
+            at.whole = true;
         }
-        out
+        tree
     }
 }
 
-/// The attributes of an entity, if there is one.
-pub(crate) type Attributes<'e, 'f> = &'e dyn Fn(&EntityRef) -> Option<&'f Record>;
+/// The paths of what policies may look at, as a tree.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    /// Whether they look at all that stands here. Entities are opened on a path only.
+    pub(crate) whole: bool,
+    pub(crate) members: BTreeMap<Arc<str>, Tree>,
+}
 
-/// Copies what stands at `path`; a whole record for an empty path. As deep as the path, which came out of a policy.
-fn copy(from: &Record, path: &[String], entities: Attributes<'_, '_>, to: &mut Record) {
-    let Some((first, rest)) = path.split_first() else {
-        to.extend(from.iter().map(|(name, value)| (name.clone(), value.clone())));
-        return;
-    };
-    let name: Arc<str> = first.as_str().into();
-    let (inner, start) = match (from.get(&name), rest) {
-        (Some(Value::Record(inner)), [_, ..]) => (inner, Record::new()),
-        (Some(Value::Entity(id)), [_, ..]) => match entities(id) {
-            Some(attributes) => (attributes, Record::from([("id".into(), Value::Entity(id.clone()))])),
-            None => return,
-        },
-        (Some(value), _) => {
-            to.insert(name, value.clone());
-            return;
+impl Tree {
+    /// What policies may look at of what stands at a path; nothing, if they do not get there.
+    pub(crate) fn at(&self, names: &[&str]) -> Option<Self> {
+        let (mut here, mut whole) = (self, self.whole);
+        for name in names {
+            match here.members.get(*name) {
+                Some(below) => here = below,
+                None => return whole.then(|| Self { whole, members: BTreeMap::new() }),
+            }
+            whole |= here.whole;
         }
-        (None, _) => return,
-    };
-    let slot = to.entry(name).or_insert_with(|| Value::Record(start.clone()));
-    if matches!(slot, Value::Entity(_)) {
-        *slot = Value::Record(start);
-    }
-    if let Value::Record(members) = slot {
-        copy(inner, rest, entities, members);
+        Some(Self { whole, members: here.members.clone() })
     }
 }

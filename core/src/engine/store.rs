@@ -2,11 +2,12 @@
 
 use super::{
     index::Known,
-    program::{Program, Table, Var},
+    program::{Program, Var},
     source::{Found, Reading, Source},
 };
 use crate::{
     entity::Entity,
+    hash::Table,
     id::EntityRef,
     value::{Record, Value},
 };

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Facts, Hop, fixed::Fixed, level};
+use super::{Facts, Hop, Hops, fixed::Fixed, level};
 use crate::{
     Binding, PrincipalKind, ToolCall,
     call::Credential,
-    catalog::Action,
+    catalog::{Action, Plain},
     id::EntityRef,
     ledger::{Counts, Session, Tally, Task},
     time::Timestamp,
@@ -46,6 +46,30 @@ impl Seen<'_> {
             Self::Duration(millis) => Value::Duration(*millis),
             Self::Entity(id) => Value::Entity((*id).clone()),
             Self::Value(value) => (*value).clone(),
+        }
+    }
+}
+
+impl<'f> From<Plain<'f>> for Seen<'f> {
+    fn from(plain: Plain<'f>) -> Self {
+        match plain {
+            Plain::Bool(value) => Self::Bool(value),
+            Plain::Long(value) => Self::Long(value),
+            Plain::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl<'f> From<&'f Value> for Seen<'f> {
+    fn from(value: &'f Value) -> Self {
+        match value {
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Long(value) => Self::Long(*value),
+            Value::String(text) => Self::Text(text),
+            Value::Datetime(time) => Self::Datetime(*time),
+            Value::Duration(millis) => Self::Duration(*millis),
+            Value::Entity(id) => Self::Entity(id),
+            Value::Decimal(_) | Value::Ip(_) | Value::Set(_) | Value::Record(_) => Self::Value(value),
         }
     }
 }
@@ -120,18 +144,18 @@ impl<'f> View<'f> {
         self.facts.from.fixed
     }
 
-    pub(super) fn hops(self) -> &'f [Hop<'f>] {
+    pub(super) fn hops(self) -> &'f Hops<'f> {
         &self.facts.hops
     }
 
     pub(super) fn destinations(self) -> Option<Seen<'f>> {
         let all = || Value::strings(self.facts.admitted.destinations.iter().map(String::as_str));
-        Some(Seen::Value(self.facts.kept.destinations.get_or_init(all)))
+        Some(Seen::Value(self.facts.kept().destinations.get_or_init(all)))
     }
 
     pub(super) fn objects(self) -> Option<Seen<'f>> {
         let all = || Value::strings(self.facts.admitted.resources.iter().map(ToString::to_string));
-        Some(Seen::Value(self.facts.kept.objects.get_or_init(all)))
+        Some(Seen::Value(self.facts.kept().objects.get_or_init(all)))
     }
 
     pub(super) fn halted(self) -> bool {
@@ -166,18 +190,19 @@ impl<'f> View<'f> {
     }
 
     pub(super) fn task_active(self) -> Option<bool> {
-        let (id, ledger) = (self.call().task.as_deref()?, self.facts.from.ledger);
-        Some(ledger.task_active(id, self.now()) && !ledger.revokes_task(self.call(), self.now()))
+        self.call().task.as_ref()?;
+        let ledger = self.facts.from.ledger;
+        Some(ledger.is_active(self.task(), self.now()) && !ledger.revokes_task(self.call(), self.now()))
     }
 
     /// A task covers what it covers itself and what all tasks that it is a part of cover.
     fn task_judged(self, test: impl Fn(&Task) -> bool) -> Option<bool> {
-        let id = self.call().task.as_deref()?;
-        Some(self.task_known() && self.facts.from.ledger.lineage(id, self.now()).all(test))
+        self.call().task.as_ref()?;
+        Some(self.task_known() && self.facts.from.ledger.lineage_of(self.task(), self.now()).all(test))
     }
 
     pub(super) fn task_initiator_matches(self) -> Option<bool> {
-        let initiator = self.facts.initiator()?;
+        let initiator = self.facts.initiator();
         self.task_judged(|task| task.opened.initiator == *initiator)
     }
 
@@ -196,8 +221,7 @@ impl<'f> View<'f> {
 
     /// How many calls are left; nothing where there is no limit, or no task.
     pub(super) fn task_calls_left(self) -> Option<u64> {
-        self.task()?;
-        self.facts.from.ledger.task_calls_left(self.call().task.as_deref()?, self.now())
+        self.facts.from.ledger.task_calls_left(self.task()?, self.now())
     }
 
     pub(super) fn task_remaining_calls(self) -> Option<Seen<'f>> {
@@ -228,7 +252,7 @@ impl<'f> View<'f> {
     }
 
     pub(super) fn session_owned(self) -> bool {
-        self.session().is_none_or(|session| self.facts.initiator().is_some_and(|id| session.owner == *id))
+        self.session().is_none_or(|session| session.owner == *self.facts.initiator())
     }
 
     pub(super) fn session_bound(self) -> bool {
@@ -253,7 +277,7 @@ impl<'f> View<'f> {
         let known = self.facts.from.store.find("Level", name);
         Some(match known {
             Some(known) => Seen::Entity(&known.entity.id),
-            None => Seen::Entity(self.facts.kept.seen.get_or_init(|| level(name))),
+            None => Seen::Entity(self.facts.kept().seen.get_or_init(|| level(name))),
         })
     }
 
@@ -268,19 +292,19 @@ impl<'f> View<'f> {
     pub(super) fn session_labels(self) -> Option<Seen<'f>> {
         let all = || Value::strings(self.facts.from.catalog.labels());
         let labels = || self.tally(|session| &session.labels, all);
-        Some(Seen::Value(self.facts.kept.labels.get_or_init(labels)))
+        Some(Seen::Value(self.facts.kept().labels.get_or_init(labels)))
     }
 
     pub(super) fn session_tools(self) -> Option<Seen<'f>> {
         let all = || Value::strings(self.facts.from.catalog.tools().map(|(_, tool)| &*tool.id));
         let tools = || self.tally(|session| &session.tools, all);
-        Some(Seen::Value(self.facts.kept.tools.get_or_init(tools)))
+        Some(Seen::Value(self.facts.kept().tools.get_or_init(tools)))
     }
 
     pub(super) fn session_servers(self) -> Option<Seen<'f>> {
         let all = || Value::strings(self.facts.from.catalog.servers.keys().map(String::as_str));
         let servers = || self.tally(|session| &session.servers, all);
-        Some(Seen::Value(self.facts.kept.servers.get_or_init(servers)))
+        Some(Seen::Value(self.facts.kept().servers.get_or_init(servers)))
     }
 
     pub(super) fn session_tool_is_new(self) -> Option<Seen<'f>> {
@@ -313,17 +337,17 @@ impl<'f> View<'f> {
 
     pub(super) fn delegation_caller(self) -> Option<Seen<'f>> {
         let name = || Value::string(self.call().principal.entity().to_string());
-        Some(Seen::Value(self.facts.kept.caller.get_or_init(name)))
+        Some(Seen::Value(self.facts.kept().caller.get_or_init(name)))
     }
 
     pub(super) fn delegation_initiator(self) -> Option<Seen<'f>> {
         let name = || Value::string(self.call().initiator().entity().to_string());
-        Some(Seen::Value(self.facts.kept.initiator.get_or_init(name)))
+        Some(Seen::Value(self.facts.kept().initiator.get_or_init(name)))
     }
 
     pub(super) fn delegation_actors(self) -> Option<Seen<'f>> {
         let all = || Value::strings(self.hops().iter().map(|hop| hop.actor.id().to_string()));
-        Some(Seen::Value(self.facts.kept.actors.get_or_init(all)))
+        Some(Seen::Value(self.facts.kept().actors.get_or_init(all)))
     }
 }
 
@@ -340,12 +364,12 @@ impl<'f> View<'f> {
 
     pub(super) fn credential_audience(self) -> Option<Seen<'f>> {
         let all = Value::strings(self.credential()?.audience.iter().map(String::as_str));
-        Some(Seen::Value(self.facts.kept.audience.get_or_init(|| all)))
+        Some(Seen::Value(self.facts.kept().audience.get_or_init(|| all)))
     }
 
     pub(super) fn credential_scopes(self) -> Option<Seen<'f>> {
         let all = Value::strings(self.credential()?.scopes.iter().map(String::as_str));
-        Some(Seen::Value(self.facts.kept.scopes.get_or_init(|| all)))
+        Some(Seen::Value(self.facts.kept().scopes.get_or_init(|| all)))
     }
 
     /// A token that does not say when it ends counts as ended.
@@ -412,7 +436,7 @@ impl<'f> View<'f> {
     }
 
     pub(super) fn pending_approvals(self) -> Option<Seen<'f>> {
-        let initiator = self.facts.initiator()?;
+        let initiator = self.facts.initiator();
         long(self.facts.from.ledger.waiting(initiator, &self.facts.from.ask, self.now()))
     }
 

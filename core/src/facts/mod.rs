@@ -30,12 +30,12 @@ use context::has_initiator;
 /// The facts of one call, computed when somebody asks. One question follows for each hop and each resource.
 pub(crate) struct Facts<'c, 'l> {
     pub(crate) from: Origins<'c, 'l>,
-    pub(crate) admitted: Box<Admitted<'c>>,
+    pub(crate) admitted: Admitted<'c>,
     /// The actors, caller first.
-    pub(crate) hops: Vec<Hop<'c>>,
+    pub(crate) hops: Hops<'c>,
     session: Option<&'l Session>,
     task: Option<&'l Task>,
-    kept: Kept,
+    kept: OnceCell<Box<Kept>>,
 }
 
 /// Where facts come from, besides what the call was admitted as.
@@ -60,6 +60,21 @@ pub(crate) struct Named<'c> {
     pub(crate) ids: &'c BTreeSet<EntityRef>,
     /// As [`Store::weight`], of all of them.
     pub(crate) weight: usize,
+    /// As [`Store::weight`], of the level that the tool has.
+    pub(crate) level: usize,
+}
+
+/// The actors of a call: always the caller, mostly nobody else.
+pub(crate) struct Hops<'c> {
+    caller: Hop<'c>,
+    others: Vec<Hop<'c>>,
+}
+
+impl<'c> Hops<'c> {
+    /// The caller first.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Hop<'c>> {
+        std::iter::once(&self.caller).chain(&self.others)
+    }
 }
 
 /// An actor, and what policy sees when it asks about him.
@@ -85,30 +100,38 @@ struct Kept {
 }
 
 /// Why a call cannot be decided on, and what it was admitted as.
-pub(crate) type Refused<'c> = (Fault, Box<Admitted<'c>>);
+pub(crate) type Refused<'c> = (Fault, Admitted<'c>);
 
 impl<'c, 'l> Facts<'c, 'l> {
     /// The facts of a call; why it cannot be decided on, if it cannot.
-    pub(crate) fn new(from: Origins<'c, 'l>, admitted: Box<Admitted<'c>>) -> Result<Self, Refused<'c>> {
+    pub(crate) fn new(from: Origins<'c, 'l>, admitted: Admitted<'c>) -> Result<Self, Refused<'c>> {
         let Origins { call, catalog, store, ledger, now, .. } = from;
         let hop = |actor: Actor<'c>| Hop { actor, context: OnceCell::new() };
-        let actors = call.chain().map(|one| Actor::identify(one, catalog, store).map(hop));
-        let hops = missing(call, from.require).and_then(|()| actors.collect::<Result<Vec<_>, _>>());
+        let identify = |one| Actor::identify(one, catalog, store).map(hop);
+        let hops = missing(call, from.require).and_then(|()| {
+            let caller = identify(&call.principal)?;
+            let others = call.on_behalf_of.iter().map(identify).collect::<Result<_, _>>()?;
+            Ok(Hops { caller, others })
+        });
         let hops = match hops {
             Ok(hops) => hops,
             Err(fault) => return Err((fault, admitted)),
         };
         let session = call.session.as_deref().and_then(|id| ledger.session(id, now));
         let task = call.task.as_deref().and_then(|id| ledger.task(id, now));
-        let facts = Self { from, admitted, hops, session, task, kept: Kept::default() };
+        let facts = Self { from, admitted, hops, session, task, kept: OnceCell::new() };
         match facts.within_limit() {
             Ok(()) => Ok(facts),
             Err(fault) => Err((fault, facts.admitted)),
         }
     }
 
-    fn initiator(&self) -> Option<&EntityRef> {
-        self.hops.last().map(|hop| hop.actor.id())
+    fn kept(&self) -> &Kept {
+        self.kept.get_or_init(Box::default)
+    }
+
+    fn initiator(&self) -> &EntityRef {
+        self.hops.others.last().unwrap_or(&self.hops.caller).id()
     }
 
     /// What the question about one of the actors sees.
@@ -137,21 +160,16 @@ impl<'c> Hop<'c> {
 impl<'f> View<'f> {
     /// The whole of `context`.
     pub(crate) fn context(self) -> &'f Record {
-        self.hop.context.get_or_init(|| self.part(CONTEXT.iter(), true))
-    }
-
-    /// `context` with these facts, and `input` if that is wanted.
-    pub(crate) fn part(self, facts: impl Iterator<Item = &'static Fact>, input: bool) -> Record {
-        let mut out = Record::new();
-        if input {
-            out.insert("input".into(), Value::Record(self.facts.admitted.record.clone()));
-        }
-        for fact in facts {
-            if let Some(seen) = (fact.of)(self) {
-                put(&mut out, fact.path, seen.owned());
+        self.hop.context.get_or_init(|| {
+            let input = Value::Record(self.facts.admitted.record().clone());
+            let mut out = Record::from([("input".into(), input)]);
+            for fact in CONTEXT {
+                if let Some(seen) = (fact.of)(self) {
+                    put(&mut out, fact.path, seen.owned());
+                }
             }
-        }
-        out
+            out
+        })
     }
 }
 

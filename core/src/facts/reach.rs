@@ -95,7 +95,7 @@ impl Facts<'_, '_> {
 
     /// How many entities and parents policies could reach, at most: a sum that counts what is reached twice twice.
     fn weight(&self) -> usize {
-        let (fixed, store) = (self.from.fixed, self.from.store);
+        let store = self.from.store;
         let mentions = |entity: &Entity| {
             let weights = entity.mentions().iter().fold(0_usize, |sum, id| sum.saturating_add(store.weight(id)));
             weights.saturating_add(1 + entity.parents.len())
@@ -105,10 +105,10 @@ impl Facts<'_, '_> {
             Is::Own(entity) => mentions(entity),
         });
         let mapped = self.admitted.resources.iter().filter(|id| self.is_mapped(id));
-        let level = store.weight(&fixed.level);
+        let level = self.from.named.level;
         let resources = mapped.map(|id| store.weight(id).saturating_add(3).saturating_add(level));
         // The tool, the server, and the level that the session has seen.
-        let own = [4, level, self.from.named.weight, store.kind_weight("Level")];
+        let own = [4, level, self.from.named.weight, store.level_weight()];
         own.into_iter().chain(actors).chain(resources).fold(0, usize::saturating_add)
     }
 
@@ -117,9 +117,9 @@ impl Facts<'_, '_> {
     }
 
     fn reach(&self) -> Result<Reach, Fault> {
-        let mut roots = self.admitted.resources.clone();
+        let mut roots = self.admitted.resources.to_vec();
         roots.extend(self.from.named.ids.iter().cloned());
-        for hop in &self.hops {
+        for hop in self.hops.iter() {
             if let Some(super::Seen::Entity(seen)) = self.view(hop).session_seen() {
                 roots.push(seen.clone());
             }
@@ -136,7 +136,7 @@ impl Facts<'_, '_> {
         Ok(Gathered {
             action: self.from.fixed.action.clone(),
             hops: hops.collect(),
-            resources: self.admitted.resources.clone(),
+            resources: self.admitted.resources.to_vec(),
             entities: self.reach()?,
         })
     }

@@ -24,6 +24,13 @@ pub(crate) struct Fact {
     pub(crate) of: for<'f> fn(View<'f>) -> Option<Seen<'f>>,
 }
 
+impl Fact {
+    /// The names of its path.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.path.split('.').map(|name| name.trim_end_matches('?'))
+    }
+}
+
 const fn fact(path: &'static str, ty: FactType, of: for<'f> fn(View<'f>) -> Option<Seen<'f>>) -> Fact {
     Fact { path, ty, of }
 }
@@ -61,7 +68,7 @@ pub(crate) const CONTEXT: &[Fact] = &[
     fact("session.tool_is_new", Bool, |v| v.session_tool_is_new()),
     fact("session.server_is_new", Bool, |v| v.session_server_is_new()),
     fact("session.denials", Long, |v| v.session_denials()),
-    fact("delegation.depth", Long, |v| long(v.hops().len().saturating_sub(1) as u64)),
+    fact("delegation.depth", Long, |v| long(v.call().on_behalf_of.len() as u64)),
     fact("delegation.cycle", Bool, |v| flag(v.cycle())),
     fact("delegation.tenant_changes", Bool, |v| flag(v.tenant_changes())),
     fact("delegation.has_initiator", Bool, |v| flag(super::has_initiator(v.call()))),

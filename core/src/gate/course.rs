@@ -1,20 +1,22 @@
 //! What becomes of a call: decided, reserved, confirmed, completed or given up. Each step is an event of the ledger.
 
+use std::sync::Arc;
+
 use super::{Gate, Judgement, Known};
 use crate::{
     Decision, DecisionRecord, Digest, Identity, Json, Ledger, Reason, Timestamp, ToolCall,
     call::ClaimsError,
     catalog::{Admitted, Fault},
     ledger::{ApprovalRequest, CallDenied, CredentialSeen, Event, EventError, Outcome, Reservation},
-    record::{Facts as Recorded, Trace},
+    record::{Trace, shown},
 };
 
 /// What a decision leaves behind, before the ledger takes it.
 pub(crate) struct Draft<'c> {
     decision: Decision,
-    admitted: Option<Box<Admitted<'c>>>,
+    admitted: Option<Admitted<'c>>,
     /// The facts for the record, and the digest of what was asked.
-    known: Option<(Recorded, Digest)>,
+    known: Option<(Arc<str>, Digest)>,
 }
 
 impl Gate {
@@ -74,8 +76,7 @@ impl Gate {
             Known::Admitted(admitted) => Draft { decision, admitted: Some(admitted), known: None },
             Known::Facts(facts) => {
                 let action = &facts.admitted.action.id;
-                let about = self.bundle.about(action);
-                let recorded = about.map(|(about, _)| Recorded::of(&facts, about, self.bundle.engine().reads(action)));
+                let recorded = self.bundle.about(action).map(|about| shown(&facts, about));
                 let known = recorded.map(|recorded| (recorded, facts.from.ask));
                 Draft { decision, admitted: Some(facts.admitted), known }
             }
@@ -93,7 +94,7 @@ impl Gate {
         let Draft { mut decision, admitted, known } = draft;
         let (recorded, ask) = known.unzip();
         let id = ledger.next_id();
-        let admitted = admitted.as_deref();
+        let admitted = admitted.as_ref();
         let mut event = self.event(id, call, &decision, admitted.zip(ask), at);
         if let Some(Err(why)) = event.clone().map(|event| ledger.apply(event, at)) {
             // Nothing happens that the ledger could not take.
@@ -122,7 +123,7 @@ impl Gate {
                     let audience = admitted.server.audience().to_owned();
                     Some(CredentialSeen { id: credential.id.clone()?, audience, expires: credential.expires })
                 });
-                Some(Event::CallReserved(Reservation {
+                let reservation = Reservation {
                     id,
                     call: digest,
                     chain: call.chain().map(crate::Principal::entity).collect(),
@@ -135,7 +136,8 @@ impl Gate {
                     labels: admitted.tool.output.labels.iter().cloned().collect(),
                     seen: self.brings(admitted).to_owned(),
                     until: at.plus(self.limits.reservation),
-                }))
+                };
+                Some(Event::CallReserved(reservation.into()))
             }
             Decision::NeedsApproval { basis, .. } => Some(Event::ApprovalRequested(ApprovalRequest {
                 id,

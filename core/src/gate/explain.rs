@@ -180,7 +180,7 @@ impl Gate {
         Some(Explained {
             principal: secrets.out_of(question.principal.to_string()),
             resource: secrets.out_of(question.resource.to_string()),
-            policy: policy.id.clone(),
+            policy: policy.id.to_string(),
             forbids: policy.forbids,
             approval: policy.approval.clone(),
             grant: finding.grant.and_then(|at| survey.grants.get(at as usize)).cloned(),
@@ -240,7 +240,7 @@ fn quiet(mut decision: Decision, policies: &[Explained], secrets: &Secrets) -> D
     let errors = basis.answers.iter_mut().flat_map(|answer| &mut answer.errors);
     let mut words: Vec<String> = Vec::new();
     for (policy, why) in errors {
-        if unsaid.contains(policy.as_str()) {
+        if unsaid.contains(&**policy) {
             words.push(std::mem::replace(why, UNSAID.to_owned()));
         }
     }

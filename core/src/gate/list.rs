@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Gate, holes};
+use super::{Gate, holes, unknown};
 use crate::{
     Credential, Ledger, Origin, Policy, Principal, Reason, Timestamp, ToolCall,
     catalog::{Action, Admitted, Fault, Server, Tool, Verbs},
@@ -13,7 +13,6 @@ use crate::{
     gather::Gather as _,
     id::EntityRef,
     json::Json,
-    value::Record,
 };
 
 /// Whose tools are listed. Everything here is the host's word, as in a [`ToolCall`].
@@ -231,16 +230,8 @@ impl Gate {
         let hidden =
             |why: String| Listed { why: Some(why), ..Listed::new(server, tool, Some(action), Standing::Hidden) };
         let mapped = !action.resources.is_empty();
-        let admitted = Admitted {
-            server,
-            tool,
-            action,
-            record: Record::new(),
-            inexact: Vec::new(),
-            resources: if mapped { Vec::new() } else { vec![tool.entity()] },
-            destinations: if action.egress.0 { server.origin.iter().cloned().collect() } else { Vec::new() },
-        };
-        let facts = match self.known(call, Box::new(admitted), known, ledger, now) {
+        let admitted = Admitted::unknown(server, tool, action);
+        let facts = match self.known(call, admitted, known, ledger, now) {
             Ok(facts) => facts,
             Err(fault) => return hidden(fault.detail),
         };
@@ -283,7 +274,7 @@ impl Gate {
     fn known(
         &self,
         call: &ToolCall,
-        admitted: Box<Admitted<'_>>,
+        admitted: Admitted<'_>,
         known: holes::Known,
         ledger: &Ledger,
         now: Timestamp,
@@ -297,7 +288,8 @@ impl Gate {
         let mut require = self.bundle.catalog.require;
         // A task may come with the call.
         require.task &= known == holes::Known::Session;
-        let facts = self.facts(call, admitted, (ask, require), ledger, now).map_err(|(fault, _)| fault)?;
+        let about = self.bundle.about(&admitted.action.id).ok_or_else(|| unknown(admitted.action))?;
+        let facts = self.facts(call, admitted, about, (ask, require), ledger, now).map_err(|(fault, _)| fault)?;
         facts.gathered()
     }
 

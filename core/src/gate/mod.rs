@@ -36,14 +36,18 @@ pub use {
     who::Who,
 };
 
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
 use crate::{
     Decision, DecisionRecord, Digest, Ledger, Limits, PolicyBundle, Reason, Timestamp, ToolCall,
-    catalog::{Admission, Admitted, Fault, Require},
+    catalog::{Action, Admission, Admitted, Fault, Require},
     decision::{self, Asked, Linked},
-    digest::Domain,
-    engine::{Engine, Reads, Root},
+    engine::{About, Engine, Reads, Root},
     facts::{Facts, Origins, Refused},
-    json,
+    id::put_entity,
+    json::{Sink as _, write_canonical, write_items, write_string},
     ledger::Watched,
 };
 
@@ -63,7 +67,7 @@ pub(crate) struct Judgement<'c, 'l> {
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is moved once")]
 enum Known<'c, 'l> {
     Nothing,
-    Admitted(Box<Admitted<'c>>),
+    Admitted(Admitted<'c>),
     Facts(Facts<'c, 'l>),
 }
 
@@ -77,7 +81,7 @@ impl<'c, 'l> Judgement<'c, 'l> {
     }
 
     #[cfg(feature = "explain")]
-    fn facts(&self) -> Option<&Facts<'c, 'l>> {
+    pub(crate) fn facts(&self) -> Option<&Facts<'c, 'l>> {
         match &self.known {
             Known::Facts(facts) => Some(facts),
             _ => None,
@@ -148,17 +152,23 @@ impl Gate {
             Ok(Admission::Pass) => (passed(), Known::Nothing),
             Ok(Admission::Owner(id)) => (self.owned(call, &id, ledger, now), Known::Nothing),
             Ok(Admission::Decide(admitted)) => {
-                let ask = self.call_digest(call, &admitted, &[]);
-                match self.facts(call, admitted, (ask, self.bundle.catalog.require), ledger, now) {
+                let Some(about) = self.bundle.about(&admitted.action.id) else {
+                    return Judgement {
+                        decision: Decision::refused(unknown(admitted.action), None),
+                        known: Known::Admitted(admitted),
+                    };
+                };
+                let ask = call_digest(call, &admitted, about, &[]);
+                match self.facts(call, admitted, about, (ask, self.bundle.catalog.require), ledger, now) {
                     Err((fault, admitted)) => (Decision::refused(fault, Some(ask)), Known::Admitted(admitted)),
-                    Ok(facts) => (self.evaluate(&facts), Known::Facts(facts)),
+                    Ok(facts) => (self.evaluate(&facts, about), Known::Facts(facts)),
                 }
             }
         };
         Judgement { decision, known }
     }
 
-    fn admit(&self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Result<Admission<'_>, Fault> {
+    fn admit<'c>(&'c self, call: &'c ToolCall, ledger: &Ledger, now: Timestamp) -> Result<Admission<'c>, Fault> {
         if ledger.now.is_some_and(|last| now < last) {
             return Err(Fault::new(Reason::ClockBehind, "the time of the call is before the ledger's last event"));
         }
@@ -178,43 +188,40 @@ impl Gate {
     fn facts<'c, 'l>(
         &'c self,
         call: &'c ToolCall,
-        admitted: Box<Admitted<'c>>,
+        admitted: Admitted<'c>,
+        about: &'c About,
         (ask, require): (Digest, Require),
         ledger: &'l Ledger,
         now: Timestamp,
     ) -> Result<Facts<'c, 'l>, Refused<'c>> {
         for (path, why) in &admitted.inexact {
             let full: Vec<_> = std::iter::once("input".to_owned()).chain(path.iter().cloned()).collect();
-            if self.bundle.engine().reads(&admitted.action.id).touches(Root::Context, &full) {
+            if about.reads.touches(Root::Context, &full) {
                 let detail = format!("a policy reads `context.{}`, which {why}", full.join("."));
                 return Err((Fault::new(Reason::InexactArgument, detail), admitted));
             }
         }
-        let Some((about, named)) = self.bundle.about(&admitted.action.id) else {
-            let detail = format!("the action `{}` is missing in the bundle", admitted.action.id);
-            return Err((Fault::new(Reason::InternalFault, detail), admitted));
-        };
         let (catalog, store, fixed, limits) = (&*self.bundle.catalog, &*self.bundle.store, &about.fixed, &self.limits);
+        let named = about.named();
         Facts::new(Origins { call, catalog, fixed, store, ledger, limits, require, named, ask, now }, admitted)
     }
 
-    fn evaluate(&self, facts: &Facts<'_, '_>) -> Decision {
+    fn evaluate(&self, facts: &Facts<'_, '_>, about: &About) -> Decision {
         let Origins { call, ledger, ask, now, .. } = facts.from;
         let linked = self.linked(call, ledger, now);
         let links: Vec<_> = linked.iter().map(Linked::link).collect();
-        let evaluations = match self.bundle.engine().evaluate(facts, &links) {
+        let evaluations = match self.bundle.engine().evaluate(facts, about, &links) {
             Ok(evaluations) => evaluations,
             Err(why) => return Decision::refused(Fault::new(Reason::InternalFault, why), Some(ask)),
         };
         let resources = &facts.admitted.resources;
-        let asked =
-            facts.hops.iter().flat_map(|hop| resources.iter().map(|resource| (hop.id().clone(), resource.clone())));
-        let asked: Vec<_> = asked
+        let asked = facts.hops.iter().flat_map(|hop| resources.iter().map(|resource| (hop.id(), resource)));
+        let asked: SmallVec<[_; 2]> = asked
             .zip(evaluations)
             .map(|((principal, resource), evaluation)| Asked { principal, resource, evaluation })
             .collect();
         let lift = decision::liftable(&asked, &self.bundle.policies);
-        let digest = if lift.is_empty() { ask } else { self.call_digest(call, &facts.admitted, &lift) };
+        let digest = if lift.is_empty() { ask } else { call_digest(call, &facts.admitted, about, &lift) };
         let approved = |class: &str| {
             let chain: Vec<_> = call.chain().map(crate::Principal::entity).collect();
             ledger.approved(&digest, class, &chain, now)
@@ -241,48 +248,41 @@ impl Gate {
         }
         watched
     }
-
-    /// The digest of the exact call: what an approval is bound to, and what the host can check before it executes.
-    fn call_digest(&self, call: &ToolCall, admitted: &Admitted<'_>, lift: &[String]) -> Digest {
-        let mut text = String::with_capacity(512);
-        let mut member = |name: &str, value: &dyn Fn(&mut String)| {
-            text.push(if text.is_empty() { '{' } else { ',' });
-            json::write_string(name, &mut text);
-            text.push(':');
-            value(&mut text);
-        };
-        // In the order of the canonical form.
-        member("action", &|out| json::write_string(&admitted.action.id, out));
-        member("bundle", &|out| json::write_string(&self.bundle.digest().to_string(), out));
-        member("chain", &|out| list(call.chain().map(|actor| actor.entity().to_string()), out));
-        member("input", &|out| json::write_canonical(&call.input, out));
-        member("lift", &|out| list(lift.iter(), out));
-        member("method", &|out| json::write_string(&call.method, out));
-        member("pin", &|out| optional(admitted.tool.pin.map(|pin| pin.to_string()).as_deref(), out));
-        member("server", &|out| json::write_string(&call.server, out));
-        member("session", &|out| optional(call.session.as_deref(), out));
-        member("task", &|out| optional(call.task.as_deref(), out));
-        text.push('}');
-        Digest::of_text(Domain::Call, &text)
-    }
 }
 
-fn list(items: impl Iterator<Item = impl AsRef<str>>, out: &mut String) {
-    out.push('[');
-    for (index, item) in items.enumerate() {
-        if index > 0 {
-            out.push(',');
+/// The digest of the exact call: what an approval is bound to, and what the host can check before it executes.
+fn call_digest(call: &ToolCall, admitted: &Admitted<'_>, about: &About, lift: &[Arc<str>]) -> Digest {
+    // Mostly on the stack; hashing piece by piece would take longer.
+    let mut out: SmallVec<[u8; 512]> = SmallVec::new();
+    // In the order of the canonical form.
+    out.put(",\"chain\":");
+    write_items(call.chain(), &mut out, |actor, out| put_entity(actor.kind.name(), &actor.id, out));
+    out.put(",\"input\":");
+    write_canonical(&call.input, &mut out);
+    out.put(",\"lift\":");
+    write_items(lift, &mut out, |policy, out| write_string(policy, out));
+    out.put(",\"method\":");
+    write_string(&call.method, &mut out);
+    match admitted.tool.pin {
+        Some(pin) => {
+            out.put(",\"pin\":\"");
+            pin.put(&mut out);
+            out.put("\",\"server\":");
         }
-        json::write_string(item.as_ref(), out);
+        None => out.put(",\"pin\":null,\"server\":"),
     }
-    out.push(']');
-}
-
-fn optional(text: Option<&str>, out: &mut String) {
-    match text {
-        Some(text) => json::write_string(text, out),
-        None => out.push_str("null"),
+    write_string(&call.server, &mut out);
+    for (name, text) in [(",\"session\":", &call.session), (",\"task\":", &call.task)] {
+        out.put(name);
+        match text {
+            Some(text) => write_string(text, &mut out),
+            None => out.put("null"),
+        }
     }
+    out.put("}");
+    let mut hasher = about.digest.clone();
+    hasher.update(&out);
+    hasher.end()
 }
 
 impl Watched {
@@ -296,6 +296,11 @@ impl Watched {
             self.principals = call.chain().map(crate::Principal::entity).collect();
         }
     }
+}
+
+/// An action that the catalog has and the program does not.
+fn unknown(action: &Action) -> Fault {
+    Fault::new(Reason::InternalFault, format!("the action `{}` is missing in the bundle", action.id))
 }
 
 /// A method that carries no authority.

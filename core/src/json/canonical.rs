@@ -3,9 +3,44 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use super::{Json, Number};
 
 use crate::gather::order;
+
+/// Takes a text piece by piece.
+pub(crate) trait Sink {
+    fn put(&mut self, text: &str);
+}
+
+impl Sink for String {
+    fn put(&mut self, text: &str) {
+        self.push_str(text);
+    }
+}
+
+impl<A: smallvec::Array<Item = u8>> Sink for SmallVec<A> {
+    fn put(&mut self, text: &str) {
+        self.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// What prints itself, as pieces of a text.
+struct Pieces<'s, S>(&'s mut S);
+
+impl<S: Sink> fmt::Write for Pieces<'_, S> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.put(text);
+        Ok(())
+    }
+}
+
+/// Puts what something prints as.
+pub(crate) fn print(value: impl fmt::Display, out: &mut impl Sink) {
+    // A sink takes everything.
+    fmt::write(&mut Pieces(out), format_args!("{value}")).unwrap_or_default();
+}
 
 /// One text for one value, whatever the spelling it was read from.
 pub(crate) fn canonical(value: &Json) -> String {
@@ -15,27 +50,18 @@ pub(crate) fn canonical(value: &Json) -> String {
 }
 
 /// As [`canonical`], behind what stands in `out`.
-pub(crate) fn write(value: &Json, out: &mut String) {
+pub(crate) fn write(value: &Json, out: &mut impl Sink) {
     match value {
-        Json::Null => out.push_str("null"),
-        Json::Bool(true) => out.push_str("true"),
-        Json::Bool(false) => out.push_str("false"),
-        Json::Number(Number::Int(value)) => drop(fmt::write(out, format_args!("{value}"))),
-        Json::Number(Number::Float(value)) => out.push_str(ryu_js::Buffer::new().format_finite(*value)),
-        Json::Number(Number::Literal(text)) => out.push_str(text),
+        Json::Null => out.put("null"),
+        Json::Bool(true) => out.put("true"),
+        Json::Bool(false) => out.put("false"),
+        Json::Number(Number::Int(value)) => integer(*value, out),
+        Json::Number(Number::Float(value)) => out.put(ryu_js::Buffer::new().format_finite(*value)),
+        Json::Number(Number::Literal(text)) => out.put(text),
         Json::String(text) => string(text, out),
-        Json::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write(item, out);
-            }
-            out.push(']');
-        }
+        Json::Array(all) => items(all, out, write),
         Json::Object(members) => {
-            out.push('{');
+            out.put("{");
             if members.keys().all(|key| key.is_ascii()) {
                 each(members.iter(), out);
             } else {
@@ -44,46 +70,66 @@ pub(crate) fn write(value: &Json, out: &mut String) {
                 order(&mut members, |(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
                 each(members.into_iter(), out);
             }
-            out.push('}');
+            out.put("}");
         }
     }
 }
 
-fn each<'j>(members: impl Iterator<Item = (&'j String, &'j Json)>, out: &mut String) {
+fn each<'j>(members: impl Iterator<Item = (&'j String, &'j Json)>, out: &mut impl Sink) {
     for (index, (key, value)) in members.enumerate() {
         if index > 0 {
-            out.push(',');
+            out.put(",");
         }
         string(key, out);
-        out.push(':');
+        out.put(":");
         write(value, out);
     }
 }
 
-/// A string as RFC 8785 §3.2.2.2 escapes it, with its quotes.
-pub(crate) fn string(text: &str, out: &mut String) {
-    out.push('"');
-    escaped(text, out);
-    out.push('"');
+/// A 64-bit integer.
+pub(crate) fn integer(value: i64, out: &mut impl Sink) {
+    match usize::try_from(value).ok().and_then(|digit| "0123456789".get(digit..=digit)) {
+        Some(digit) => out.put(digit),
+        None => print(value, out),
+    }
 }
 
-fn escaped(text: &str, out: &mut String) {
-    if text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
-        return out.push_str(text);
+/// An array, item by item.
+pub(crate) fn items<T, S: Sink>(items: impl IntoIterator<Item = T>, out: &mut S, mut item: impl FnMut(T, &mut S)) {
+    out.put("[");
+    for (at, one) in items.into_iter().enumerate() {
+        out.put(if at == 0 { "" } else { "," });
+        item(one, out);
     }
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
+    out.put("]");
+}
+
+/// A string as RFC 8785 §3.2.2.2 escapes it, with its quotes.
+pub(crate) fn string(text: &str, out: &mut impl Sink) {
+    out.put("\"");
+    escaped(text, out);
+    out.put("\"");
+}
+
+fn escaped(text: &str, out: &mut impl Sink) {
+    let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    let mut rest = text;
+    while let Some((plain, special)) = rest.bytes().position(special).and_then(|at| rest.split_at_checked(at)) {
+        out.put(plain);
+        let mut tail = special.chars();
+        match tail.next() {
+            Some('"') => out.put("\\\""),
+            Some('\\') => out.put("\\\\"),
+            Some('\u{8}') => out.put("\\b"),
+            Some('\t') => out.put("\\t"),
+            Some('\n') => out.put("\\n"),
+            Some('\u{c}') => out.put("\\f"),
+            Some('\r') => out.put("\\r"),
+            other => print(format_args!("\\u{:04x}", other.map_or(0, u32::from)), out),
         }
+        rest = tail.as_str();
     }
+    out.put(rest);
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ mod read;
 
 use std::collections::BTreeMap;
 
-pub(crate) use canonical::{canonical, string as write_string, write as write_canonical};
+pub(crate) use canonical::{
+    Sink, canonical, integer as write_integer, items as write_items, string as write_string, write as write_canonical,
+};
 #[cfg(feature = "author")]
 pub(crate) use number::Digits;
 pub use number::Number;

@@ -85,6 +85,9 @@ impl Digits {
 impl Number {
     /// The number that `literal` writes, or `None` if no [`Number::Int`] or [`Number::Float`] holds it.
     pub(crate) fn exact(literal: &str) -> Option<Self> {
+        if let Ok(value) = literal.parse() {
+            return Some(Self::Int(value));
+        }
         let digits = Digits::parse(literal)?;
         if digits.integral() {
             return digits.scaled(0).map(Self::Int);

@@ -141,7 +141,7 @@ pub struct Downstream {
 /// A reserved call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OpenCall {
-    pub(crate) reservation: Reservation,
+    pub(crate) reservation: Arc<Reservation>,
     pub(crate) at: Timestamp,
     /// The approvals it used up, which come back if it is given up.
     pub(crate) approvals: Vec<Approval>,
@@ -159,7 +159,7 @@ impl Ledger {
     /// The reserved calls that nobody has completed or given up, oldest first: those that still run, and those whose
     /// outcome is missing.
     pub fn without_outcome(&self) -> Vec<&Reservation> {
-        let mut calls: Vec<_> = self.calls.values().map(|call| &call.reservation).collect();
+        let mut calls: Vec<_> = self.calls.values().map(|call| &*call.reservation).collect();
         calls.sort_by_key(|call| call.id);
         calls
     }
@@ -182,10 +182,13 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn call_reserved(&mut self, mut call: Reservation, now: Timestamp) -> Result<(), EventError> {
+    pub(super) fn call_reserved(&mut self, mut call: Arc<Reservation>, now: Timestamp) -> Result<(), EventError> {
         limits::reservation(&call)?;
         // A session outlives the calls that are reserved in it.
-        call.until = call.until.min(now.plus(SESSION / 2));
+        let last = now.plus(SESSION / 2);
+        if call.until > last {
+            Arc::make_mut(&mut call).until = last;
+        }
         limits::room("reserved calls", self.calls.size(), limits::CALLS)?;
         // A full ledger takes no new session; those that it has go on.
         if call.session.as_deref().is_some_and(|id| self.session(id, now).is_none()) {

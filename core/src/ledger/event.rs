@@ -1,6 +1,9 @@
 //! What can happen between calls, and what a call itself leaves behind.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::call::{CallDenied, Outcome, Reservation};
 use crate::{digest::Digest, id::EntityRef, time::Timestamp};
@@ -78,7 +81,7 @@ pub enum Event {
         session: Option<String>,
     },
     /// A call was allowed, and counts from now on.
-    CallReserved(Reservation),
+    CallReserved(Arc<Reservation>),
     /// The tool of a reserved call has been started.
     CallStarted(u64),
     /// The tool of a reserved call has come to an end, good or bad.

@@ -261,7 +261,7 @@ impl Ledger {
     /// Whether a live list of its server showed a tool otherwise than it is pinned, or not at all. Another pin is a new
     /// review, and ends it.
     pub(crate) fn drifted(&self, tool: &str, pin: Option<Digest>) -> bool {
-        pin.is_some_and(|pin| self.drifted.get(tool) == Some(&pin))
+        pin.is_some_and(|pin| !self.drifted.is_empty() && self.drifted.get(tool) == Some(&pin))
     }
 
     /// A task of the protocol.

@@ -48,15 +48,24 @@ impl Ledger {
 
     /// A task and the tasks it is a part of, itself first; fewer than there were where one of them is forgotten.
     pub(crate) fn lineage(&self, id: &str, now: Timestamp) -> impl Iterator<Item = &Task> {
-        let first = self.task(id, now);
+        self.lineage_of(self.task(id, now), now)
+    }
+
+    /// As [`Ledger::lineage`], of a task that was looked up before.
+    pub(crate) fn lineage_of<'l>(&'l self, first: Option<&'l Task>, now: Timestamp) -> impl Iterator<Item = &'l Task> {
         let up = move |task: &&Task| self.task(task.opened.parent.as_deref()?, now);
         std::iter::successors(first, up).take(limits::PARTS)
     }
 
     /// Whether calls may be made for a task: neither it nor a task it is a part of has ended or was revoked.
     pub(crate) fn task_active(&self, id: &str, now: Timestamp) -> bool {
+        self.is_active(self.task(id, now), now)
+    }
+
+    /// As [`Ledger::task_active`], of a task that was looked up before.
+    pub(crate) fn is_active(&self, task: Option<&Task>, now: Timestamp) -> bool {
         let mut whole = false;
-        let good = self.lineage(id, now).all(|task| {
+        let good = self.lineage_of(task, now).all(|task| {
             whole = task.opened.parent.is_none();
             task.over.is_none()
                 && now < task.opened.expires
@@ -66,8 +75,10 @@ impl Ledger {
     }
 
     /// How many calls a task may still make: the least that it and the tasks it is a part of have left.
-    pub(crate) fn task_calls_left(&self, id: &str, now: Timestamp) -> Option<u64> {
-        self.lineage(id, now).filter_map(|task| Some(task.opened.max_calls?.saturating_sub(task.calls))).min()
+    pub(crate) fn task_calls_left(&self, task: &Task, now: Timestamp) -> Option<u64> {
+        self.lineage_of(Some(task), now)
+            .filter_map(|task| Some(task.opened.max_calls?.saturating_sub(task.calls)))
+            .min()
     }
 
     /// The grants that count in calls of any task of an initiator.
@@ -78,8 +89,7 @@ impl Ledger {
 
     /// The grants that count in calls of a task.
     pub(crate) fn grants(&self, task: &str, now: Timestamp) -> impl Iterator<Item = &Grant> {
-        let active = self.task_active(task, now);
-        let known = self.task(task, now).filter(|_| active);
+        let known = self.task(task, now).filter(|task| !task.grants.is_empty() && self.is_active(Some(task), now));
         let ids = known.into_iter().flat_map(|task| task.grants.iter().map(move |id| (&task.opened.id, id)));
         let grants = ids.filter_map(|(task, id)| Some((task, self.grants.get(id.as_str())?)));
         grants

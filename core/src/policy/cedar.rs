@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     catalog::Catalog,
-    engine::{Evaluation, Link, PolicyIndex, Question},
+    engine::{Evaluation, Few, Link, PolicyIndex, Question},
     entity::{self, Reach},
     id::EntityRef,
     value::{Record, Value},
@@ -74,8 +74,8 @@ impl CedarEngine {
         entities: &Reach,
         questions: &[Question<'_>],
         links: &[Link<'_>],
-    ) -> Result<Vec<Evaluation>, String> {
-        let Some(first) = questions.first() else { return Ok(Vec::new()) };
+    ) -> Result<Few<Evaluation>, String> {
+        let Some(first) = questions.first() else { return Ok(Few::new()) };
         let entities = self.entities(first.action, entities)?;
         let linked = self.linked(links)?;
         questions.iter().map(|question| self.one(question, &entities, &linked)).collect()
@@ -103,7 +103,7 @@ impl CedarEngine {
         let forbids = satisfied(&sets.forbids)?;
         let granted = self.granted(&request, linked, entities, &mut errors)?;
         errors.sort();
-        Ok(Evaluation { permits, forbids, granted, errors })
+        Ok(Evaluation { permits: permits.into(), forbids: forbids.into(), granted: granted.into(), errors })
     }
 
     fn sets(&self, action: &EntityRef) -> Result<&Sets, String> {

@@ -1,19 +1,18 @@
 //! The compiled program of a bundle, which decides.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{PolicyBundle, actions::Actions};
 use crate::{
     catalog::Catalog,
+    digest::Digest,
     engine::{
-        About, Asked, Engine, Evaluate, Evaluation, Holes, Incomplete, Link, Live, Mapped, Program, Question, Reads,
-        Weighed, Where,
+        About, Asked, Engine, Evaluate, Evaluation, Few, Holes, Incomplete, Link, Live, Mapped, Program, Question,
+        Reads, Weighed, Where,
     },
     entity::{Reach, Store},
-    facts::{Facts, Fixed, Named},
+    facts::{Facts, Fixed},
+    hash::Table,
     id::EntityRef,
 };
 
@@ -21,24 +20,30 @@ use crate::{
 pub(super) struct Compiled {
     pub(super) program: Program,
     /// What the policies that can apply to each action may look at.
-    pub(super) reads: BTreeMap<String, Reads>,
+    pub(super) reads: BTreeMap<String, Arc<Reads>>,
     /// For each action.
-    about: HashMap<Arc<str>, (About, usize)>,
+    about: Table<Arc<str>, About>,
     places: Vec<Where>,
-    nothing: Reads,
+    nothing: Arc<Reads>,
 }
 
 impl Compiled {
-    pub(super) fn new(program: Program, catalog: &Catalog, store: &mut Store, reads: BTreeMap<String, Reads>) -> Self {
+    /// `bundle`: the digest of the bundle, which stands in those of its calls.
+    pub(super) fn new(
+        program: Program,
+        catalog: &Catalog,
+        store: &mut Store,
+        reads: BTreeMap<String, Arc<Reads>>,
+        bundle: Digest,
+    ) -> Self {
         store.settle(|id| program.entity(id));
-        let nothing = Reads::default();
+        let nothing = Arc::new(Reads::default());
         let group = |name: &String| EntityRef::new("Action", name.as_str());
         let ancestry = Actions::of(catalog).ancestry;
         let about = Fixed::all(catalog).into_iter().map(|(id, fixed)| {
             let groups = ancestry.get(&*id).into_iter().flatten().map(group).collect();
-            let reads = reads.get(&*id).unwrap_or(&nothing);
-            let weight = reads.entities().iter().fold(0, |sum: usize, id| sum.saturating_add(store.weight(id)));
-            (id, (About::new(&program, store, reads, fixed, groups), weight))
+            let reads = reads.get(&*id).unwrap_or(&nothing).clone();
+            (id, About::new(&program, store, reads, fixed, groups, bundle))
         });
         let about = about.collect();
         Self { about, places: Where::all(&program), program, reads, nothing }
@@ -52,45 +57,39 @@ impl Compiled {
         catalog: &Catalog,
         store: &mut Store,
         reads: impl Iterator<Item = (&'r str, &'r Reads)>,
+        bundle: Digest,
     ) -> Self {
         let mut all = self.reads.clone();
         for (action, more) in reads {
             if let Some(known) = all.get_mut(action) {
-                known.extend(more);
+                Arc::make_mut(known).extend(more);
             }
         }
-        Self::new(program, catalog, store, all)
+        Self::new(program, catalog, store, all, bundle)
     }
 
     /// A question as the program is asked it.
     fn asked<'f>(&'f self, question: &'f Question<'f>, entities: &'f Reach) -> Asked<'f> {
         let about = self.about.get(&*question.action.id);
-        let groups = about.map(|(about, _)| about.groups.as_slice()).unwrap_or_default();
+        let groups = about.map(|about| about.groups.as_slice()).unwrap_or_default();
         Asked { question, entities, groups }
     }
 
-    pub(super) fn evaluate(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
-        let action = &facts.admitted.action.id;
-        let (about, _) = self.about.get(action).ok_or_else(|| format!("nothing is known of the action `{action}`"))?;
+    pub(super) fn evaluate(&self, facts: &Facts<'_, '_>, about: &About, links: &[Link<'_>]) -> Few<Evaluation> {
         let one = |hop, resource| {
             let source = Live { view: facts.view(hop), resource, about, places: &self.places };
             self.program.evaluate(&source, links)
         };
         let resources = &facts.admitted.resources;
-        Ok(facts
-            .hops
-            .iter()
-            .flat_map(|hop| resources.iter().map(move |resource| (hop, resource)))
-            .map(|(hop, resource)| one(hop, resource))
-            .collect())
+        let asked = facts.hops.iter().flat_map(|hop| resources.iter().map(move |resource| (hop, resource)));
+        asked.map(|(hop, resource)| one(hop, resource)).collect()
     }
 }
 
 impl PolicyBundle {
     /// What of the facts of an action's calls is known beforehand; nothing of an action that the bundle does not have.
-    pub(crate) fn about(&self, action: &str) -> Option<(&About, Named<'_>)> {
-        let (about, weight) = self.compiled.about.get(action)?;
-        Some((about, Named { ids: self.engine().reads(action).entities(), weight: *weight }))
+    pub(crate) fn about(&self, action: &str) -> Option<&About> {
+        self.compiled.about.get(action)
     }
 
     /// What policies and links could come to for questions of which not everything is known. Each question comes with
@@ -126,13 +125,13 @@ impl PolicyBundle {
 }
 
 impl Evaluate for PolicyBundle {
-    fn evaluate(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
+    fn evaluate(&self, facts: &Facts<'_, '_>, about: &About, links: &[Link<'_>]) -> Result<Few<Evaluation>, String> {
         match self.chosen {
-            Engine::Compiled => self.compiled.evaluate(facts, links),
+            Engine::Compiled => Ok(self.compiled.evaluate(facts, about, links)),
             #[cfg(feature = "oracle")]
             Engine::Cedar => self.by_cedar(facts, links),
             #[cfg(feature = "oracle")]
-            Engine::Both => self.by_both(facts, links),
+            Engine::Both => self.by_both(facts, about, links),
         }
     }
 

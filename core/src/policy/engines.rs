@@ -2,12 +2,12 @@
 
 use super::PolicyBundle;
 use crate::{
-    engine::{Evaluation, Link, PolicyIndex, questions},
+    engine::{About, Evaluation, Few, Link, PolicyIndex, questions},
     facts::Facts,
 };
 
 impl PolicyBundle {
-    pub(super) fn by_cedar(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
+    pub(super) fn by_cedar(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Few<Evaluation>, String> {
         let Some(cedar) = &self.cedar else {
             return Err("the bundle was unpacked, and Cedar has no policies to evaluate".to_owned());
         };
@@ -16,8 +16,13 @@ impl PolicyBundle {
         cedar.evaluate(&gathered.entities, &questions, links)
     }
 
-    pub(super) fn by_both(&self, facts: &Facts<'_, '_>, links: &[Link<'_>]) -> Result<Vec<Evaluation>, String> {
-        let compiled = self.compiled.evaluate(facts, links)?;
+    pub(super) fn by_both(
+        &self,
+        facts: &Facts<'_, '_>,
+        about: &About,
+        links: &[Link<'_>],
+    ) -> Result<Few<Evaluation>, String> {
+        let compiled = self.compiled.evaluate(facts, about, links);
         let cedar = self.by_cedar(facts, links)?;
         match difference(&compiled, &cedar, links) {
             None => Ok(compiled),
@@ -36,7 +41,7 @@ fn difference(a: &[Evaluation], b: &[Evaluation], links: &[Link<'_>]) -> Option<
         all.iter()
             .map(|one| {
                 let erring = one.errors.iter().map(|(policy, _)| *policy);
-                let mut erring: Vec<_> = erring.collect();
+                let mut erring: Few<_> = erring.collect();
                 erring.dedup();
                 [one.permits.clone(), one.forbids.clone(), erring, one.granted.clone()]
             })
@@ -98,7 +103,7 @@ mod tests {
     fn what_counts_as_a_difference() {
         let one = |errors: &[(usize, &str)], granted: &[usize]| Evaluation {
             errors: errors.iter().map(|(at, words)| (*at, (*words).to_owned())).collect(),
-            granted: granted.to_vec(),
+            granted: granted.into(),
             ..Evaluation::default()
         };
         let links = [Link { template: 7, principal: None, resource: None }];

@@ -33,7 +33,7 @@ impl PolicyBundle {
         let known = |policy: &&Policy| policy.template && !policy.forbids;
         let known_as = self.by_id.get(id).and_then(|place| Some((*place, self.policies.get(*place)?)));
         let Some((place, policy)) = known_as else {
-            let near = did_you_mean(id, self.policies.iter().filter(known).map(|policy| policy.id.as_str()));
+            let near = did_you_mean(id, self.policies.iter().filter(known).map(|policy| &*policy.id));
             return Err(format!("the bundle has no template `{}`{near}", id.escape_debug()));
         };
         match (policy.template, policy.forbids) {

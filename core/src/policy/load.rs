@@ -9,7 +9,7 @@ use std::{
 use cedar_policy::{EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment, pst};
 
 use super::{
-    Policy, PolicyBundle,
+    Identity, Policy, PolicyBundle,
     actions::Actions,
     annotate, compile,
     compiled::Compiled,
@@ -187,8 +187,10 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Error> {
     let reads = read(&catalog, &parsed);
     let program = compile::all(parsed.iter().map(|one| (&one.policy, &one.tree))).map_err(Error::new)?;
     let by_id = parsed.iter().enumerate().map(|(place, one)| (one.policy.id.clone(), place)).collect();
+    let digest = bundle_digest(sources, &catalog);
+    let identity = Arc::new(Identity::of(&catalog, digest, schema_digest));
     let bundle = PolicyBundle {
-        compiled: Compiled::new(program, &catalog, &mut store, reads),
+        compiled: Compiled::new(program, &catalog, &mut store, reads, digest),
         chosen: Engine::default(),
         unpacked: false,
         #[cfg(feature = "oracle")]
@@ -197,8 +199,7 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Error> {
         store: Arc::new(store),
         by_id: Arc::new(by_id),
         policies: parsed.iter().map(|one| one.policy.clone()).collect(),
-        digest: bundle_digest(sources, &catalog),
-        schema_digest,
+        identity,
         warnings: found,
         catalog: Arc::new(catalog),
     };
@@ -269,7 +270,7 @@ pub(super) fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) 
             Body::Template(template) => Body::Template(template.new_id(PolicyId::new(&id))),
         };
         let policy = Policy {
-            id,
+            id: id.into(),
             forbids,
             reason: notes.reason,
             approval: notes.approval,
@@ -317,7 +318,7 @@ fn disable(catalog: &Catalog, baseline: &mut Vec<Parsed>, found: &mut Vec<Diagno
             found.push(Diagnostic::error("manifest_value", message).at(id.place.clone()));
             continue;
         }
-        let known: Vec<_> = baseline.iter().map(|one| one.policy.id.as_str()).collect();
+        let known: Vec<_> = baseline.iter().map(|one| &*one.policy.id).collect();
         if FIXED.contains(&id.value.as_str()) {
             let message = format!("`{}` cannot be switched off by a bundle", id.value);
             let help = "halt and revocation are the host's; only the host can leave them out";
@@ -326,14 +327,14 @@ fn disable(catalog: &Catalog, baseline: &mut Vec<Parsed>, found: &mut Vec<Diagno
             let message = format!("the baseline has no rule `{}`", id.value);
             found.push(Diagnostic::error("unknown_policy", message).at(id.place.clone()).suggest(&id.value, known));
         } else {
-            baseline.retain(|one| one.policy.id != id.value);
+            baseline.retain(|one| *one.policy.id != *id.value);
         }
     }
 }
 
 /// Reports ids that occur twice, and the author's use of the baseline's prefix.
 fn unique(parsed: Vec<Parsed>, found: &mut Vec<Diagnostic>) -> Vec<Parsed> {
-    let mut first: HashMap<String, Place> = HashMap::new();
+    let mut first: HashMap<Arc<str>, Place> = HashMap::new();
     let mut kept = Vec::new();
     for one in parsed {
         let place = one.statement.annotation("id").map_or(one.policy.place.clone(), |id| one.at(id.span.clone()));
@@ -466,7 +467,7 @@ fn declares(json: &serde_json::Value, kind: &str) -> bool {
 }
 
 /// What the policies of each action may look at.
-fn read(catalog: &Catalog, parsed: &[Parsed]) -> BTreeMap<String, Reads> {
+fn read(catalog: &Catalog, parsed: &[Parsed]) -> BTreeMap<String, Arc<Reads>> {
     let actions = Actions::of(catalog);
     let mut read: BTreeMap<_, _> =
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Reads::default())).collect();
@@ -480,5 +481,5 @@ fn read(catalog: &Catalog, parsed: &[Parsed]) -> BTreeMap<String, Reads> {
             read.get_mut(&*action.id).into_iter().for_each(|read: &mut Reads| read.extend(&reads));
         }
     }
-    read
+    read.into_iter().map(|(action, reads)| (action, Arc::new(reads))).collect()
 }

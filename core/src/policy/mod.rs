@@ -63,7 +63,7 @@ mod worlds;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 #[cfg(all(test, feature = "author"))]
@@ -80,7 +80,7 @@ pub use {
 use crate::{
     catalog::{self, Catalog, Drift, ONE_PAGE, ToolReport, definitions},
     digest::Digest,
-    engine::{Engine, Evaluate, PolicyIndex, Reads},
+    engine::{Engine, Evaluate, PolicyIndex},
     entity::Store,
     error::{Diagnostic, Error, Place},
     gather::Gather as _,
@@ -94,7 +94,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Its `@id`.
-    pub id: String,
+    pub id: Arc<str>,
     /// Whether it forbids; otherwise it permits.
     pub forbids: bool,
     /// Its `@reason`, shown to people.
@@ -160,16 +160,42 @@ pub struct PolicyBundle {
     pub(crate) store: Arc<Store>,
     pub(crate) policies: Vec<Policy>,
     slots: Arc<BTreeMap<PolicyIndex, grants::Slots>>,
-    by_id: Arc<BTreeMap<String, PolicyIndex>>,
+    by_id: Arc<BTreeMap<Arc<str>, PolicyIndex>>,
     compiled: compiled::Compiled,
     pub(crate) chosen: Engine,
     unpacked: bool,
     /// Cedar's policies; a bundle that was unpacked has none.
     #[cfg(feature = "oracle")]
     pub(crate) cedar: Option<cedar::CedarEngine>,
-    digest: Digest,
-    schema_digest: Digest,
+    pub(crate) identity: Arc<Identity>,
     warnings: Vec<Diagnostic>,
+}
+
+/// What a record says of the bundle that decided.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) digest: Digest,
+    pub(crate) schema: Digest,
+    /// The baseline rules that the manifest switches off.
+    pub(crate) disabled: Vec<String>,
+    /// All that as records show it, made once.
+    pub(crate) json: OnceLock<String>,
+}
+
+impl Identity {
+    fn of(catalog: &Catalog, digest: Digest, schema: Digest) -> Self {
+        let disabled = catalog.disabled.iter().map(|id| id.value.clone()).collect();
+        Self {
+            name: catalog.name.clone(),
+            version: catalog.version.clone(),
+            digest,
+            schema,
+            disabled,
+            json: OnceLock::new(),
+        }
+    }
 }
 
 impl PolicyBundle {
@@ -185,12 +211,12 @@ impl PolicyBundle {
 
     /// The digest of every file that decides: manifest, pins, policies, schemas, entities.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.identity.digest
     }
 
     /// The digest of the Cedar schema.
     pub fn schema_digest(&self) -> Digest {
-        self.schema_digest
+        self.identity.schema
     }
 
     /// What deserves a second look.
@@ -210,7 +236,7 @@ impl PolicyBundle {
 
     /// The entities that policies name, each once, in order.
     pub fn named_entities(&self) -> impl Iterator<Item = &EntityRef> {
-        self.compiled.reads.values().flat_map(Reads::entities).gather::<BTreeSet<_>>().into_iter()
+        self.compiled.reads.values().flat_map(|reads| reads.entities()).gather::<BTreeSet<_>>().into_iter()
     }
 
     /// The policy of that id.

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Atom, Part, Policy, PolicyBundle, actions::Actions, compiled::Compiled, grants::Slots};
+use super::{Atom, Identity, Part, Policy, PolicyBundle, actions::Actions, compiled::Compiled, grants::Slots};
 use crate::{
     catalog::Catalog,
     codec::{Broken, Packed, Reader, packed_enum, packed_struct},
@@ -57,8 +57,8 @@ impl PolicyBundle {
     #[must_use]
     pub fn pack(&self) -> Vec<u8> {
         let mut payload = Vec::new();
-        self.digest.pack(&mut payload);
-        self.schema_digest.pack(&mut payload);
+        self.digest().pack(&mut payload);
+        self.schema_digest().pack(&mut payload);
         self.catalog.pack(&mut payload);
         self.store.iter().map(|entity| (**entity).clone()).collect::<Vec<_>>().pack(&mut payload);
         self.policies.pack(&mut payload);
@@ -127,8 +127,9 @@ impl PolicyBundle {
         if !actions.iter().eq(reads.keys()) {
             return Err(Broken("the actions are not those of the catalog"));
         }
+        let identity = Arc::new(Identity::of(&catalog, digest, schema_digest));
         Ok(Self {
-            compiled: Compiled::new(program, &catalog, &mut store, reads),
+            compiled: Compiled::new(program, &catalog, &mut store, reads, digest),
             catalog: Arc::new(catalog),
             store: Arc::new(store),
             policies,
@@ -138,8 +139,7 @@ impl PolicyBundle {
             unpacked: true,
             #[cfg(feature = "oracle")]
             cedar: None,
-            digest,
-            schema_digest,
+            identity,
             warnings: Vec::new(),
         })
     }
@@ -149,7 +149,7 @@ fn store(entities: Vec<Entity>) -> Result<Store, Broken> {
     let mut store = Store::default();
     let count = entities.len();
     entities.into_iter().for_each(|entity| store.insert(entity));
-    if store.iter().count() == count { Ok(store) } else { Err(Broken("an entity stands there twice")) }
+    if store.len() == count { Ok(store) } else { Err(Broken("an entity stands there twice")) }
 }
 
 /// A payload in its file, without a signature.

@@ -108,7 +108,7 @@ impl<'a> Samples<'a> {
         if !untold.is_empty() || (told.is_empty() && !result.validation_passed()) {
             return all();
         }
-        let is_told = |place: &usize| parsed.get(*place).is_none_or(|one| told.contains(one.policy.id.as_str()));
+        let is_told = |place: &usize| parsed.get(*place).is_none_or(|one| told.contains(&*one.policy.id));
         places.iter().copied().filter(is_told).collect()
     }
 

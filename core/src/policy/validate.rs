@@ -31,7 +31,7 @@ pub(super) fn all(actions: &Actions<'_>, schema: &Schema, parsed: &[&Parsed], fo
     if parsed.is_empty() {
         return;
     }
-    let by_id: HashMap<&str, &Parsed> = parsed.iter().map(|one| (one.policy.id.as_str(), *one)).collect();
+    let by_id: HashMap<&str, &Parsed> = parsed.iter().map(|one| (&*one.policy.id, *one)).collect();
     let set = self::set(parsed.iter().copied(), found);
     let before = found.len();
     let result = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);

@@ -31,7 +31,7 @@ impl Chain {
 
     /// Seals a record's text, made with the digest of the one before.
     pub(crate) fn link(&mut self, open: impl FnOnce(Option<Digest>) -> String) -> String {
-        let (line, digest) = seal(&open(self.last));
+        let (line, digest) = seal(open(self.last));
         self.last = Some(digest);
         line
     }
@@ -43,10 +43,13 @@ impl Chain {
 }
 
 /// The digest of a record's text, and the text with it.
-fn seal(open: &str) -> (String, Digest) {
-    let digest = Digest::of_text(Domain::Record, open);
-    let body = open.strip_suffix('}').unwrap_or(open);
-    (format!("{body},\"digest\":\"{digest}\"}}"), digest)
+fn seal(mut line: String) -> (String, Digest) {
+    let digest = Digest::of_text(Domain::Record, &line);
+    line.pop();
+    line.push_str(",\"digest\":\"");
+    digest.put(&mut line);
+    line.push_str("\"}");
+    (line, digest)
 }
 
 /// Checks a chain, a record a line, from its start (or behind the record of digest `after`). Returns the last digest.
@@ -62,7 +65,7 @@ pub fn verify<'l>(
         let number = index + 1;
         let (body, tail) = line.rsplit_once(",\"digest\":\"").ok_or(ChainError::Unreadable(number))?;
         let digest = tail.strip_suffix("\"}").and_then(Digest::parse).ok_or(ChainError::Unreadable(number))?;
-        if seal(&format!("{body}}}")).1 != digest {
+        if Digest::of_text(Domain::Record, &format!("{body}}}")) != digest {
             return Err(ChainError::Changed(number));
         }
         let previous = body.rsplit_once("\"previous\":").map(|(_, tail)| tail).ok_or(ChainError::Unreadable(number))?;

@@ -2,6 +2,9 @@
 
 mod chain;
 pub(crate) mod redact;
+mod shown;
+#[cfg(all(test, feature = "author"))]
+mod tests;
 mod trace;
 
 use std::sync::Arc;
@@ -15,15 +18,19 @@ use crate::{
     catalog::Admitted,
     decision::Decision,
     digest::{Digest, Domain},
-    engine::{About, Reads, Root},
-    facts,
-    id::EntityRef,
-    json::{Json, Object},
+    engine::About,
+    facts::Facts,
+    json::Json,
     ledger::Event,
-    policy::PolicyBundle,
+    policy::{Identity, PolicyBundle},
     time::Timestamp,
-    value::{Record, Value},
 };
+use redact::Veil;
+
+/// The facts that candidate policies can read, as the record of a call shows them.
+pub(crate) fn shown(facts: &Facts<'_, '_>, about: &About) -> Arc<str> {
+    shown::facts(facts, about).into()
+}
 
 /// What was asked, what was known, and what was decided. [`DecisionRecord::to_json`](crate::DecisionRecord::to_json) is
 /// its one line.
@@ -39,19 +46,10 @@ pub struct DecisionRecord {
     pub at: Timestamp,
     /// What was decided.
     pub decision: Decision,
-    pub(crate) bundle: Bundle,
+    pub(crate) bundle: Arc<Identity>,
     pub(crate) asked: Option<Asked>,
-    pub(crate) facts: Option<Facts>,
-}
-
-/// By what it was decided.
-#[derive(Clone, Debug)]
-pub(crate) struct Bundle {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) digest: Digest,
-    pub(crate) schema: Digest,
-    pub(crate) disabled: Vec<String>,
+    /// The facts that candidate policies can read, as JSON.
+    pub(crate) facts: Option<Arc<str>>,
 }
 
 /// What was asked, without credentials and with secrets taken out.
@@ -68,58 +66,8 @@ pub(crate) struct Asked {
     pub(crate) origin: &'static str,
     pub(crate) transport: Option<String>,
     pub(crate) input_digest: Digest,
-    pub(crate) arguments: Json,
-}
-
-/// The facts that candidate policies can read: for each hop, principal and context; for each resource, its attributes.
-#[derive(Clone, Debug)]
-pub(crate) struct Facts {
-    pub(crate) hops: Vec<Json>,
-    pub(crate) resources: Vec<Json>,
-}
-
-/// What an entity has that nothing is known of.
-static NOTHING: Record = Record::new();
-
-impl Facts {
-    pub(crate) fn of(facts: &facts::Facts<'_, '_>, about: &About, reads: &Reads) -> Self {
-        let attributes = |id: &EntityRef| {
-            let here = facts.entity(id)?;
-            Some(here.entity.map_or(&NOTHING, |entity| &entity.attributes))
-        };
-        let entity = |root, id: &EntityRef| {
-            let known = facts.entity(id).and_then(|here| here.entity);
-            let mut seen = reads.project(root, known.map_or(&NOTHING, |entity| &entity.attributes), &attributes);
-            let tags =
-                Record::from([("tags".into(), Value::Record(known.map(|e| e.tags.clone()).unwrap_or_default()))]);
-            seen.extend(reads.project(root, &tags, &attributes));
-            Object::from([("id".to_owned(), id.to_string().as_str().into()), ("attributes".to_owned(), shown(seen))])
-        };
-        let (looked_at, input) = &about.looked_at;
-        let hops = facts.hops.iter().map(|hop| {
-            let context = facts.view(hop).part(looked_at.iter().copied(), *input);
-            let mut seen = shown(reads.project(Root::Context, &context, &attributes));
-            if let Json::Object(members) = &mut seen {
-                if let Some(input) = members.get_mut("input") {
-                    redact::arguments(input, facts.admitted.tool.shape.secrets());
-                }
-                if let Some(credential) = members.get_mut("credential") {
-                    redact::arguments(credential, &[]);
-                }
-            }
-            let principal = entity(Root::Principal, hop.id());
-            Json::Object([("principal".to_owned(), Json::Object(principal)), ("context".to_owned(), seen)].into())
-        });
-        let hops = hops.collect();
-        let resources = facts.admitted.resources.iter().map(|id| Json::Object(entity(Root::Resource, id)));
-        Self { hops, resources: resources.collect() }
-    }
-}
-
-fn shown(record: Record) -> Json {
-    let mut shown = Value::Record(record).to_json();
-    redact::shapes(&mut shown);
-    shown
+    /// The arguments, as JSON.
+    pub(crate) arguments: String,
 }
 
 impl DecisionRecord {
@@ -128,14 +76,14 @@ impl DecisionRecord {
         call: &ToolCall,
         decision: Decision,
         admitted: Option<&Admitted<'_>>,
-        facts: Option<Facts>,
+        facts: Option<Arc<str>>,
         at: Timestamp,
     ) -> Self {
         // A call over a limit is not copied into its record.
         let oversize = decision.reasons().contains(&crate::Reason::LimitExceeded);
-        let mut arguments = if oversize { Json::Null } else { call.input.clone() };
-        redact::arguments(&mut arguments, admitted.map_or(&[], |admitted| admitted.tool.shape.secrets()));
         let input = if oversize { &Json::Null } else { &call.input };
+        let mut arguments = String::with_capacity(256);
+        Veil::of(admitted.map_or(&[], |admitted| admitted.tool.shape.secrets())).put(input, &mut arguments);
         let asked = Asked {
             server: short(&call.server),
             method: short(&call.method),
@@ -164,20 +112,8 @@ impl DecisionRecord {
     }
 
     pub(crate) fn without_call(bundle: &PolicyBundle, decision: Decision, at: Timestamp) -> Self {
-        let (bundle, decision) = (Bundle::of(bundle), quiet(decision));
+        let (bundle, decision) = (bundle.identity.clone(), quiet(decision));
         Self { kind: "decision", id: None, event: None, at, decision, bundle, asked: None, facts: None }
-    }
-}
-
-impl Bundle {
-    fn of(bundle: &PolicyBundle) -> Self {
-        Self {
-            name: bundle.name().to_owned(),
-            version: bundle.version().to_owned(),
-            digest: bundle.digest(),
-            schema: bundle.schema_digest(),
-            disabled: bundle.disabled_baseline().map(str::to_owned).collect(),
-        }
     }
 }
 
@@ -190,9 +126,12 @@ fn quiet(mut decision: Decision) -> Decision {
     decision
 }
 
+/// Characters of an identifier.
+const SHORT: usize = 1024;
+
 /// An identifier, cut where it is over the limits, and without what looks like a secret.
 fn short(text: &str) -> String {
-    let mut kept: String = text.chars().take(1024).collect();
+    let mut kept = if text.len() <= SHORT { text.to_owned() } else { text.chars().take(SHORT).collect() };
     redact::text(&mut kept);
     kept
 }

@@ -1,8 +1,10 @@
 //! Takes secrets out of what a record shows: by the schema's word, by the member's name, and by their look.
 
+use smallvec::SmallVec;
+
 use crate::{
-    id::is_secret_name,
-    json::{Json, Pointer, Step},
+    id::{EntityRef, is_secret_name, put_entity},
+    json::{Json, Number, Pointer, Step, write_integer, write_items, write_string},
 };
 
 const REDACTED: &str = "[redacted]";
@@ -29,51 +31,91 @@ const PREFIXES: [(&str, usize); 18] = [
     ("hf_", 30),
 ];
 
-/// Arguments: what the schema marks secret, then names and shapes. Depth was bounded when the call was admitted.
-pub(super) fn arguments(value: &mut Json, secrets: &[Pointer]) {
-    for pointer in secrets {
-        at(value, &pointer.0);
-    }
-    names(value);
-    shapes(value);
+/// What hides the values at one place of what is shown, and below it.
+#[derive(Clone, Default)]
+pub(super) struct Veil<'s> {
+    /// Where the schema marks secrets, from here on.
+    secrets: SmallVec<[&'s [Step]; 2]>,
+    /// Whether a member's name can tell that it is secret.
+    names: bool,
+    /// Whether this stands below such a name: no string is shown.
+    named: bool,
 }
 
-fn at(value: &mut Json, steps: &[Step]) {
-    match (steps, value) {
-        ([], value) => *value = REDACTED.into(),
-        ([Step::Member(name), rest @ ..], Json::Object(members)) => {
-            if let Some(member) = members.get_mut(name) {
-                at(member, rest);
-            }
+impl<'s> Veil<'s> {
+    /// Over arguments: what the schema marks secret, then names and shapes.
+    pub(super) fn of(secrets: &'s [Pointer]) -> Self {
+        Self { secrets: secrets.iter().map(|pointer| &*pointer.0).collect(), names: true, named: false }
+    }
+
+    /// Whether nothing of the value is shown, whatever it is.
+    pub(super) fn is_closed(&self) -> bool {
+        self.secrets.iter().any(|steps| steps.is_empty())
+    }
+
+    pub(super) fn member(&self, name: &str) -> Self {
+        let named = self.named || (self.names && is_secret_name(name));
+        Self { named, ..self.below(|step| matches!(step, Step::Member(own) if own == name)) }
+    }
+
+    pub(super) fn item(&self) -> Self {
+        self.below(|step| *step == Step::Each)
+    }
+
+    fn below(&self, leads: impl Fn(&Step) -> bool) -> Self {
+        let on = self.secrets.iter().filter_map(|steps| steps.split_first());
+        let secrets = on.filter(|(step, _)| leads(step)).map(|(_, rest)| rest).collect();
+        Self { secrets, names: self.names, named: self.named }
+    }
+
+    /// Over one value, whose name may tell that it is secret.
+    pub(super) fn named(named: bool) -> Self {
+        Self { named, ..Self::default() }
+    }
+
+    /// Puts a text that cannot look like a secret.
+    pub(super) fn put_plain(&self, text: &str, out: &mut String) {
+        write_string(if self.named { REDACTED } else { text }, out);
+    }
+
+    pub(super) fn put_entity(&self, id: &EntityRef, out: &mut String) {
+        if self.named || holds_secret(&id.kind) || holds_secret(&id.id) || !id.is_plain() {
+            return self.put_string(&id.to_string(), out);
         }
-        ([Step::Each, rest @ ..], Json::Array(items)) => items.iter_mut().for_each(|item| at(item, rest)),
-        _ => {}
+        put_entity(&id.kind, &id.id, out);
     }
-}
 
-fn names(value: &mut Json) {
-    match value {
-        Json::Object(members) => {
-            for (name, member) in members {
-                if is_secret_name(name) {
-                    strings(member);
-                } else {
-                    names(member);
+    pub(super) fn put_string(&self, text: &str, out: &mut String) {
+        write_string(if self.named || self.is_closed() || holds_secret(text) { REDACTED } else { text }, out);
+    }
+
+    /// Puts a value, as deep as it is: its depth was bounded when the call was admitted.
+    pub(super) fn put(&self, value: &Json, out: &mut String) {
+        if self.is_closed() {
+            return write_string(REDACTED, out);
+        }
+        match value {
+            Json::Null => out.push_str("null"),
+            Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Json::Number(Number::Int(value)) => write_integer(*value, out),
+            Json::Number(Number::Float(value)) => out.push_str(&serde_json::to_string(value).unwrap_or_default()),
+            Json::Number(Number::Literal(text)) => write_string(text, out),
+            Json::String(text) => self.put_string(text, out),
+            Json::Array(items) => {
+                let veil = self.item();
+                write_items(items, out, |item, out| veil.put(item, out));
+            }
+            Json::Object(members) => {
+                out.push('{');
+                for (at, (name, member)) in members.iter().enumerate() {
+                    out.push_str(if at == 0 { "" } else { "," });
+                    write_string(name, out);
+                    out.push(':');
+                    self.member(name).put(member, out);
                 }
+                out.push('}');
             }
         }
-        Json::Array(items) => items.iter_mut().for_each(names),
-        _ => {}
-    }
-}
-
-/// Every string below a member with a secret's name.
-fn strings(value: &mut Json) {
-    match value {
-        Json::String(text) => *text = REDACTED.to_owned(),
-        Json::Object(members) => members.values_mut().for_each(strings),
-        Json::Array(items) => items.iter_mut().for_each(strings),
-        _ => {}
     }
 }
 
@@ -94,27 +136,33 @@ pub(super) fn text(text: &mut String) {
     }
 }
 
-fn holds_secret(text: &str) -> bool {
-    text.contains("-----BEGIN ")
-        || has_password(text)
-        || text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '/'))).any(is_secret)
+/// The bytes of the shortest word that is a secret, and of what a key begins with.
+const SHORTEST: usize = 11;
+
+pub(super) fn holds_secret(text: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '/');
+    let long = text.len() >= SHORTEST;
+    has_password(text) || (long && (text.contains("-----BEGIN ") || text.split(|c: char| !word(c)).any(is_secret)))
 }
 
 /// A URL with a user's password in it.
 fn has_password(text: &str) -> bool {
-    text.split_whitespace().any(|word| {
-        let authority = word.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
-        let user = authority.and_then(|authority| authority.rsplit_once('@'));
-        user.is_some_and(|(user, _)| user.contains(':'))
-    })
+    text.as_bytes().contains(&b'@')
+        && text.split_whitespace().any(|word| {
+            let authority = word.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+            let user = authority.and_then(|authority| authority.rsplit_once('@'));
+            user.is_some_and(|(user, _)| user.contains(':'))
+        })
 }
 
 fn is_secret(word: &str) -> bool {
+    let begins = |part: Option<&str>| part.is_some_and(|part| part.len() > 4 && part.starts_with("eyJ"));
     let jwt = || {
-        let parts: Vec<_> = word.split('.').collect();
-        parts.len() == 3 && parts.iter().take(2).all(|part| part.len() > 4 && part.starts_with("eyJ"))
+        let mut parts = word.split('.');
+        begins(parts.next()) && begins(parts.next()) && parts.next().is_some() && parts.next().is_none()
     };
-    PREFIXES.iter().any(|(prefix, length)| word.len() >= *length && word.starts_with(prefix)) || jwt()
+    word.len() >= SHORTEST
+        && (PREFIXES.iter().any(|(prefix, length)| word.len() >= *length && word.starts_with(prefix)) || jwt())
 }
 
 #[cfg(test)]
@@ -122,10 +170,11 @@ mod tests {
     use super::*;
 
     fn check(input: &str, secrets: &[&str], expected: &str) {
-        let mut value = Json::parse(input.as_bytes()).unwrap();
+        let value = Json::parse(input.as_bytes()).unwrap();
         let secrets: Vec<_> = secrets.iter().map(|text| Pointer::parse(text).unwrap()).collect();
-        arguments(&mut value, &secrets);
-        assert_eq!(value.to_string(), expected);
+        let mut out = String::new();
+        Veil::of(&secrets).put(&value, &mut out);
+        assert_eq!(out, expected);
     }
 
     #[test]

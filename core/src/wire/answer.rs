@@ -1,5 +1,7 @@
 //! A decision as JSON.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::line;
@@ -11,7 +13,7 @@ pub(super) struct AnswerTwin<'a> {
     decision: &'static str,
     reasons: Vec<&'static str>,
     details: Vec<&'a str>,
-    policies: &'a [String],
+    policies: &'a [Arc<str>],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     grants: Vec<GrantTwin>,
     obligations: Vec<String>,
@@ -30,10 +32,10 @@ struct ApprovalTwin<'a> {
 struct EvaluationTwin<'a> {
     principal: String,
     resource: String,
-    permits: &'a [String],
+    permits: &'a [Arc<str>],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     grants: Vec<&'a str>,
-    forbids: &'a [String],
+    forbids: &'a [Arc<str>],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ErrorTwin<'a>>,
 }
@@ -41,7 +43,7 @@ struct EvaluationTwin<'a> {
 #[derive(Serialize)]
 struct GrantTwin {
     grant: String,
-    template: String,
+    template: Arc<str>,
 }
 
 #[derive(Serialize)]

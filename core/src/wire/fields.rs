@@ -1,6 +1,11 @@
 //! Reads an object member by member: every member typed, none unknown, each fault with its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use smallvec::SmallVec;
 
 use crate::{
     digest::Digest,
@@ -14,16 +19,16 @@ use crate::{
 /// An object that is being read.
 pub(super) struct Fields<'a> {
     members: &'a Object,
-    at: String,
-    asked: Vec<&'static str>,
+    at: Cow<'a, str>,
+    asked: SmallVec<[&'static str; 12]>,
 }
 
 impl<'a> Fields<'a> {
     /// `at` is the JSON Pointer of the object; empty for the document.
-    pub(super) fn of(value: &'a Json, at: impl Into<String>) -> Result<Self, String> {
+    pub(super) fn of(value: &'a Json, at: impl Into<Cow<'a, str>>) -> Result<Self, String> {
         let at = at.into();
         match value {
-            Json::Object(members) => Ok(Self { members, at, asked: Vec::new() }),
+            Json::Object(members) => Ok(Self { members, at, asked: SmallVec::new() }),
             other => Err(format!("{} is {}, not an object", place(&at), kind(other))),
         }
     }

@@ -64,7 +64,19 @@ impl Serialize for Shown<'_> {
 
 /// A twin as one line of JSON. Twins have string keys only, so that this cannot fail.
 fn line(twin: &impl Serialize) -> String {
-    serde_json::to_string(twin).unwrap_or_else(|_| "{}".to_owned())
+    let mut out = Vec::with_capacity(256);
+    put(twin, &mut out);
+    text(out)
+}
+
+/// As [`line`], behind what stands in `out`.
+fn put(twin: &impl Serialize, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, twin).unwrap_or_default();
+}
+
+/// What was put is text.
+fn text(line: Vec<u8>) -> String {
+    String::from_utf8(line).unwrap_or_default()
 }
 
 /// The `@reason` of every deciding policy that has one: what is meant for people.

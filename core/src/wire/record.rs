@@ -4,29 +4,27 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Shown, answer::AnswerTwin, event::write, line, members::Members};
+use super::{Shown, answer::AnswerTwin, event::write, line, members::Members, put, text};
 use crate::{
     digest::Digest,
     gather::Gather as _,
     json::Json,
+    policy::Identity,
     record::{Asked, Chain, DecisionRecord, Told, Trace, redact},
 };
 
+/// What a record begins with.
 #[derive(Serialize)]
-struct RecordTwin<'a> {
+struct HeadTwin<'a> {
     version: u32,
     kind: &'static str,
     id: Option<u64>,
     at: String,
     #[serde(flatten)]
     answer: AnswerTwin<'a>,
-    call: Option<CallTwin<'a>>,
-    facts: Option<FactsTwin<'a>>,
-    bundle: BundleTwin<'a>,
-    // The last member: `verify` finds it from the end.
-    previous: Option<String>,
 }
 
+/// What `call` begins with; the arguments follow.
 #[derive(Serialize)]
 struct CallTwin<'a> {
     server: &'a str,
@@ -41,13 +39,6 @@ struct CallTwin<'a> {
     origin: &'a str,
     transport: Option<&'a str>,
     input_digest: String,
-    arguments: Shown<'a>,
-}
-
-#[derive(Serialize)]
-struct FactsTwin<'a> {
-    hops: Vec<Shown<'a>>,
-    resources: Vec<Shown<'a>>,
 }
 
 #[derive(Serialize)]
@@ -74,10 +65,12 @@ impl<'a> CallTwin<'a> {
             origin: asked.origin,
             transport: asked.transport.as_deref(),
             input_digest: asked.input_digest.to_string(),
-            arguments: Shown(&asked.arguments),
         }
     }
 }
+
+/// Bytes that a line has besides its facts, mostly.
+const LINE: usize = 2048;
 
 #[derive(Serialize)]
 struct TraceTwin<'a> {
@@ -132,30 +125,45 @@ impl DecisionRecord {
 
     /// The record as the next line of a chain: it carries the digest of the line before.
     pub fn chained(&self, chain: &mut Chain) -> String {
-        chain.link(|previous| line(&self.twin(previous)))
+        chain.link(|previous| self.line(previous))
     }
 
-    fn twin(&self, previous: Option<Digest>) -> RecordTwin<'_> {
-        let bundle = &self.bundle;
-        RecordTwin {
-            version: 1,
-            kind: self.kind,
-            id: self.id,
-            at: self.at.to_string(),
-            answer: AnswerTwin::of(&self.decision),
-            call: self.asked.as_ref().map(CallTwin::of),
-            facts: self.facts.as_ref().map(|facts| FactsTwin {
-                hops: facts.hops.iter().map(Shown).collect(),
-                resources: facts.resources.iter().map(Shown).collect(),
-            }),
-            bundle: BundleTwin {
-                name: &bundle.name,
-                version: &bundle.version,
-                digest: bundle.digest.to_string(),
-                schema_digest: bundle.schema.to_string(),
-                disabled_baseline: &bundle.disabled,
-            },
-            previous: previous.map(|digest| digest.to_string()),
+    /// The record without its own digest. Facts and arguments are JSON already.
+    fn line(&self, previous: Option<Digest>) -> String {
+        let mut out = Vec::with_capacity(self.facts.as_ref().map_or(0, |facts| facts.len()) + LINE);
+        let (id, at, answer) = (self.id, self.at.to_string(), AnswerTwin::of(&self.decision));
+        put(&HeadTwin { version: 1, kind: self.kind, id, at, answer }, &mut out);
+        out.pop();
+        match &self.asked {
+            Some(asked) => {
+                out.extend(b",\"call\":");
+                put(&CallTwin::of(asked), &mut out);
+                out.pop();
+                for part in [",\"arguments\":", &asked.arguments, "},\"facts\":"] {
+                    out.extend(part.as_bytes());
+                }
+            }
+            None => out.extend(b",\"call\":null,\"facts\":"),
+        }
+        out.extend(self.facts.as_deref().unwrap_or("null").as_bytes());
+        out.extend(b",\"bundle\":");
+        out.extend(self.bundle.json.get_or_init(|| line(&BundleTwin::of(&self.bundle))).as_bytes());
+        // The last member: `verify` finds it from the end.
+        out.extend(b",\"previous\":");
+        put(&previous.map(|digest| digest.to_string()), &mut out);
+        out.push(b'}');
+        text(out)
+    }
+}
+
+impl<'a> BundleTwin<'a> {
+    fn of(bundle: &'a Identity) -> Self {
+        Self {
+            name: &bundle.name,
+            version: &bundle.version,
+            digest: bundle.digest.to_string(),
+            schema_digest: bundle.schema.to_string(),
+            disabled_baseline: &bundle.disabled,
         }
     }
 }

@@ -321,7 +321,7 @@ fn read_task(fields: &mut Fields<'_>) -> Result<Task, String> {
 fn read_call(fields: &mut Fields<'_>) -> Result<OpenCall, String> {
     let value = fields.value("reservation").ok_or_else(|| fields.missing("reservation"))?;
     Ok(OpenCall {
-        reservation: Fields::of(value, fields.pointer("reservation"))?.read(read::reservation)?,
+        reservation: Fields::of(value, fields.pointer("reservation"))?.read(read::reservation)?.into(),
         at: fields.instant("at")?,
         approvals: fields.each("approvals", read::approval)?,
         started: fields.maybe_flag("started")?,

@@ -199,7 +199,7 @@ fn every_rule_stops_a_call_and_passes_its_neighbour() {
     seen.insert("baseline/server-unverified");
 
     let desk = desk::gate(POLICIES);
-    let rules = desk.bundle().policies().iter().map(|policy| policy.id.as_str());
+    let rules = desk.bundle().policies().iter().map(|policy| &*policy.id);
     let rules: BTreeSet<_> = rules.filter(|id| id.starts_with("baseline/")).collect();
     assert_eq!(seen, rules, "each rule has a case");
 }
@@ -211,7 +211,7 @@ fn rules_are_switched_off_in_the_open() {
     for policy in desk.bundle().policies().iter().filter(|policy| policy.id.starts_with("baseline/")) {
         let off = format!("[baseline]\ndisable = [\"{}\"]", policy.id);
         let loaded = toolgate::PolicyBundle::load(&desk::with_manifest(POLICIES, &off));
-        let fixed = matches!(policy.id.as_str(), "baseline/halted" | "baseline/revoked");
+        let fixed = matches!(&*policy.id, "baseline/halted" | "baseline/revoked");
         assert_eq!(loaded.is_err(), fixed, "{}", policy.id);
         assert!(loaded.map_or(true, |bundle| bundle.policy(&policy.id).is_none()), "{}", policy.id);
     }

@@ -289,7 +289,7 @@ impl Counting {
             || clauses.iter().any(|clause| clause.feasible.fails);
         let decisive = vec![Default::default(); atoms.len()];
         let policy = PolicyCoverage {
-            id: policy.id.clone(),
+            id: policy.id.to_string(),
             forbids: policy.forbids,
             place: policy.place.clone(),
             decided: 0,
@@ -319,7 +319,7 @@ impl Counting {
     fn decision(&mut self, decision: &Decision) {
         let policy = &mut self.policy;
         let basis = decision.basis();
-        if !basis.policies.contains(&policy.id) {
+        if !basis.policies.iter().any(|id| **id == *policy.id) {
             return;
         }
         policy.decided += 1;

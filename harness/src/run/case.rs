@@ -197,7 +197,7 @@ impl<'a, 'w> Play<'a, 'w> {
             _ => None,
         };
         let erring: BTreeMap<&str, &str> = (decision.basis().answers.iter())
-            .flat_map(|answer| answer.errors.iter().map(|(id, why)| (id.as_str(), why.as_str())))
+            .flat_map(|answer| answer.errors.iter().map(|(id, why)| (&**id, why.as_str())))
             .collect();
         let expected_errors: BTreeSet<&str> = expect.errors.iter().map(String::as_str).collect();
         let errors_fit = erring.keys().copied().eq(expected_errors.iter().copied());

@@ -27,8 +27,8 @@ pub(super) fn views(
     let explanations = gate.explain(call, ledger, now).policies;
     let basis = decision.basis();
     let mut matter: BTreeSet<&str> = named.clone();
-    matter.extend(basis.policies.iter().map(String::as_str));
-    matter.extend(basis.answers.iter().flat_map(|answer| answer.errors.iter().map(|(id, _)| id.as_str())));
+    matter.extend(basis.policies.iter().map(|id| &**id));
+    matter.extend(basis.answers.iter().flat_map(|answer| answer.errors.iter().map(|(id, _)| &**id)));
     let near = if decision.is_allow() { Vec::new() } else { nearest(&explanations) };
     let shown = explanations.iter().enumerate().filter_map(|(at, one)| {
         let nearest = near.contains(&at);

@@ -80,9 +80,9 @@ impl Check<'_> {
         let Invariant { policy, answer, always, .. } = self.invariant;
         let probed = self.probe.decide(call, ledger, now);
         let answers = &probed.basis().answers;
-        let error = answers.iter().flat_map(|one| &one.errors).find(|(id, _)| id == policy);
+        let error = answers.iter().flat_map(|one| &one.errors).find(|(id, _)| **id == **policy);
         // A condition that fails to evaluate might hold.
-        if error.is_none() && !answers.iter().any(|one| one.forbids.contains(policy)) {
+        if error.is_none() && !answers.iter().any(|one| one.forbids.iter().any(|id| **id == **policy)) {
             return;
         }
         self.about += 1;

@@ -8,7 +8,7 @@ mod section;
 #[cfg(feature = "author")]
 mod tool;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 #[cfg(feature = "author")]
 pub(crate) use bundle::read;
@@ -97,7 +97,7 @@ pub(crate) struct Operations {
 /// `resource = { type, id }`: how arguments name an entity.
 #[derive(Clone, Debug)]
 pub(crate) struct ResourceMap {
-    pub(crate) kind: String,
+    pub(crate) kind: Arc<str>,
     pub(crate) parts: Vec<Part>,
     pub(crate) fold_case: bool,
 }

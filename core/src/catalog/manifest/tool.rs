@@ -183,7 +183,7 @@ fn resource(table: &DeTable<'_>, span: Range<usize>, source: &mut Source<'_>) ->
         return None;
     };
     match template(&id.value) {
-        Ok(parts) => Some(Placed { value: ResourceMap { kind: kind.value, parts, fold_case }, place }),
+        Ok(parts) => Some(Placed { value: ResourceMap { kind: kind.value.into(), parts, fold_case }, place }),
         Err(why) => {
             let message = format!("the id template `{}` {why}", id.value);
             let found = Diagnostic::error("manifest_value", message).at(id.place);

@@ -5,6 +5,8 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
+use smallvec::SmallVec;
+
 use super::{
     Shape,
     check::{Check, FUEL, MISFITS, Path},
@@ -27,8 +29,6 @@ const ELEMENT: &str = "has an element that";
 pub(crate) struct Admitted<'i> {
     /// The input as given, with the schema's defaults.
     pub(crate) input: Cow<'i, Json>,
-    /// What policies see of it.
-    pub(crate) record: Record,
     /// What they cannot see although its place has a type.
     pub(crate) inexact: Vec<Inexact>,
 }
@@ -41,6 +41,35 @@ pub(crate) struct Inexact {
     pub(crate) why: String,
 }
 
+/// What policies see of one argument.
+pub(crate) enum Argument<'i> {
+    /// A value that is the same in JSON and in Cedar.
+    Plain(Plain<'i>),
+    /// Nothing.
+    Absent,
+    /// Something that has to be made: it stands in the record.
+    Made,
+}
+
+/// A value that is the same in JSON and in Cedar.
+#[derive(Clone, Copy)]
+pub(crate) enum Plain<'i> {
+    Bool(bool),
+    Long(i64),
+    Text(&'i str),
+}
+
+impl<'i> Plain<'i> {
+    fn of(slot: &Slot, value: &'i Json) -> Option<Self> {
+        match (slot, value) {
+            (Slot::Bool, Json::Bool(value)) => Some(Self::Bool(*value)),
+            (Slot::Long | Slot::Kind(Kind::Integer), Json::Number(Number::Int(value))) => Some(Self::Long(*value)),
+            (Slot::Text, Json::String(text)) => Some(Self::Text(text)),
+            _ => None,
+        }
+    }
+}
+
 /// Something in the input that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Misfit {
@@ -51,14 +80,13 @@ pub(crate) struct Misfit {
 }
 
 impl Shape {
-    /// Fills in defaults, checks the input against schema and kinds, and types what can be typed.
+    /// Fills in defaults, and checks the input against schema and kinds.
     ///
     /// The input's depth is the caller's to cap.
     ///
     /// # Errors
     /// Everything that does not fit, kinds first.
-    pub(crate) fn admit<'i>(&self, input: &'i Json) -> Result<Admitted<'i>, Vec<Misfit>> {
-        let mut input = Cow::Borrowed(input);
+    pub(crate) fn admit<'i>(&self, mut input: Cow<'i, Json>) -> Result<Admitted<'i>, Vec<Misfit>> {
         let mut fuel = FUEL;
         let endless = || {
             let why = "the input schema takes too long to check, or refers to itself without end";
@@ -71,8 +99,8 @@ impl Shape {
             let why = format!("the arguments are {}; write an object", described(&input));
             return Err(vec![Misfit { pointer: String::new(), why }]);
         };
-        let mut taker = Taker { misfits: Vec::new(), inexact: Vec::new(), names: Vec::new() };
-        let record = taker.members(&self.members, members, &Path::Root);
+        let mut taker = Taker::default();
+        taker.look(&self.members, members, &Path::Root);
         let Taker { mut misfits, inexact, .. } = taker;
         let mut check = Check::new(&self.graph, fuel);
         check.input(members, &input, self.extra_arguments);
@@ -80,7 +108,21 @@ impl Shape {
             return Err(endless());
         }
         misfits.append(&mut check.misfits);
-        if misfits.is_empty() { Ok(Admitted { input, record, inexact }) } else { Err(misfits) }
+        if misfits.is_empty() { Ok(Admitted { input, inexact }) } else { Err(misfits) }
+    }
+
+    /// What policies see of an input that was admitted.
+    pub(crate) fn record(&self, input: &Json) -> Record {
+        let members = input.as_object();
+        members.map(|members| Taker::default().members(&self.members, members, &Path::Root)).unwrap_or_default()
+    }
+
+    /// What policies see of one argument of an input that was admitted.
+    pub(crate) fn argument<'i>(&self, input: &'i Json, name: &str) -> Argument<'i> {
+        match self.members.typed.get(name).zip(input.get(name)) {
+            None => Argument::Absent,
+            Some((member, value)) => Plain::of(&member.slot, value).map_or(Argument::Made, Argument::Plain),
+        }
     }
 }
 
@@ -95,11 +137,12 @@ fn described(value: &Json) -> &'static str {
     }
 }
 
+#[derive(Default)]
 struct Taker<'s> {
     misfits: Vec<Misfit>,
     inexact: Vec<Inexact>,
     /// The member names from the top to where the walk stands.
-    names: Vec<&'s str>,
+    names: SmallVec<[&'s str; 8]>,
 }
 
 impl<'s> Taker<'s> {
@@ -117,11 +160,32 @@ impl<'s> Taker<'s> {
         record
     }
 
+    /// Notes what does not fit and what is inexact, and makes no value where none is needed to tell.
+    fn look(&mut self, members: &'s Members, object: &Object, path: &Path<'_>) {
+        for (name, value) in object {
+            let Some((name, member)) = members.typed.get_key_value(name.as_str()) else { continue };
+            let path = Path::Member { up: path, name, secret: path.secret() || member.secret };
+            self.names.push(name);
+            match (&member.slot, value) {
+                (slot, value) if Plain::of(slot, value).is_some() => {}
+                (Slot::Record(members), Json::Object(object)) => self.look(members, object, &path),
+                (Slot::Set(slot), Json::Array(items)) if items.iter().all(|item| Plain::of(slot, item).is_some()) => {}
+                (slot, value) => drop(self.value(slot, value, &path)),
+            }
+            self.names.pop();
+        }
+    }
+
     /// The typed value. `None` when it is a misfit or inexact, which is then noted.
     fn value(&mut self, slot: &'s Slot, value: &Json, path: &Path<'_>) -> Option<Value> {
+        if let Some(plain) = Plain::of(slot, value) {
+            return Some(match plain {
+                Plain::Bool(value) => Value::Bool(value),
+                Plain::Long(value) => Value::Long(value),
+                Plain::Text(text) => Value::string(text),
+            });
+        }
         match (slot, value) {
-            (Slot::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
-            (Slot::Long | Slot::Kind(Kind::Integer), Json::Number(Number::Int(value))) => Some(Value::Long(*value)),
             (Slot::Kind(Kind::Integer), Json::Number(_)) => {
                 self.misfit(path, format!("not an integer: {}; write a whole number", path.show(value)))
             }
@@ -129,7 +193,6 @@ impl<'s> Taker<'s> {
                 Some(value) => Some(Value::Decimal(value)),
                 None => self.inexact("has more than 4 decimals or is beyond ±922337203685477.5807"),
             },
-            (Slot::Text, Json::String(text)) => Some(Value::string(text.as_str())),
             (Slot::Datetime, Json::String(text)) => match datetime(text) {
                 Some((time, true)) => Some(Value::Datetime(time)),
                 Some((_, false)) => self.inexact("is finer than a millisecond, or a leap second"),

@@ -324,8 +324,7 @@ impl<'g> Check<'g> {
             }
             let mut known = false;
             let patterns = rules.patterns.iter().filter(|(pattern, _)| pattern.is_match(name)).map(|(_, id)| *id);
-            let declared: Vec<Id> = rules.properties.get(name).copied().into_iter().chain(patterns).collect();
-            for id in declared {
+            for id in rules.properties.get(name).copied().into_iter().chain(patterns) {
                 known = true;
                 fits &= self.member(id, name, value, path, loud);
             }

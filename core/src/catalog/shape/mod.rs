@@ -19,6 +19,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use admit::{Argument, Plain};
 pub(crate) use types::Fields;
 pub(crate) use types::{LeftOut, Type};
 

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::{admit::Admitted, *};
 use crate::json::{Caps, Numbers, read};
 
@@ -29,10 +31,10 @@ fn shown(shape: &Shape) -> String {
 
 /// The record, then what is inexact; or the misfits.
 fn admitted(shape: &Shape, input: &str) -> String {
-    match shape.admit(&Json::parse(input.as_bytes()).unwrap()) {
-        Ok(Admitted { record, inexact, .. }) => {
+    match shape.admit(Cow::Owned(Json::parse(input.as_bytes()).unwrap())) {
+        Ok(Admitted { input, inexact }) => {
             let inexact: Vec<_> = inexact.iter().map(|one| format!("; {} {}", one.path.join("."), one.why)).collect();
-            format!("{}{}", crate::value::Value::Record(record), inexact.concat())
+            format!("{}{}", crate::value::Value::Record(shape.record(&input)), inexact.concat())
         }
         Err(misfits) => misfits.iter().map(|one| format!("{} {}", one.pointer, one.why)).collect::<Vec<_>>().join("; "),
     }

@@ -309,7 +309,7 @@ impl Search<'_> {
             let forbids = held.iter().filter(|one| one.forbids && one.outcome == Truth::True);
             standing.extend(forbids.filter_map(|one| {
                 let policy = self.policies.get(one.policy)?;
-                Some((policy.id.clone(), policy.approval.clone()?))
+                Some((policy.id.to_string(), policy.approval.clone()?))
             }));
         }
         Some(NearestPermit { changes, standing: standing.into_iter().collect() })
@@ -357,7 +357,7 @@ impl Search<'_> {
             path: slot.map(|slot| program.path(slot)),
             value,
             example,
-            atoms: claim.atoms.iter().map(|(policy, atom)| (id(policy), *atom)).collect(),
+            atoms: claim.atoms.iter().map(|(policy, atom)| (id(policy).to_string(), *atom)).collect(),
             who: who(claim, &paths),
         }
     }

@@ -163,7 +163,7 @@ impl<'w> Ground<'w> {
         }
         match self.catalog.admit(&call) {
             Ok(Admission::Decide(admitted)) => {
-                member(&admitted.record, rest) == value
+                member(admitted.record(), rest) == value
                     && admitted.action.id == self.admitted.action.id
                     && admitted.resources == self.admitted.resources
                     && admitted.destinations == self.admitted.destinations

@@ -12,6 +12,10 @@ use crate::{
     value::Value, wire,
 };
 
+fn texts(ids: &[Arc<str>]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
 const MANIFEST: &str = r#"
     [bundle]
     name = "model"
@@ -372,7 +376,7 @@ impl Pair {
         story: &Story,
         call: &ToolCall,
         (facts, ask): (&crate::facts::Gathered, Digest),
-        digest: impl Fn(&[String]) -> Digest,
+        digest: impl Fn(&[&str]) -> Digest,
     ) -> (String, Vec<String>) {
         let (_, context) = &facts.hops[0];
         let get = |path: &str| shown(context, path);
@@ -418,7 +422,7 @@ impl Pair {
         let approved = |digest: &Digest| {
             story.approvals(digest, self.now).iter().any(|one| one.class == "ops" && !chain.contains(&one.approver))
         };
-        if call.tool == "wipe" && !approved(&digest(&["ask".to_owned()])) {
+        if call.tool == "wipe" && !approved(&digest(&["ask"])) {
             return ("needs_approval".into(), vec!["ask".into()]);
         }
         ("allow".into(), permits.into_iter().collect())
@@ -436,9 +440,11 @@ impl Pair {
             let waits = Self::waits(story, call, ask, self.now);
             assert_eq!(shown(context, "usage.pending_approvals"), Some(waits.to_string()), "{call:?}");
         }
-        let digest = |lift: &[String]| self.gate.call_digest(call, admitted, lift);
+        let about = self.gate.bundle.about(&admitted.action.id).unwrap();
+        let digest =
+            |lift: &[&str]| call_digest(call, admitted, about, &lift.iter().map(|id| (*id).into()).collect::<Vec<_>>());
         let expected = self.decision(story, call, (&facts, ask), digest);
-        assert_eq!((decision.name().to_owned(), decision.basis().policies.clone()), expected, "{call:?}");
+        assert_eq!((decision.name().to_owned(), texts(&decision.basis().policies)), expected, "{call:?}");
         expected
     }
 
@@ -447,7 +453,7 @@ impl Pair {
         let expected = self.agree(&self.story, &call, &self.ledger);
         let at = self.at();
         let record = self.gate.authorize(&call, &mut self.ledger, at);
-        assert_eq!((record.decision.name().to_owned(), record.decision.basis().policies.clone()), expected);
+        assert_eq!((record.decision.name().to_owned(), texts(&record.decision.basis().policies)), expected);
         assert_eq!(record.id, Some(self.story.last_id() + 1));
         let event = record.event.unwrap();
         match &event {
@@ -474,7 +480,7 @@ impl Pair {
         let mut ledger = Ledger::new();
         before.0.iter().for_each(|(at, event)| ledger.apply(event.clone(), Timestamp::from_millis(*at)).unwrap());
         let expected = self.agree(&before, &call, &ledger);
-        assert_eq!((decision.name().to_owned(), decision.basis().policies.clone()), expected, "{call:?}");
+        assert_eq!((decision.name().to_owned(), texts(&decision.basis().policies)), expected, "{call:?}");
         assert_eq!(record.event, decision.is_allow().then_some(Event::CallStarted(id)));
         record.event.into_iter().for_each(|event| self.keep(event));
     }

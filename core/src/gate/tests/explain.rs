@@ -170,15 +170,15 @@ proptest! {
             let of = |forbids: bool, outcome: Truth| -> BTreeSet<&str> {
                 let found = survey.findings.iter().filter(|one| one.question as usize == at && one.outcome == outcome);
                 let policies = found.map(|one| &gate.bundle().policies()[one.policy as usize]);
-                policies.filter(|policy| policy.forbids == forbids).map(|policy| policy.id.as_str()).collect()
+                policies.filter(|policy| policy.forbids == forbids).map(|policy| &*policy.id).collect()
             };
-            fn ids(ids: &[String]) -> BTreeSet<&str> {
-                ids.iter().map(String::as_str).collect()
+            fn ids(ids: &[std::sync::Arc<str>]) -> BTreeSet<&str> {
+                ids.iter().map(|id| &**id).collect()
             }
             prop_assert_eq!(of(false, Truth::True), ids(&answer.permits));
             prop_assert_eq!(of(true, Truth::True), ids(&answer.forbids));
             let erring = &of(false, Truth::Error) | &of(true, Truth::Error);
-            prop_assert_eq!(erring, answer.errors.iter().map(|(policy, _)| policy.as_str()).collect::<BTreeSet<_>>());
+            prop_assert_eq!(erring, answer.errors.iter().map(|(policy, _)| &**policy).collect::<BTreeSet<_>>());
         }
     }
 

@@ -205,7 +205,7 @@ impl Mutants {
         // Where a program keeps an entity is known in the store.
         let mut store = (*bundle.store).clone();
         Ok(PolicyBundle {
-            compiled: bundle.compiled.changed(program, &bundle.catalog, &mut store, reads),
+            compiled: bundle.compiled.changed(program, &bundle.catalog, &mut store, reads, bundle.digest()),
             catalog: bundle.catalog.clone(),
             store: store.into(),
             policies,
@@ -215,8 +215,7 @@ impl Mutants {
             unpacked: false,
             #[cfg(feature = "oracle")]
             cedar: None,
-            digest: bundle.digest,
-            schema_digest: bundle.schema_digest,
+            identity: bundle.identity.clone(),
             warnings: Vec::new(),
         })
     }
@@ -268,7 +267,7 @@ fn told(one: &Parsed, edit: Edit) -> Mutant {
     let lines = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
     let changed = format!("{}{after}{}", at(start..span.start), at(span.end..end));
     Mutant {
-        policy: one.policy.id.clone(),
+        policy: one.policy.id.to_string(),
         operator,
         place: one.at(span.clone()),
         before: at(span).to_owned(),

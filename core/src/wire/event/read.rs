@@ -69,7 +69,7 @@ pub(super) fn event(gate: &Gate, value: &Json) -> Result<Event, String> {
             let (server, id) = (fields.required("server")?, fields.required("id")?);
             Ok(Event::McpTaskCreated { server, id, owner: fields.entity("owner")?, session: fields.string("session")? })
         })?,
-        "call_reserved" => Event::CallReserved(of()?.read(reservation)?),
+        "call_reserved" => Event::CallReserved(of()?.read(reservation)?.into()),
         "call_started" => Event::CallStarted(id()?),
         "call_completed" => {
             of()?.read(|fields| Ok(Event::CallCompleted { call: fields.count("call")?, outcome: outcome(fields)? }))?

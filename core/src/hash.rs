@@ -1,7 +1,10 @@
 //! A quick hash for tables whose keys come from policies. It does not withstand keys that were chosen to collide, and
 //! none that a caller chooses is ever put into such a table.
 
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
+};
 
 /// Multiplies and rotates, eight bytes at a time.
 #[derive(Clone, Copy, Default)]
@@ -47,6 +50,9 @@ impl Hasher for Quick {
         self.add(value as u64);
     }
 }
+
+/// A map that a bundle keeps. What is looked up in it comes from calls; what is in it does not.
+pub(crate) type Table<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
 
 /// The hash of one value.
 pub(crate) fn of(value: &(impl Hash + ?Sized)) -> u64 {
