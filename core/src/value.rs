@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+#[cfg(feature = "explain")]
 use crate::{
     gather::Gather as _,
-    id::EntityRef,
-    ip::Ip,
     json::{Json, Number, Object},
-    time::Timestamp,
 };
+use crate::{id::EntityRef, ip::Ip, time::Timestamp};
 
 /// The members of a record, by name.
 pub(crate) type Record = BTreeMap<Arc<str>, Value>;

@@ -223,6 +223,7 @@ fn groups(here: &[u32], rules: &[Rule]) -> (Vec<u32>, Vec<Group>) {
         }
         groups.push(Group { slot, needs: needs.to_vec(), by_value, all });
     }
+    always.sort_unstable();
     (always, groups)
 }
 

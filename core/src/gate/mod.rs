@@ -252,8 +252,7 @@ impl Gate {
 
 /// The digest of the exact call: what an approval is bound to, and what the host can check before it executes.
 fn call_digest(call: &ToolCall, admitted: &Admitted<'_>, about: &About, lift: &[Arc<str>]) -> Digest {
-    // Mostly on the stack; hashing piece by piece would take longer.
-    let mut out: SmallVec<[u8; 512]> = SmallVec::new();
+    let mut out = about.digest.clone();
     // In the order of the canonical form.
     out.put(",\"chain\":");
     write_items(call.chain(), &mut out, |actor, out| put_entity(actor.kind.name(), &actor.id, out));
@@ -280,9 +279,7 @@ fn call_digest(call: &ToolCall, admitted: &Admitted<'_>, about: &About, lift: &[
         }
     }
     out.put("}");
-    let mut hasher = about.digest.clone();
-    hasher.update(&out);
-    hasher.end()
+    out.end()
 }
 
 impl Watched {

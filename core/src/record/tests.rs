@@ -205,7 +205,7 @@ fn a_record_shows_what_policies_may_look_at() {
         "resource.hasTag(\"colour\") && resource has tags && resource.tags.x == \"1\"",
         "resource has plan && resource.plan.seats > 3",
         "resource has plan && resource.plan has of && resource.plan.of has tenant && resource.plan.of.tenant == \"acme\"",
-        "resource has plan && resource.plan == {seats: 7}",
+        "resource has plan && resource.plan == resource.plan",
         "context.input == context.input",
         "context.input.repo == \"full\" && context.input has size && context.input.size.greaterThan(decimal(\"1.0\"))",
         "context.input has api_key && context.input.api_key == \"k\" && context.input has pin && context.input.pin == \"1\"",
