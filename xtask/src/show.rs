@@ -19,38 +19,46 @@ const PUBLISHED: &str = "@modelcontextprotocol/server-filesystem@2026.8.31";
 /// What decides.
 const BUNDLE: &str = "integrations/show/bundle";
 
-/// What the assistant does: a heading, what to make of it, the tool, and its arguments.
-const SCRIPT: [(&str, &str, &str, &[(&str, &str)]); 5] = [
-    (
-        "An allowed read",
-        "The assistant reads a note. A rule permits it, so the call reaches the server.",
-        "read_text_file",
-        &[("path", "/tmp/toolgate-show/notes/todo.md")],
-    ),
-    (
-        "A denied write",
-        "It raises bob's salary. A rule forbids changes in secret/: the server never sees the call.",
-        "write_file",
-        &[("path", "/tmp/toolgate-show/secret/salaries.csv"), ("content", "ana,5200\nbob,9900\n")],
-    ),
-    (
-        "A write that you approve",
-        "Other files may be written if you say yes to exactly this call. The script says yes for you.",
-        "write_file",
-        &[("path", "/tmp/toolgate-show/outbox/hello.md"), ("content", "hello\n")],
-    ),
-    (
-        "A secret is read",
-        "It reads the salaries, which is allowed. From now on the session knows something restricted.",
-        "read_text_file",
-        &[("path", "/tmp/toolgate-show/secret/salaries.csv")],
-    ),
-    (
-        "The secret is sent",
-        "It writes to outbox/ again, as in 3. Nobody is asked this time: after a secret, nothing goes there.",
-        "write_file",
-        &[("path", "/tmp/toolgate-show/outbox/letter.md"), ("content", "ana earns 5200\n")],
-    ),
+/// Something that the assistant does.
+struct Step {
+    title: &'static str,
+    /// What to make of it.
+    about: &'static str,
+    tool: &'static str,
+    arguments: &'static [(&'static str, &'static str)],
+}
+
+const SCRIPT: [Step; 5] = [
+    Step {
+        title: "An allowed read",
+        about: "The assistant reads a note. A rule permits it, so the call reaches the server.",
+        tool: "read_text_file",
+        arguments: &[("path", "/tmp/toolgate-show/notes/todo.md")],
+    },
+    Step {
+        title: "A denied write",
+        about: "It raises bob's salary. A rule forbids changes in secret/: the server never sees the call.",
+        tool: "write_file",
+        arguments: &[("path", "/tmp/toolgate-show/secret/salaries.csv"), ("content", "ana,5200\nbob,9900\n")],
+    },
+    Step {
+        title: "A write that you approve",
+        about: "Other files may be written if you say yes to exactly this call. The script says yes for you.",
+        tool: "write_file",
+        arguments: &[("path", "/tmp/toolgate-show/outbox/hello.md"), ("content", "hello\n")],
+    },
+    Step {
+        title: "A secret is read",
+        about: "It reads the salaries, which is allowed. From now on the session knows something restricted.",
+        tool: "read_text_file",
+        arguments: &[("path", "/tmp/toolgate-show/secret/salaries.csv")],
+    },
+    Step {
+        title: "The secret is to be sent",
+        about: "It writes to outbox/ again, as in 3. Nobody is asked this time: after a secret, nothing goes there.",
+        tool: "write_file",
+        arguments: &[("path", "/tmp/toolgate-show/outbox/letter.md"), ("content", "ana earns 5200\n")],
+    },
 ];
 
 pub(crate) fn run(root: &Path) -> Result<(), Fault> {
@@ -97,7 +105,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Fault> {
         format!("a STAND-IN of this repository, since npm does not give {PUBLISHED}")
     };
     println!(
-        "An assistant calls the tools of a server, with the gate in between, where neither of them knows of it.\n"
+        "An assistant calls the tools of a server. The gate stands in between, and neither of them knows of it.\n"
     );
     println!("  server   {server}\n  started  toolgate guard --bundle {BUNDLE} … -- the server's command");
     println!("  rules    {BUNDLE}/policies/main.cedar:");
@@ -165,7 +173,7 @@ impl Client {
             "\nThe server has fourteen tools. The assistant sees those that a rule permits: {}.",
             names.join(", ")
         );
-        for (step, (title, about, tool, arguments)) in SCRIPT.iter().enumerate() {
+        for (step, Step { title, about, tool, arguments }) in SCRIPT.iter().enumerate() {
             heading(&format!("{}. {title}", step.saturating_add(1)));
             println!("{about}");
             let arguments: serde_json::Map<_, _> =
@@ -174,9 +182,9 @@ impl Client {
             let answer = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}))?;
             self.says()?;
             let failed = answer.pointer("/result/isError") == Some(&Value::Bool(true));
-            let kind = if failed { "gets the error" } else { "gets          " };
+            let kind = if failed { "the error: " } else { "" };
             let text = text(&answer, "/result/content/0/text");
-            println!("  the assistant {kind} {}", text.trim_end().replace('\n', " / "));
+            println!("  the assistant gets   {kind}{}", text.trim_end().replace('\n', " / "));
         }
         Ok(())
     }

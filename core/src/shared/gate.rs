@@ -51,7 +51,7 @@ impl SharedGate {
     /// Puts another bundle in force, under the same limits and on the same engine; gives back the gate that was.
     pub fn replace(&self, bundle: PolicyBundle) -> Arc<Gate> {
         let before = self.get();
-        let gate = Gate::with_limits(bundle, before.limits().clone()).with_engine(before.bundle().chosen);
+        let gate = Gate::with_limits(bundle, *before.limits()).with_engine(before.bundle().chosen);
         self.now.swap(Arc::new(gate))
     }
 }

@@ -6,6 +6,8 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
+use crate::message;
+
 /// The member of a request's `_meta` that names its revision.
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// The member of an argument's schema that names the header which repeats it.
@@ -24,22 +26,23 @@ pub(super) type Mirrored = HashMap<String, Vec<(Vec<String>, HeaderName)>>;
 
 /// The headers of a request that stands by itself; `None` for one of the revisions before.
 pub(super) fn repeated(method: &str, params: Option<&str>, mirrored: &Mirrored) -> Option<HeaderMap> {
-    let params: Value = serde_json::from_str(params?).ok()?;
-    let version = params.get("_meta")?.get(VERSION)?.as_str()?;
+    let members = message::members(params?)?;
+    let member = |name: &str| serde_json::from_str::<Value>(members.get(name)?.get()).ok();
     let mut headers = HeaderMap::new();
-    headers.insert(PROTOCOL_VERSION, value(version)?);
+    headers.insert(PROTOCOL_VERSION, value(member("_meta")?.get(VERSION)?.as_str()?)?);
     headers.insert(METHOD, value(method)?);
     let name = match method {
         "tools/call" | "prompts/get" => "name",
-        method if method.starts_with("resources/") => "uri",
-        method if method.starts_with("tasks/") => "taskId",
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => "uri",
+        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
         _ => return Some(headers),
     };
-    let Some(name) = params.get(name).and_then(Value::as_str) else { return Some(headers) };
-    headers.insert(NAME, value(name)?);
-    if method == "tools/call" {
-        for (path, header) in mirrored.get(name).into_iter().flatten() {
-            let argument = path.iter().try_fold(params.get("arguments")?, |at, name| at.get(name));
+    let Some(Value::String(name)) = member(name) else { return Some(headers) };
+    headers.insert(NAME, value(&name)?);
+    if let Some(repeated) = mirrored.get(&name).filter(|_| method == "tools/call") {
+        let arguments = member("arguments").unwrap_or_default();
+        for (path, header) in repeated {
+            let argument = path.iter().try_fold(&arguments, |at, name| at.get(name));
             let text = match argument {
                 Some(Value::String(text)) => text.clone(),
                 Some(plain @ (Value::Bool(_) | Value::Number(_))) => plain.to_string(),

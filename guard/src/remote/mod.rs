@@ -73,7 +73,7 @@ impl Remote {
             _ => return Err(wrong("it begins with neither `https://` nor `http://`")),
         };
         let parsed: Uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
-        if !parsed.host().is_some_and(|host| !host.is_empty()) {
+        if parsed.host().is_none_or(str::is_empty) {
             return Err(wrong("it has no host"));
         }
         let mut said = HeaderMap::new();

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, Semaphore, mpsc},
     task::{AbortHandle, JoinSet},
 };
 
@@ -25,7 +25,7 @@ use crate::{
     queue::Drain,
 };
 
-/// Requests that the server may leave unanswered; each has a connection.
+/// Requests that are on their way at once, each over a connection; others wait.
 const OPEN: usize = 256;
 /// How long the server may take to accept what it does not answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,6 +44,8 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("toolgate-guard/", e
 pub(crate) struct Talk {
     remote: Remote,
     pub(super) longest: usize,
+    /// Permits for requests on their way.
+    open: Semaphore,
     /// Bytes of messages that have not come to their end.
     pub(super) held: AtomicUsize,
     says: mpsc::Sender<Line>,
@@ -85,8 +87,8 @@ impl Talk {
     /// A connection, and what comes over it.
     pub(crate) fn new(remote: Remote, longest: usize) -> (Self, mpsc::Receiver<Line>) {
         let (says, said) = mpsc::channel(WAITING);
-        let (held, state, over) = (AtomicUsize::new(0), Mutex::default(), Notify::new());
-        (Self { remote, longest, held, says, state, over }, said)
+        let (open, held, state, over) = (Semaphore::new(OPEN), AtomicUsize::new(0), Mutex::default(), Notify::new());
+        (Self { remote, longest, open, held, says, state, over }, said)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -100,9 +102,10 @@ impl Talk {
         let (mut tasks, mut open) = (JoinSet::new(), HashMap::new());
         loop {
             let line = tokio::select! {
+                biased;
                 () = talk.over.notified() => break,
-                line = drain.next() => line,
                 Some(_) = tasks.join_next() => continue,
+                line = drain.next() => line,
             };
             let Some(line) = line else { break };
             talk.say(line, &mut tasks, &mut open).await;
@@ -117,18 +120,21 @@ impl Talk {
             Ok(Message::Request { id, method, params }) => {
                 let headers = headers::repeated(&method, params.map(|params| params.get()), &self.state().mirrored);
                 let asked = Asked { id: id.clone(), method: method.into_owned(), headers };
-                if tasks.len() >= OPEN {
-                    return self
-                        .fail(&id, &format!("{OPEN} requests are open, and the server answers none").into())
-                        .await;
-                }
                 if asked.method == "initialize" {
                     // What follows belongs to the session that it begins.
                     return self.ask(asked, line).await;
                 }
-                open.retain(|_, task| !task.is_finished());
+                // Not at each request: that would be a walk over all that wait.
+                if open.len() > tasks.len().saturating_mul(2).saturating_add(OPEN) {
+                    open.retain(|_, task| !task.is_finished());
+                }
                 let talk = Arc::clone(self);
-                open.insert(id, tasks.spawn(async move { talk.ask(asked, line).await }));
+                let asking = async move {
+                    // Who waits here can still be cancelled. It is never closed.
+                    let _permit = talk.open.acquire().await;
+                    talk.ask(asked, line).await;
+                };
+                open.insert(id, tasks.spawn(asking));
             }
             Ok(Message::Notification { method, params }) if method == "notifications/cancelled" => {
                 let id = params.and_then(|params| message::members(params.get())?.remove("requestId"));

@@ -379,3 +379,19 @@ async fn who_has_stopped_to_wait_has_cancelled() {
     scene.pings().await;
     assert_eq!(told(), 1, "before, it is said");
 }
+
+#[tokio::test]
+async fn more_calls_at_once_than_connections_each_get_their_own_answer() {
+    let (url, _) = serve(|heard| heard.is("tools/call").then(|| reply(heard, json!({"n": heard.message["id"]})))).await;
+    let mut scene = Scene::ready(&url).await;
+    for id in 1..=600 {
+        scene.client.send(&call(id, "read_note")).await;
+    }
+    let mut answered = std::collections::BTreeSet::new();
+    for _ in 1..=600 {
+        let answer = scene.client.next().await.unwrap();
+        assert_eq!(answer["id"], answer["result"]["n"], "{answer}");
+        answered.insert(answer["id"].as_u64());
+    }
+    assert_eq!(answered.len(), 600);
+}

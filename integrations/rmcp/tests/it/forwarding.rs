@@ -143,9 +143,9 @@ async fn skills_are_decided_as_the_resources_that_they_are() {
             params["uri"] = uri.into();
             params
         };
-        let open = some.request(method, &params("skill://open/review"), None, None).await;
+        let open = some.request(method, &params("skill://open/review/SKILL.md"), None, None).await;
         assert!(open.get("result").is_some(), "{open}");
-        let denied = some.request(method, &params("skill://closed/review"), None, None).await;
+        let denied = some.request(method, &params("skill://closed/review/SKILL.md"), None, None).await;
         assert_eq!(denied["error"]["code"], -31403, "{denied}");
     }
     let mut none = client(r#"@id("none") permit (principal == User::"bob", action, resource);"#).await;
