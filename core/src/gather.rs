@@ -57,7 +57,7 @@ mod tests {
         fn orders_as_the_standard_library(mut items: Vec<(u8, u16)>) {
             let mut other = items.clone();
             order(&mut items, |a, b| a.0.cmp(&b.0));
-            other.sort_by(|a, b| a.0.cmp(&b.0));
+            other.sort_by_key(|item| item.0);
             prop_assert_eq!(items, other);
         }
     }

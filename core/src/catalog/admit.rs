@@ -110,7 +110,7 @@ impl Catalog {
                 return Err(Fault::new(Reason::UnknownMethod, detail));
             }
         };
-        tool.admit(server, input).map(|admitted| Admission::Decide(admitted))
+        tool.admit(server, input).map(Admission::Decide)
     }
 }
 

@@ -100,7 +100,7 @@ struct Kept {
 }
 
 /// Why a call cannot be decided on, and what it was admitted as.
-pub(crate) type Refused<'c> = (Fault, Admitted<'c>);
+pub(crate) type Refused<'c> = Box<(Fault, Admitted<'c>)>;
 
 impl<'c, 'l> Facts<'c, 'l> {
     /// The facts of a call; why it cannot be decided on, if it cannot.
@@ -115,14 +115,14 @@ impl<'c, 'l> Facts<'c, 'l> {
         });
         let hops = match hops {
             Ok(hops) => hops,
-            Err(fault) => return Err((fault, admitted)),
+            Err(fault) => return Err(Box::new((fault, admitted))),
         };
         let session = call.session.as_deref().and_then(|id| ledger.session(id, now));
         let task = call.task.as_deref().and_then(|id| ledger.task(id, now));
         let facts = Self { from, admitted, hops, session, task, kept: OnceCell::new() };
         match facts.within_limit() {
             Ok(()) => Ok(facts),
-            Err(fault) => Err((fault, facts.admitted)),
+            Err(fault) => Err(Box::new((fault, facts.admitted))),
         }
     }
 

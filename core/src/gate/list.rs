@@ -289,7 +289,7 @@ impl Gate {
         // A task may come with the call.
         require.task &= known == holes::Known::Session;
         let about = self.bundle.about(&admitted.action.id).ok_or_else(|| unknown(admitted.action))?;
-        let facts = self.facts(call, admitted, about, (ask, require), ledger, now).map_err(|(fault, _)| fault)?;
+        let facts = self.facts(call, admitted, about, (ask, require), ledger, now).map_err(|refused| refused.0)?;
         facts.gathered()
     }
 

@@ -160,7 +160,10 @@ impl Gate {
                 };
                 let ask = call_digest(call, &admitted, about, &[]);
                 match self.facts(call, admitted, about, (ask, self.bundle.catalog.require), ledger, now) {
-                    Err((fault, admitted)) => (Decision::refused(fault, Some(ask)), Known::Admitted(admitted)),
+                    Err(refused) => {
+                        let (fault, admitted) = *refused;
+                        (Decision::refused(fault, Some(ask)), Known::Admitted(admitted))
+                    }
                     Ok(facts) => (self.evaluate(&facts, about), Known::Facts(facts)),
                 }
             }
@@ -198,7 +201,7 @@ impl Gate {
             let full: Vec<_> = std::iter::once("input".to_owned()).chain(path.iter().cloned()).collect();
             if about.reads.touches(Root::Context, &full) {
                 let detail = format!("a policy reads `context.{}`, which {why}", full.join("."));
-                return Err((Fault::new(Reason::InexactArgument, detail), admitted));
+                return Err(Box::new((Fault::new(Reason::InexactArgument, detail), admitted)));
             }
         }
         let (catalog, store, fixed, limits) = (&*self.bundle.catalog, &*self.bundle.store, &about.fixed, &self.limits);

@@ -3,7 +3,7 @@
 mod chain;
 pub(crate) mod redact;
 mod shown;
-#[cfg(all(test, feature = "author"))]
+#[cfg(test)]
 mod tests;
 mod trace;
 

@@ -29,7 +29,8 @@ const MANIFEST: &str = r#"
     team = { type = "String", claim = "team" }
 "#;
 
-const TOOLS: &str = r#"{"tools": [{"name": "put", "inputSchema": {"type": "object", "properties": {
+const TOOLS: &str = r#"{"tools": [{"name": "put", "inputSchema": {"type": "object", "required": ["repo"],
+    "properties": {
     "repo": {"type": "string"}, "link": {"type": "string"}, "size": {"type": "number"}, "api_key": {"type": "string"},
     "pin": {"type": "string", "writeOnly": true}, "body": {"type": "string"}, "on": {"type": "boolean"},
     "deep": {"type": "object", "properties": {"token": {"type": "string"}, "note": {"type": "string"},
