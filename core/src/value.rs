@@ -2,12 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use crate::{id::EntityRef, ip::Ip, time::Timestamp};
+#[cfg(feature = "explain")]
 use crate::{
     gather::Gather as _,
-    id::EntityRef,
-    ip::Ip,
     json::{Json, Number, Object},
-    time::Timestamp,
 };
 
 /// The members of a record, by name.
