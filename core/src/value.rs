@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use crate::{id::EntityRef, ip::Ip, time::Timestamp};
 #[cfg(feature = "explain")]
 use crate::{
     gather::Gather as _,
     json::{Json, Number, Object},
 };
+use crate::{id::EntityRef, ip::Ip, time::Timestamp};
 
 /// The members of a record, by name.
 pub(crate) type Record = BTreeMap<Arc<str>, Value>;
