@@ -92,7 +92,8 @@ fn cargo() -> Command {
 /// The same bytes wherever the repository lies, and wherever it is built. Of two prefixes that fit, the last one counts.
 fn remapped(folder: &Path) -> String {
     let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| home + "/.cargo")).unwrap_or_default();
-    let prefixes = [(Path::new(&home), "/cargo"), (&root(), "/toolgate"), (folder, "/target")];
+    let root = root();
+    let prefixes = [(Path::new(&home), "/cargo"), (root.as_path(), "/toolgate"), (folder, "/target")];
     prefixes.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).join(" ")
 }
 
