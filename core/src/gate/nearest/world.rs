@@ -148,7 +148,8 @@ impl<'w> Ground<'w> {
         };
         let set: BTreeSet<_> = own.iter().chain(&there).filter(|item| !gone.contains(item)).cloned().collect();
         if matches!(now, None | Some(Value::Set(_))) {
-            all.push(Value::set(set));
+            let other = [Value::string(OTHER)].into();
+            all.extend([set, there.clone(), BTreeSet::new(), other].map(Value::set));
         }
         all.extend([Value::Bool(true), Value::Bool(false), Value::string(OTHER), Value::Record(Default::default())]);
         all.into_iter().map(Some).chain([None]).collect()
