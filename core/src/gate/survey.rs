@@ -61,7 +61,7 @@ impl Gate {
     /// let call = ToolCall::new("notes", "read", Principal::new(PrincipalKind::Agent, "bot"));
     /// let survey = gate.survey(&call, &Ledger::new(), Timestamp::from_millis(0));
     /// let policies = gate.bundle().policies();
-    /// let finding = survey.findings.iter().find(|one| policies[one.policy as usize].id == "people").unwrap();
+    /// let finding = survey.findings.iter().find(|one| *policies[one.policy as usize].id == *"people").unwrap();
     /// assert_eq!(survey.atoms(finding), [Truth::False, Truth::True, Truth::True]);
     /// ```
     pub fn survey(&self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Survey {
