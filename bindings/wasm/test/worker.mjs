@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import workerd from 'workerd';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -30,7 +31,8 @@ const worker :Workerd.Worker = (
 `,
   );
   const bundled = performance.now() - start;
-  const running = spawn(here('node_modules/.bin/workerd'), ['serve', `${out}/config.capnp`], { stdio: 'inherit' });
+  // The program itself: what npm links is a script that starts it, and that leaves it running when it is killed.
+  const running = spawn(workerd.default, ['serve', `${out}/config.capnp`], { stdio: 'inherit' });
   return { bundled, kill: () => running.kill(), answer: (body) => answered(`http://127.0.0.1:${port}/`, body) };
 }
 
