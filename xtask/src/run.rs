@@ -35,11 +35,18 @@ pub(crate) fn ci() -> Result<(), String> {
     cargo(&["doc", "--workspace", "--lib", "--no-deps"])?;
     licences::check(&root())?;
     test()?;
-    gates()
+    held()
 }
 
 /// Holds the tests of every example bundle to what tests of policies should reach.
 pub(crate) fn gates() -> Result<(), String> {
+    cargo(&["build", "--package", "toolgate-cli"])?;
+    held()
+}
+
+/// As [`gates`], by the command that has been built: `cargo test` builds it with the features of its tests, and what it has
+/// built need not be built again.
+fn held() -> Result<(), String> {
     let examples = root().join("policies/examples");
     let fault = |error: std::io::Error| format!("`{}`: {error}", examples.display());
     let entries = fs::read_dir(&examples).map_err(fault)?.collect::<Result<Vec<_>, _>>().map_err(fault)?;
@@ -48,29 +55,37 @@ pub(crate) fn gates() -> Result<(), String> {
     let mut bundles: Vec<_> = bundles.into_iter().map(|name| format!("policies/examples/{name}")).collect();
     bundles.push("integrations/scenarios/bundle".to_owned());
     bundles.retain(|bundle| root().join(bundle).join("toolgate.toml").is_file());
-    let toolgate = ["run", "--quiet", "--package", "toolgate-cli", "--"];
     for bundle in &bundles {
         let coverage =
             ["test", bundle, "--format", "plain", "--min-coverage", "clauses=100", "--min-coverage", "mcdc=90"];
-        cargo(&[toolgate.as_slice(), &coverage].concat())?;
-        cargo(&[toolgate.as_slice(), &["mutants", bundle, "--min-score", "95"]].concat())?;
+        run(&target().join("debug/toolgate"), &coverage)?;
+        run(&target().join("debug/toolgate"), &["mutants", bundle, "--min-score", "95"])?;
     }
     Ok(())
 }
 
 /// Runs cargo in the repository. The fuzz workspace builds into the same folder, so that both share their dependencies.
 fn cargo(arguments: &[&str]) -> Result<(), String> {
-    let shown = format!("cargo {}", arguments.join(" "));
+    run(Path::new(&program()), arguments)
+}
+
+fn run(program: &Path, arguments: &[&str]) -> Result<(), String> {
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let shown = format!("{name} {}", arguments.join(" "));
     println!("xtask: {shown}");
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| root().join("target").into_os_string());
-    let status = Command::new(program())
+    let status = Command::new(program)
         .args(arguments)
         .current_dir(root())
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", target())
         .env("RUSTDOCFLAGS", "-D warnings")
         .status()
         .map_err(|error| format!("`{shown}` did not start: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed")) }
+}
+
+/// Where everything is built.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Runs a task of this program again, optimised.
