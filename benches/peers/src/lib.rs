@@ -47,13 +47,16 @@ pub fn peers(apart: Apart, count: usize) -> Result<Vec<Box<dyn Peer>>, Box<dyn E
     let permits: Vec<_> = (0..count).map(|index| permit(apart, index, count)).collect();
     let all = |owner: &str| -> Result<Vec<Box<dyn Peer>>, Box<dyn Error>> {
         let call = call(apart, count, owner);
-        Ok(vec![
-            Box::new(rego::Text::new(&permits, &call)?),
+        let mut peers: Vec<Box<dyn Peer>> = vec![
             Box::new(rego::Indexed::new(&permits, &call)?),
             Box::new(cel::Cel::new(&permits, &call)?),
             Box::new(casbin::Casbin::new(&permits, &call)?),
             Box::new(biscuit::Biscuit::new(&permits, &call)?),
-        ])
+        ];
+        if count <= rego::MOST {
+            peers.push(Box::new(rego::Text::new(&permits, &call)?));
+        }
+        Ok(peers)
     };
     for mut peer in all("other")? {
         if peer.allows()? {

@@ -1,11 +1,14 @@
 //! Rego by regorus: its virtual machine, with a rule for each permit, and with the permits as data under a hand-made index.
 
-use std::{error::Error, fmt::Write as _, sync::Arc};
+use std::{error::Error, sync::Arc};
 
 use regorus::{Engine, Rc, languages::rego::compiler::Compiler, rvm::vm::RegoVM};
 use serde_json::{Map, Value, json};
 
 use crate::{Peer, Permit};
+
+/// Rules: ten thousand are more instructions than a program of its machine may have.
+pub(crate) const MOST: usize = 1000;
 
 const FORBIDS: &str = "package bench
 default allow := false
@@ -22,15 +25,21 @@ const CONDITION: &str = "input.level <= 1; input.tenant == \"acme\"; not input.c
 struct Machine(RegoVM);
 
 impl Machine {
-    fn new(policies: String, data: &Value, call: &Value) -> Result<Self, Box<dyn Error>> {
+    /// `rules` come in modules of their own: a module has a megabyte at most.
+    fn new(rules: &[String], data: &Value, call: &Value) -> Result<Self, Box<dyn Error>> {
         const ENTRY: &str = "data.bench.allow";
         let mut engine = Engine::new();
-        engine.add_policy("bench.rego".to_owned(), policies)?;
+        engine.add_policy("forbids.rego".to_owned(), FORBIDS.to_owned())?;
+        for (number, rules) in rules.chunks(1000).enumerate() {
+            engine.add_policy(format!("permits-{number}.rego"), format!("package bench\n{}", rules.concat()))?;
+        }
         let data = regorus::Value::from_json_str(&data.to_string())?;
         engine.add_data(data.clone())?;
         let compiled = engine.compile_with_entrypoint(&Rc::from(ENTRY))?;
         let program = Compiler::compile_from_policy(&compiled, &[ENTRY])?;
         let mut machine = RegoVM::new();
+        // By default it gives up where all of many rules have to be looked at.
+        machine.set_max_instructions(10_000_000);
         machine.load_program(Arc::clone(&program));
         machine.set_data(data)?;
         machine.set_input(regorus::Value::from_json_str(&call.to_string())?);
@@ -47,15 +56,14 @@ pub(crate) struct Text(Machine);
 
 impl Text {
     pub(crate) fn new(permits: &[Permit], call: &Value) -> Result<Self, Box<dyn Error>> {
-        let mut text = FORBIDS.to_owned();
-        for Permit { agent, tool, field, purpose } in permits {
+        let rule = |Permit { agent, tool, field, purpose }: &Permit| {
             let agent = agent.as_ref().map(|agent| format!("input.principal == \"{agent}\"; ")).unwrap_or_default();
-            writeln!(
-                text,
-                "permitted if {{ {agent}input.tool == \"{tool}\"; input.task.{field} == \"{purpose}\"; {CONDITION} }}"
-            )?;
-        }
-        Ok(Self(Machine::new(text, &json!({}), call)?))
+            format!(
+                "permitted if {{ {agent}input.tool == \"{tool}\"; input.task.{field} == \"{purpose}\"; {CONDITION} }}\n"
+            )
+        };
+        let rules: Vec<_> = permits.iter().map(rule).collect();
+        Ok(Self(Machine::new(&rules, &json!({}), call)?))
     }
 }
 
@@ -90,8 +98,8 @@ impl Indexed {
             true => "data.grants[input.principal][input.tool] == input.task.purpose",
             false => "data.grants[input.tool][input.task.full] == input.task.full",
         };
-        let text = format!("{FORBIDS}permitted if {{ {looked_up}; {CONDITION} }}\n");
-        Ok(Self(Machine::new(text, &json!({ "grants": grants }), call)?))
+        let rule = format!("permitted if {{ {looked_up}; {CONDITION} }}\n");
+        Ok(Self(Machine::new(&[rule], &json!({ "grants": grants }), call)?))
     }
 }
 
