@@ -32,7 +32,7 @@ pub fn elicitation(gate: &Gate, record: &DecisionRecord) -> Option<Json> {
     let asked = record.asked.as_ref()?;
     let name = if asked.tool.is_empty() { &asked.method } else { &asked.tool };
     let why = told(gate, &record.decision).map(|why| format!(" {why}.")).unwrap_or_default();
-    let arguments = beginning(&Json::parse(asked.arguments.as_bytes()).unwrap_or_default().to_string());
+    let arguments = beginning(&asked.arguments);
     let question = format!("Approve {}/{name}?{why} Arguments: {arguments}", asked.server);
     let answer = object([
         ("type", "boolean".into()),
