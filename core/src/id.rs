@@ -38,10 +38,7 @@ const SECRET_NAMES: [&str; 12] = [
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let plain: SmallVec<[u8; 64]> =
         name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect();
-    let starts = |at: usize, secret: &str| plain.get(at..).is_some_and(|rest| rest.starts_with(secret.as_bytes()));
-    // All of them begin with one of a few letters.
-    let places = plain.iter().enumerate().filter(|(_, byte)| matches!(byte, b'p' | b's' | b't' | b'a' | b'c' | b'b'));
-    places.into_iter().any(|(at, _)| SECRET_NAMES.iter().any(|secret| starts(at, secret)))
+    SECRET_NAMES.iter().any(|secret| plain.windows(secret.len()).any(|part| part == secret.as_bytes()))
 }
 
 /// An entity of the Cedar model: a type and an id, printed as Cedar writes it.
