@@ -70,6 +70,9 @@ def test_options_are_checked(pytester: pytest.Pytester) -> None:
     for demand in ("much", "101", "lines=90", "=90"):
         done = run(pytester, "--toolgate-min-coverage", demand)
         done.stderr.fnmatch_lines(["*write a percentage, or MEASURE=N*"])
+    for score in ("nan", "101", "-1"):
+        done = run(pytester, f"--toolgate-min-score={score}")
+        done.stderr.fnmatch_lines(["*write a percentage, from 0 to 100*"])
 
 
 def test_what_the_tests_reach_is_told_and_demanded(pytester: pytest.Pytester) -> None:
@@ -81,6 +84,14 @@ def test_what_the_tests_reach_is_told_and_demanded(pytester: pytest.Pytester) ->
     assert low.ret == 1
     low.assert_outcomes(passed=1)
     low.stdout.fnmatch_lines(["FAIL *: policies: 2 of 11 are 18.2 %, less than the 100 % demanded"])
+
+
+def test_what_is_demanded_of_no_test_is_not_met(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_other(): pass")
+    for demand in ("--toolgate-min-coverage=0", "--toolgate-min-score=0"):
+        done = run(pytester, demand)
+        assert done.ret == 1
+        done.stdout.fnmatch_lines(["FAIL no policy test ran*"])
 
 
 def test_what_the_tests_notice_is_demanded(pytester: pytest.Pytester) -> None:

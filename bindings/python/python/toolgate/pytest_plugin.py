@@ -62,13 +62,14 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(
                 f"--toolgate-report {report}: write FORMAT=FILE, FORMAT one of {', '.join(FORMATS)}"
             )
-
-
     for demand in config.getoption("--toolgate-min-coverage"):
         if not _demanded(demand)[0]:
             raise pytest.UsageError(
                 f"--toolgate-min-coverage {demand}: write a percentage, or MEASURE=N, MEASURE one of {', '.join(MEASURES)}"
             )
+    score = config.getoption("--toolgate-min-score")
+    if score is not None and not 0 <= score <= 100:
+        raise pytest.UsageError(f"--toolgate-min-score {score:g}: write a percentage, from 0 to 100")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -93,6 +94,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         form, _, file = report.partition("=")
         told = [opened[root].run(cases=ids, format=form, root=str(root)) for root, ids in ran.items()]
         Path(file).write_text("\n".join(told), encoding="utf-8")
+    if not ran and (config.getoption("--toolgate-min-coverage") or config.getoption("--toolgate-min-score") is not None):
+        config.stash[_TOLD].append("FAIL no policy test ran, so nothing of what is demanded is shown")
     for root, ids in ran.items():
         config.stash[_TOLD].extend(_covered(config, opened[root], root, ids))
         config.stash[_TOLD].extend(_tried(config, opened[root], root))
