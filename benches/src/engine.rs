@@ -6,7 +6,8 @@ use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet
 use serde_json::{Value, json};
 use toolgate::conformance::{Compiled, Request, Reused};
 
-const TOOLS: usize = 50;
+/// Tools that the permits name in turn.
+pub const TOOLS: usize = 50;
 const RESOURCES: usize = 1000;
 
 /// What tells the policies apart.
@@ -152,8 +153,8 @@ fn entities(count: usize) -> Value {
     agents.chain(repositories).chain(tools).chain(rest).collect()
 }
 
-/// Seventeen leaves.
-fn context(asked: usize) -> Value {
+/// The context of the call that the permit at this place allows: seventeen leaves.
+pub fn context(asked: usize) -> Value {
     json!({
         "revoked": false,
         "status": {"task_active": "yes", "credential_bound": "yes"},

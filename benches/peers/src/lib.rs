@@ -11,11 +11,8 @@ mod rego;
 
 use std::error::Error;
 
-use serde_json::{Value, json};
-use toolgate_benches::engine::Apart;
-
-/// Tools that the permits name in turn, as in `toolgate_benches::engine`.
-const TOOLS: usize = 50;
+use serde_json::Value;
+use toolgate_benches::engine::{Apart, TOOLS, context};
 
 /// An engine with the policies loaded and a call built.
 pub trait Peer {
@@ -83,22 +80,18 @@ fn permit(apart: Apart, index: usize, count: usize) -> Permit {
     Permit { agent: scoped.then(|| format!("agent-{index}")), tool: format!("tool-{tool}"), field, purpose }
 }
 
-/// The call that the permit in the middle allows.
+/// The call that the permit in the middle allows: the context of toolgate's question, and who asks for what, of this owner.
 fn call(apart: Apart, count: usize, owner: &str) -> Value {
     let asked = count / 2;
     let tool = if matches!(apart, Apart::Scoped) { asked % TOOLS } else { 0 };
-    json!({
-        "principal": format!("agent-{asked}"), "tenant": "acme",
-        "tool": format!("tool-{tool}"), "effect": "read",
-        "resource": "acme/site-7", "level": 1,
-        "revoked": false,
-        "status": {"task_active": "yes", "credential_bound": "yes"},
-        "delegation": {"depth": 1, "cycle": false},
-        "task": {"purpose": format!("purpose-{}", asked % 16), "full": format!("purpose-{asked}/{}", asked % 16), "active": true},
-        "credential": {"id": "jti-1", "expired": false, "audience_matches": true},
-        "usage": {"session": {"minute": 1, "total": 2}, "principal": {"hour": 3, "total": 4}},
-        "input": {"owner": owner, "repo": "site-7"},
-    })
+    let mut call = context(asked);
+    call["principal"] = format!("agent-{asked}").into();
+    call["tenant"] = "acme".into();
+    call["tool"] = format!("tool-{tool}").into();
+    call["effect"] = "read".into();
+    call["level"] = 1.into();
+    call["input"]["owner"] = owner.into();
+    call
 }
 
 #[cfg(test)]
