@@ -78,16 +78,23 @@ impl Digest {
     }
 }
 
+/// What a hasher collects before it hashes: many small pieces cost more than the copy.
+const PAGE: usize = 512;
+
 /// A digest of a text that comes piece by piece. What texts have in common is hashed once, and cloned.
 #[derive(Clone, Debug)]
-pub(crate) struct Hasher(Sha256);
+pub(crate) struct Hasher {
+    hash: Sha256,
+    page: [u8; PAGE],
+    filled: usize,
+}
 
 impl Hasher {
     pub(crate) fn new(domain: Domain) -> Self {
         let mut hash = Sha256::new();
         hash.update(domain.tag().as_bytes());
         hash.update([0]);
-        Self(hash)
+        Self { hash, page: [0; PAGE], filled: 0 }
     }
 
     /// What the digests of all calls of an action begin with, in the order of the canonical form.
@@ -98,21 +105,38 @@ impl Hasher {
         hasher.put(",\"bundle\":\"");
         bundle.put(&mut hasher);
         hasher.put("\"");
+        hasher.turn(&[]);
         hasher
     }
 
+    #[inline]
     pub(crate) fn update(&mut self, part: &[u8]) {
-        self.0.update(part);
+        match self.page.get_mut(self.filled..).and_then(|free| free.get_mut(..part.len())) {
+            Some(place) => {
+                place.copy_from_slice(part);
+                self.filled += part.len();
+            }
+            None => self.turn(part),
+        }
     }
 
-    pub(crate) fn end(self) -> Digest {
-        Digest(self.0.finalize().into())
+    /// Hashes what was collected, and a part that has no room behind it.
+    #[inline(never)]
+    fn turn(&mut self, part: &[u8]) {
+        self.hash.update(self.page.get(..self.filled).unwrap_or_default());
+        self.hash.update(part);
+        self.filled = 0;
+    }
+
+    pub(crate) fn end(mut self) -> Digest {
+        self.turn(&[]);
+        Digest(self.hash.finalize().into())
     }
 }
 
 impl Sink for Hasher {
     fn put(&mut self, text: &str) {
-        self.0.update(text.as_bytes());
+        self.update(text.as_bytes());
     }
 }
 

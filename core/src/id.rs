@@ -118,11 +118,16 @@ fn is_plain(id: &str) -> bool {
 /// Puts an entity in Cedar's notation, as a JSON string.
 pub(crate) fn put_entity(kind: &str, id: &str, out: &mut impl Sink) {
     if !is_plain(id) {
-        return write_string(&format!("{kind}::\"{}\"", id.escape_debug()), out);
+        return write_string(&entity_text(kind, id), out);
     }
     for part in ["\"", kind, "::\\\"", id, "\\\"\""] {
         out.put(part);
     }
+}
+
+/// An entity in Cedar's notation.
+pub(crate) fn entity_text(kind: &str, id: &str) -> String {
+    if is_plain(id) { [kind, "::\"", id, "\""].concat() } else { format!("{kind}::\"{}\"", id.escape_debug()) }
 }
 
 impl EntityRef {
@@ -134,10 +139,7 @@ impl EntityRef {
 
 impl fmt::Display for EntityRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !is_plain(&self.id) {
-            return write!(f, "{}::\"{}\"", self.kind, self.id.escape_debug());
-        }
-        [&*self.kind, "::\"", &self.id, "\""].into_iter().try_for_each(|part| f.write_str(part))
+        f.write_str(&entity_text(&self.kind, &self.id))
     }
 }
 

@@ -165,9 +165,18 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         }
         // Most rules that apply to every call are a single test.
         match self.program.code.get(rule.code.clone()) {
-            Some([Op::SlotEq { slot, constant }, Op::Require]) => self.equals(*slot, *constant),
-            Some([Op::SlotOrder { slot, constant, op }, Op::Require]) => self.order(*slot, *constant, *op),
-            Some([Op::Slot(slot), Op::Require]) => ops::bool(self.value(*slot)?),
+            Some([Op::SlotEq { slot, constant }, Op::Require]) => match self.source.glance(*slot) {
+                Some(own) => self.is_constant(own, *constant),
+                None => self.equals(*slot, *constant),
+            },
+            Some([Op::SlotOrder { slot, constant, op }, Op::Require]) => match self.source.glance(*slot) {
+                Some(own) => self.compares(own, *constant, *op),
+                None => self.order(*slot, *constant, *op),
+            },
+            Some([Op::Slot(slot), Op::Require]) => match self.source.glance(*slot) {
+                Some(own) => ops::bool(own),
+                None => ops::bool(self.value(*slot)?),
+            },
             _ => self.run(rule.code.clone()),
         }
     }

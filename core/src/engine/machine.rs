@@ -154,34 +154,44 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
 
     /// Whether what stands at a path equals a constant.
     pub(super) fn equals(&mut self, slot: u32, constant: u32) -> Computed<bool> {
-        let constant = self.program.constants.get(constant as usize).ok_or_else(damaged)?;
         let found = self.place(slot);
-        Ok(match (self.scratch.readings.get(found), constant) {
-            (Some(Reading::Value(Val::String(own))), Value::String(other)) => *own == &**other,
-            (Some(Reading::Value(Val::Long(own))), Value::Long(other)) => own == other,
-            (Some(Reading::Value(Val::Entity(own))), Value::Entity(other)) => {
-                own.id == other.id && own.kind == other.kind
-            }
-            (Some(Reading::Value(own)), other) => self.scratch.made.same(*own, other.into()),
-            (Some(missing), _) => return Err(self.missing(slot, *missing)),
-            (None, _) => return Err(damaged()),
+        match self.scratch.readings.get(found) {
+            Some(Reading::Value(own)) => self.is_constant(*own, constant),
+            Some(missing) => Err(self.missing(slot, *missing)),
+            None => Err(damaged()),
+        }
+    }
+
+    /// Whether a value equals a constant.
+    #[inline]
+    pub(super) fn is_constant(&self, own: Val<'f>, constant: u32) -> Computed<bool> {
+        Ok(match (own, self.program.constants.get(constant as usize).ok_or_else(damaged)?) {
+            (Val::String(own), Value::String(other)) => own == &**other,
+            (Val::Long(own), Value::Long(other)) => own == *other,
+            (Val::Entity(own), Value::Entity(other)) => own.id == other.id && own.kind == other.kind,
+            (own, other) => self.scratch.made.same(own, other.into()),
         })
     }
 
     /// How what stands at a path compares with a constant.
     pub(super) fn order(&mut self, slot: u32, constant: u32, op: Binary) -> Computed<bool> {
-        let constant = self.program.constants.get(constant as usize).ok_or_else(damaged)?;
         let found = self.place(slot);
-        match (self.scratch.readings.get(found), constant, op) {
-            (Some(Reading::Value(Val::Long(own))), Value::Long(other), Binary::Less) => Ok(own < other),
-            (Some(Reading::Value(Val::Long(own))), Value::Long(other), Binary::LessEq) => Ok(own <= other),
-            (Some(Reading::Value(Val::Long(own))), Value::Long(other), Binary::Greater) => Ok(own > other),
-            (Some(Reading::Value(Val::Long(own))), Value::Long(other), Binary::GreaterEq) => Ok(own >= other),
-            (Some(Reading::Value(own)), other, op) => {
-                ops::bool(ops::binary(op, *own, other.into(), &self.scratch.made)?)
-            }
-            (Some(missing), ..) => Err(self.missing(slot, *missing)),
-            (None, ..) => Err(damaged()),
+        match self.scratch.readings.get(found) {
+            Some(Reading::Value(own)) => self.compares(*own, constant, op),
+            Some(missing) => Err(self.missing(slot, *missing)),
+            None => Err(damaged()),
+        }
+    }
+
+    /// How a value compares with a constant.
+    #[inline]
+    pub(super) fn compares(&self, own: Val<'f>, constant: u32, op: Binary) -> Computed<bool> {
+        match (own, self.program.constants.get(constant as usize).ok_or_else(damaged)?, op) {
+            (Val::Long(own), Value::Long(other), Binary::Less) => Ok(own < *other),
+            (Val::Long(own), Value::Long(other), Binary::LessEq) => Ok(own <= *other),
+            (Val::Long(own), Value::Long(other), Binary::Greater) => Ok(own > *other),
+            (Val::Long(own), Value::Long(other), Binary::GreaterEq) => Ok(own >= *other),
+            (own, other, op) => ops::bool(ops::binary(op, own, other.into(), &self.scratch.made)?),
         }
     }
 

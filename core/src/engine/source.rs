@@ -61,6 +61,11 @@ pub(crate) trait Source<'f> {
         None
     }
 
+    /// The value at a path, if the source can tell it at once. It may be asked as often as one likes.
+    fn glance(&self, _slot: u32) -> Option<Val<'f>> {
+        None
+    }
+
     /// Whether the source knows, without reading it, that something stands at a path.
     fn stands(&self, _slot: u32) -> bool {
         false

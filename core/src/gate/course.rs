@@ -115,7 +115,7 @@ impl Gate {
         known: Option<(&Admitted<'_>, Digest)>,
         at: Timestamp,
     ) -> Option<Event> {
-        let initiator = call.initiator().entity();
+        let initiator = || call.initiator().entity();
         match decision {
             Decision::Allow { basis, .. } => {
                 let ((admitted, _), digest) = (known?, basis.call?);
@@ -143,7 +143,7 @@ impl Gate {
                 id,
                 call: basis.call?,
                 ask: known?.1,
-                initiator,
+                initiator: initiator(),
                 until: at.plus(self.limits.approval),
             })),
             Decision::Deny { .. } => {
@@ -152,7 +152,7 @@ impl Gate {
                 let kept = !reasons.iter().any(|one| matches!(one, Reason::LimitExceeded | Reason::ClockBehind));
                 let session = call.session.clone().filter(|id| kept && !id.is_empty());
                 let key = call.key().map(str::to_owned).filter(|key| kept && !key.is_empty());
-                let denied = CallDenied { id, initiator, session, key };
+                let denied = CallDenied { id, initiator: initiator(), session, key };
                 (!reasons.contains(&Reason::ClockBehind)).then_some(Event::CallDenied(denied))
             }
         }

@@ -158,7 +158,7 @@ impl Gate {
                         known: Known::Admitted(admitted),
                     };
                 };
-                let ask = call_digest(call, &admitted, about, &[]);
+                let ask = call_digest(call, about, &[]);
                 match self.facts(call, admitted, about, (ask, self.bundle.catalog.require), ledger, now) {
                     Err(refused) => {
                         let (fault, admitted) = *refused;
@@ -224,7 +224,7 @@ impl Gate {
             .map(|((principal, resource), evaluation)| Asked { principal, resource, evaluation })
             .collect();
         let lift = decision::liftable(&asked, &self.bundle.policies);
-        let digest = if lift.is_empty() { ask } else { call_digest(call, &facts.admitted, about, &lift) };
+        let digest = if lift.is_empty() { ask } else { call_digest(call, about, &lift) };
         let approved = |class: &str| {
             let chain: Vec<_> = call.chain().map(crate::Principal::entity).collect();
             ledger.approved(&digest, class, &chain, now)
@@ -254,7 +254,7 @@ impl Gate {
 }
 
 /// The digest of the exact call: what an approval is bound to, and what the host can check before it executes.
-fn call_digest(call: &ToolCall, admitted: &Admitted<'_>, about: &About, lift: &[Arc<str>]) -> Digest {
+fn call_digest(call: &ToolCall, about: &About, lift: &[Arc<str>]) -> Digest {
     let mut out = about.digest.clone();
     // In the order of the canonical form.
     out.put(",\"chain\":");
@@ -265,15 +265,7 @@ fn call_digest(call: &ToolCall, admitted: &Admitted<'_>, about: &About, lift: &[
     write_items(lift, &mut out, |policy, out| write_string(policy, out));
     out.put(",\"method\":");
     write_string(&call.method, &mut out);
-    match admitted.tool.pin {
-        Some(pin) => {
-            out.put(",\"pin\":\"");
-            pin.put(&mut out);
-            out.put("\",\"server\":");
-        }
-        None => out.put(",\"pin\":null,\"server\":"),
-    }
-    write_string(&call.server, &mut out);
+    out.put(&about.fixed.pinned);
     for (name, text) in [(",\"session\":", &call.session), (",\"task\":", &call.task)] {
         out.put(name);
         match text {

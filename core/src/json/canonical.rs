@@ -12,11 +12,25 @@ use crate::gather::order;
 /// Takes a text piece by piece.
 pub(crate) trait Sink {
     fn put(&mut self, text: &str);
+
+    /// Puts a text that needs no escapes, in quotes.
+    fn put_quoted(&mut self, text: &str) {
+        self.put("\"");
+        self.put(text);
+        self.put("\"");
+    }
 }
 
 impl Sink for String {
     fn put(&mut self, text: &str) {
         self.push_str(text);
+    }
+
+    fn put_quoted(&mut self, text: &str) {
+        self.reserve(text.len() + 2);
+        self.push('"');
+        self.push_str(text);
+        self.push('"');
     }
 }
 
@@ -106,15 +120,29 @@ pub(crate) fn items<T, S: Sink>(items: impl IntoIterator<Item = T>, out: &mut S,
 
 /// A string as RFC 8785 §3.2.2.2 escapes it, with its quotes.
 pub(crate) fn string(text: &str, out: &mut impl Sink) {
+    if is_plain(text) {
+        return out.put_quoted(text);
+    }
     out.put("\"");
     escaped(text, out);
     out.put("\"");
 }
 
+fn is_special(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+/// Whether a text needs no escapes. Eight bytes at a time: most texts need none.
+fn is_plain(text: &str) -> bool {
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    words.iter().all(|word| !word.iter().fold(false, |any, byte| any | is_special(*byte)))
+        && !rest.iter().fold(false, |any, byte| any | is_special(*byte))
+}
+
+#[inline(never)]
 fn escaped(text: &str, out: &mut impl Sink) {
-    let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
     let mut rest = text;
-    while let Some((plain, special)) = rest.bytes().position(special).and_then(|at| rest.split_at_checked(at)) {
+    while let Some((plain, special)) = rest.bytes().position(is_special).and_then(|at| rest.split_at_checked(at)) {
         out.put(plain);
         let mut tail = special.chars();
         match tail.next() {

@@ -1,5 +1,7 @@
 //! Reads a document under caps. jiter finds the tokens; the walk, and so the recursion, is ours and is bounded.
 
+use std::collections::btree_map::Entry;
+
 use jiter::{Jiter, JiterError, Peek};
 
 use super::{Json, Number, Object};
@@ -161,13 +163,14 @@ impl Walk<'_> {
         let mut key = self.tokens.known_object().map_err(syntax)?.map(str::to_owned);
         while let Some(name) = key {
             self.string(&name)?;
-            if members.contains_key(&name) {
-                return Err(JsonFault::DuplicateKey(name));
-            }
+            let count = members.len() + 1;
+            let member = match members.entry(name) {
+                Entry::Vacant(member) => member,
+                Entry::Occupied(first) => return Err(JsonFault::DuplicateKey(first.key().clone())),
+            };
             let peek = self.tokens.peek().map_err(syntax)?;
-            let value = self.value(peek, depth)?;
-            members.insert(name, value);
-            self.items(members.len())?;
+            member.insert(self.value(peek, depth)?);
+            self.items(count)?;
             key = self.tokens.next_key().map_err(syntax)?.map(str::to_owned);
         }
         Ok(Json::Object(members))

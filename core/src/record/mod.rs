@@ -20,6 +20,7 @@ use crate::{
     digest::{Digest, Domain},
     engine::About,
     facts::Facts,
+    id::entity_text,
     json::Json,
     ledger::Event,
     policy::{Identity, PolicyBundle},
@@ -29,7 +30,7 @@ use redact::Veil;
 
 /// The facts that candidate policies can read, as the record of a call shows them.
 pub(crate) fn shown(facts: &Facts<'_, '_>, about: &About) -> Arc<str> {
-    shown::facts(facts, about).into()
+    shown::facts(facts, about)
 }
 
 /// What was asked, what was known, and what was decided. [`DecisionRecord::to_json`](crate::DecisionRecord::to_json) is
@@ -90,7 +91,7 @@ impl DecisionRecord {
             tool: short(&call.tool),
             action: admitted.map(|admitted| admitted.action.id.clone()),
             pin: admitted.and_then(|admitted| admitted.tool.pin),
-            chain: call.chain().map(|actor| short(&actor.entity().to_string())).collect(),
+            chain: call.chain().map(|actor| short(&entity_text(actor.kind.name(), &actor.id))).collect(),
             task: call.task.as_deref().map(short),
             session: call.session.as_deref().map(short),
             origin: call.origin.name(),

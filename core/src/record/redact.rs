@@ -142,7 +142,9 @@ const SHORTEST: usize = 11;
 pub(super) fn holds_secret(text: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '/');
     let long = text.len() >= SHORTEST;
-    has_password(text) || (long && (text.contains("-----BEGIN ") || text.split(|c: char| !word(c)).any(is_secret)))
+    // To look for one byte is cheap, for a text it is not.
+    let key = || text.as_bytes().contains(&b' ') && text.contains("-----BEGIN ");
+    has_password(text) || (long && (key() || text.split(|c: char| !word(c)).any(is_secret)))
 }
 
 /// A URL with a user's password in it.
@@ -161,8 +163,11 @@ fn is_secret(word: &str) -> bool {
         let mut parts = word.split('.');
         begins(parts.next()) && begins(parts.next()) && parts.next().is_some() && parts.next().is_none()
     };
-    word.len() >= SHORTEST
-        && (PREFIXES.iter().any(|(prefix, length)| word.len() >= *length && word.starts_with(prefix)) || jwt())
+    let first = word.as_bytes().first();
+    let known = |(prefix, length): &(&str, usize)| {
+        prefix.as_bytes().first() == first && word.len() >= *length && word.starts_with(prefix)
+    };
+    word.len() >= SHORTEST && (PREFIXES.iter().any(known) || jwt())
 }
 
 #[cfg(test)]

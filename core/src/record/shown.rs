@@ -1,6 +1,8 @@
 //! The facts of a call as its record shows them: JSON, written as it goes, without secrets, and just what policies may
 //! look at.
 
+use std::{cell::Cell, sync::Arc};
+
 use super::redact::Veil;
 use crate::{
     catalog::Argument,
@@ -14,12 +16,31 @@ use crate::{
 /// What an entity has that nothing is known of.
 static NOTHING: Record = Record::new();
 
+thread_local! {
+    /// The memory that this thread's last record was written in. It needs no lock.
+    static PAGE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// What is kept of that memory, in bytes.
+const KEPT: usize = 1 << 16;
+
 /// For each hop, principal and context; for each resource, its attributes.
-pub(super) fn facts(facts: &Facts<'_, '_>, about: &About) -> String {
-    let (shown, mut out) = (about.shown(), String::with_capacity(2048));
+pub(super) fn facts(facts: &Facts<'_, '_>, about: &About) -> Arc<str> {
+    let mut page = PAGE.take();
+    page.clear();
+    write(facts, about, &mut page);
+    let shown = page.as_str().into();
+    if page.capacity() <= KEPT {
+        PAGE.set(page);
+    }
+    shown
+}
+
+fn write(facts: &Facts<'_, '_>, about: &About, out: &mut String) {
+    let shown = about.shown();
     let show = Show { facts, secrets: Veil::of(facts.admitted.tool.shape.secrets()) };
     out.push_str("{\"hops\":");
-    write_items(facts.hops.iter(), &mut out, |hop, out| {
+    write_items(facts.hops.iter(), out, |hop, out| {
         out.push_str("{\"context\":{");
         show.part(facts.view(hop), &shown.context, 0, out);
         out.push_str("},\"principal\":");
@@ -27,9 +48,8 @@ pub(super) fn facts(facts: &Facts<'_, '_>, about: &About) -> String {
         out.push('}');
     });
     out.push_str(",\"resources\":");
-    write_items(&facts.admitted.resources, &mut out, |id, out| show.subject(id, &shown.resource, out));
+    write_items(&facts.admitted.resources, out, |id, out| show.subject(id, &shown.resource, out));
     out.push('}');
-    out
 }
 
 struct Show<'s> {
@@ -66,11 +86,13 @@ impl Show<'_> {
     /// Puts the members of a part of the context, whose first names are the same. Whether any fact of it is there.
     fn part(&self, view: View<'_>, looked: &[Looked], depth: usize, out: &mut String) -> bool {
         let (mut rest, mut any) = (looked, false);
-        while let Some((first, name)) = rest.first().and_then(|first| Some((first, *first.names.get(depth)?))) {
+        while let Some((first, name, key)) =
+            rest.first().and_then(|first| Some((first, *first.names.get(depth)?, first.keys.get(depth)?)))
+        {
             let count = rest.iter().take_while(|one| one.names.get(depth) == Some(&name)).count();
             let Some((group, after)) = rest.split_at_checked(count) else { break };
             rest = after;
-            any |= member(name, out, |out| {
+            any |= keyed(key, out, |out| {
                 if first.names.len() == depth + 1 {
                     return self.looked(view, first, out);
                 }
@@ -217,12 +239,28 @@ impl Show<'_> {
 /// Puts a member of an object, and takes it away again if nothing of it was put. `put`: whether it is there, and whether
 /// anything was put.
 fn member(name: &str, out: &mut String, put: impl FnOnce(&mut String) -> (bool, bool)) -> bool {
+    behind(out, |out| {
+        write_string(name, out);
+        out.push(':');
+        put(out)
+    })
+}
+
+/// As [`member`], with the name as it stands before a value.
+fn keyed(key: &str, out: &mut String, put: impl FnOnce(&mut String) -> (bool, bool)) -> bool {
+    behind(out, |out| {
+        out.push_str(key);
+        put(out)
+    })
+}
+
+/// Separates a member from what stands before it.
+#[inline]
+fn behind(out: &mut String, put: impl FnOnce(&mut String) -> (bool, bool)) -> bool {
     let before = out.len();
     if !out.ends_with('{') {
         out.push(',');
     }
-    write_string(name, out);
-    out.push(':');
     let (there, put) = put(out);
     if !put {
         out.truncate(before);

@@ -441,8 +441,7 @@ impl Pair {
             assert_eq!(shown(context, "usage.pending_approvals"), Some(waits.to_string()), "{call:?}");
         }
         let about = self.gate.bundle.about(&admitted.action.id).unwrap();
-        let digest =
-            |lift: &[&str]| call_digest(call, admitted, about, &lift.iter().map(|id| (*id).into()).collect::<Vec<_>>());
+        let digest = |lift: &[&str]| call_digest(call, about, &lift.iter().map(|id| (*id).into()).collect::<Vec<_>>());
         let expected = self.decision(story, call, (&facts, ask), digest);
         assert_eq!((decision.name().to_owned(), texts(&decision.basis().policies)), expected, "{call:?}");
         expected
