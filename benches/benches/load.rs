@@ -1,4 +1,4 @@
-//! What loading a bundle costs: from text, and packed.
+//! What loading a bundle costs, from text and packed, and how much memory a loaded one keeps.
 
 use std::{error::Error, hint::black_box, time::Duration};
 
@@ -17,6 +17,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let packed = PolicyBundle::load(&sources)?.pack();
         let text: usize = sources.names().filter_map(|name| sources.text(name)).map(str::len).sum();
         println!("{count} policies, {} tools: {text} bytes of text, {} bytes packed", load::TOOLS, packed.len());
+        println!(
+            "in memory from text: {} bytes, packed: {} bytes",
+            kept(|| PolicyBundle::load(&sources)),
+            kept(|| PolicyBundle::unpack(&packed))
+        );
         let mut group = criterion.benchmark_group("load");
         group.bench_function(BenchmarkId::new("text", count), |bench| {
             bench.iter(|| PolicyBundle::load(black_box(&sources)));
@@ -28,4 +33,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     criterion.final_summary();
     Ok(())
+}
+
+/// The bytes on the heap that a bundle keeps.
+fn kept<E>(load: impl FnOnce() -> Result<PolicyBundle, E>) -> i64 {
+    let mut bundle = None;
+    let held = allocation_counter::measure(|| bundle = load().ok()).bytes_current;
+    drop(bundle);
+    held
 }
