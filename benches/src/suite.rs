@@ -81,7 +81,10 @@ fn bundle(teams: usize) -> Result<Sources, Box<dyn Error>> {
         } else {
             "write"
         };
-        writeln!(manifest, "[tools.\"github/{name}\"]\neffect = \"{effect}\"\negress = false\nsensitivity = \"internal\"")?;
+        writeln!(
+            manifest,
+            "[tools.\"github/{name}\"]\neffect = \"{effect}\"\negress = false\nsensitivity = \"internal\""
+        )?;
         if CALLED.iter().any(|(called, _)| *called == name) {
             writeln!(manifest, "resource = {{ type = \"Repository\", id = \"{{/owner}}/{{/repo}}\" }}")?;
         }
@@ -143,8 +146,9 @@ fn budget(own: &str) -> String {
     )
 }
 
-/// The `turn`th call of a team: the tool changes first, then who asks, the repository, and who wanted it.
+/// The `turn`th call of a team. A stride that has no factor in common with what there is goes through all of it.
 fn call(own: &str, other: &str, turn: usize) -> String {
+    let turn = turn * 157;
     let pick = |count: usize, of: usize| (turn / count) % of;
     let (tool, arguments) = CALLED.get(pick(1, CALLED.len())).copied().unwrap_or_default();
     let user = |team: &str| format!(r#"{{"type": "User", "id": "{team}-ana"}}"#);
@@ -156,7 +160,7 @@ fn call(own: &str, other: &str, turn: usize) -> String {
         _ => format!(r#""principal": {}, "on_behalf_of": [{}]"#, agent(own), user(other)),
     };
     let repository = REPOSITORIES.get(pick(24, REPOSITORIES.len())).map_or("site", |one| one.0);
-    let origin = ["user", "agent", "retrieved"].get(turn % 3).copied().unwrap_or_default();
+    let origin = ["user", "agent", "retrieved"].get(pick(120, 3)).copied().unwrap_or_default();
     format!(
         r#"{{{actors}, "origin": "{origin}", "session": "s1", "server": "github", "tool": "{tool}", "input": {{{arguments}"owner": "{own}", "repo": "{repository}"}}}}"#
     )
@@ -166,7 +170,10 @@ fn call(own: &str, other: &str, turn: usize) -> String {
 fn expected(gate: &Gate, call: &str) -> Result<String, Box<dyn Error>> {
     let read = wire::read_call(call.as_bytes(), &Limits::default()).map_err(|deny| format!("{call}: {deny:?}"))?;
     let mut ledger = Ledger::new();
-    ledger.apply(toolgate::Event::SessionOpened { id: "s1".to_owned(), owner: read.initiator().entity(), key: None }, NOW)?;
+    ledger.apply(
+        toolgate::Event::SessionOpened { id: "s1".to_owned(), owner: read.initiator().entity(), key: None },
+        NOW,
+    )?;
     let decision = gate.decide(&read, &ledger, NOW);
     let ids = || decision.basis().policies.iter().map(|id| id.to_string()).collect::<Vec<_>>();
     Ok(match &decision {

@@ -1,11 +1,15 @@
 //! Mutation testing: does a test fail, if a policy says something else?
 
+mod near;
 mod told;
 mod values;
 mod vary;
 mod witness;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use toolgate::{Gate, Mutant, Mutants};
 
@@ -17,7 +21,7 @@ use crate::{
     suite::{Act, Case},
     threads,
 };
-use values::Values;
+use near::Near;
 
 /// What became of a mutant.
 #[derive(Clone, Debug)]
@@ -104,7 +108,7 @@ fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], job
             }
         }
     }
-    let values = Values::of(bench.gate().bundle(), seen);
+    let near = OnceLock::new();
     let tried = threads::each(mutants.all().len(), jobs, |at| {
         let mutant = mutants.all().get(at)?;
         let fate = match (mutant.equivalent, mutants.bundle(at)) {
@@ -115,7 +119,7 @@ fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], job
                 match killer(&gate, mutant, &cases, &callers) {
                     Some(case) => Fate::Killed(case.id.clone()),
                     None => {
-                        let found = witness::find(bench, &gate, mutant, seen, &values);
+                        let found = witness::find(bench, &gate, mutant, near.get_or_init(|| Near::of(bench, seen)));
                         Fate::Survived(found.map(Box::new))
                     }
                 }
