@@ -1,7 +1,7 @@
 //! `toolgate test`: what the tests of a bundle say.
 
 use std::{
-    io::Write,
+    io::{self, IsTerminal as _, Write},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -174,8 +174,10 @@ fn report(bench: &Bench, loaded: &[Loaded], choice: Choice, args: &Args, observe
     let clock = || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let count: usize = loaded.iter().map(|one| one.chosen(&choice).count()).sum();
     let bar = bar(count);
+    // At a terminal, a bar would stand in the middle of what a program is to read.
+    let apart = args.format == Form::Text || !io::stdout().is_terminal();
     let progress = |_: &CaseReport| {
-        if bar.is_hidden() && begin.elapsed() > SHORT {
+        if apart && bar.is_hidden() && begin.elapsed() > SHORT {
             bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         bar.inc(1);

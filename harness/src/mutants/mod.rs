@@ -16,7 +16,7 @@ use toolgate::{Gate, Mutant, Mutants};
 pub use witness::Witness;
 
 use crate::{
-    run::{self, Bench, Loaded},
+    run::{self, About, Bench, Loaded},
     seen::{self, Seen},
     suite::{Act, Case},
     threads,
@@ -26,7 +26,7 @@ use near::Near;
 /// What became of a mutant.
 #[derive(Clone, Debug)]
 pub enum Fate {
-    /// This case fails with it.
+    /// This case, or this invariant, fails with it.
     Killed(String),
     /// No case fails with it. A call that tells it from the bundle, where one was found.
     Survived(Option<Box<Witness>>),
@@ -108,7 +108,8 @@ fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], job
             }
         }
     }
-    let near = OnceLock::new();
+    // What only survivors need.
+    let (near, about) = (OnceLock::new(), OnceLock::<Vec<About<'_>>>::new());
     let tried = threads::each(mutants.all().len(), jobs, |at| {
         let mutant = mutants.all().get(at)?;
         let fate = match (mutant.equivalent, mutants.bundle(at)) {
@@ -116,8 +117,12 @@ fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], job
             (None, Err(_)) => return None,
             (None, Ok(bundle)) => {
                 let gate = Gate::new(bundle);
-                match killer(&gate, mutant, &cases, &callers) {
-                    Some(case) => Fate::Killed(case.id.clone()),
+                let tools: BTreeSet<_> = mutant.actions.iter().map(|action| tool(action)).collect();
+                let case = killer(&gate, &tools, &cases, &callers).map(|case| &case.id);
+                let about = || about.get_or_init(|| suites.iter().flat_map(|one| one.about(bench.gate())).collect());
+                let broken = || about().iter().find(|one| one.broken(&gate, &tools)).map(|one| &one.id);
+                match case.or_else(broken) {
+                    Some(id) => Fate::Killed(id.clone()),
                     None => {
                         let found = witness::find(bench, &gate, mutant, near.get_or_init(|| Near::of(bench, seen)));
                         Fate::Survived(found.map(Box::new))
@@ -136,14 +141,13 @@ fn tool(action: &str) -> &str {
     action.split('#').next().unwrap_or_default()
 }
 
-/// The first case that fails with a mutant. Only those that call what its policy is about can.
+/// The first case that fails with a mutant. Only those that call one of these tools, which its policy is about, can.
 fn killer<'c>(
     gate: &Gate,
-    mutant: &Mutant,
+    tools: &BTreeSet<&str>,
     cases: &[&'c Case],
     callers: &BTreeMap<String, BTreeSet<usize>>,
 ) -> Option<&'c Case> {
-    let tools: BTreeSet<_> = mutant.actions.iter().map(|action| tool(action)).collect();
-    let reached: BTreeSet<_> = tools.into_iter().filter_map(|tool| callers.get(tool)).flatten().collect();
+    let reached: BTreeSet<_> = tools.iter().filter_map(|tool| callers.get(*tool)).flatten().collect();
     reached.into_iter().filter_map(|at| cases.get(*at)).find(|case| !run::passes(gate, case)).copied()
 }
