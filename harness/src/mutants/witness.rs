@@ -12,10 +12,10 @@ use crate::{
 };
 
 /// Calls that are tried for one mutant.
-const TRIES: usize = 6_000;
+const TRIES: usize = 3_000;
 
 /// Calls that are tried for a better one, once one was found.
-const BETTER: usize = 1_000;
+const BETTER: usize = 500;
 
 /// Times that a call is repeated to fill a counter.
 const REPEATS: u32 = 120;
