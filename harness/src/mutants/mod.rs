@@ -108,6 +108,12 @@ fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], job
             }
         }
     }
+    let numbers: BTreeMap<&str, usize> = cases.iter().zip(0..).map(|(case, at)| (case.id.as_str(), at)).collect();
+    let mut named: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for one in seen {
+        let number = numbers.get(one.case.as_str());
+        one.decision.basis().policies.iter().for_each(|id| named.entry(id).or_default().extend(number));
+    }
     // What only survivors need.
     let (near, about) = (OnceLock::new(), OnceLock::<Vec<About<'_>>>::new());
     let tried = threads::each(mutants.all().len(), jobs, |at| {
@@ -118,7 +124,8 @@ fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], job
             (None, Ok(bundle)) => {
                 let gate = Gate::new(bundle);
                 let tools: BTreeSet<_> = mutant.actions.iter().map(|action| tool(action)).collect();
-                let case = killer(&gate, &tools, &cases, &callers).map(|case| &case.id);
+                let likely = named.get(mutant.policy.as_str());
+                let case = killer(&gate, &tools, likely, &cases, &callers).map(|case| &case.id);
                 let about = || about.get_or_init(|| suites.iter().flat_map(|one| one.about(bench.gate())).collect());
                 let broken = || about().iter().find(|one| one.broken(&gate, &tools)).map(|one| &one.id);
                 match case.or_else(broken) {
@@ -141,13 +148,18 @@ fn tool(action: &str) -> &str {
     action.split('#').next().unwrap_or_default()
 }
 
-/// The first case that fails with a mutant. Only those that call one of these tools, which its policy is about, can.
+/// A case that fails with a mutant. Only those that call one of these tools, which its policy is about, can; those that the
+/// policy decides are `likely` to, and are tried first.
 fn killer<'c>(
     gate: &Gate,
     tools: &BTreeSet<&str>,
+    likely: Option<&BTreeSet<usize>>,
     cases: &[&'c Case],
     callers: &BTreeMap<String, BTreeSet<usize>>,
 ) -> Option<&'c Case> {
     let reached: BTreeSet<_> = tools.iter().filter_map(|tool| callers.get(*tool)).flatten().collect();
-    reached.into_iter().filter_map(|at| cases.get(*at)).find(|case| !run::passes(gate, case)).copied()
+    let (first, then): (Vec<&usize>, Vec<&usize>) =
+        reached.into_iter().partition(|at| likely.is_some_and(|likely| likely.contains(at)));
+    let ordered = first.into_iter().chain(then).filter_map(|at| cases.get(*at));
+    ordered.copied().find(|case| !run::passes(gate, case))
 }
