@@ -120,8 +120,12 @@ fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Err(exit) => return Ok(exit),
     };
     if packed && args.covered.wanted() {
-        return Err("the coverage of a packed bundle cannot be told, as it has no schema to say what can be covered; name the \
-                    bundle's folder".to_owned().into());
+        return Err(
+            "the coverage of a packed bundle cannot be told, as it has no schema to say what can be covered; name the \
+                    bundle's folder"
+                .to_owned()
+                .into(),
+        );
     }
     if packed && args.paths.is_empty() {
         return Err("a packed bundle has no tests in it; name the test files behind it".to_owned().into());

@@ -33,7 +33,7 @@ fn a_change_runs_the_tests_again() {
     shows("ok: 1 passed, 0 failed");
     // A policy that says something else.
     bench.write("b/policies/notes.cedar", POLICIES.replace("people-read", "people-look"));
-    shows("there is no policy `people-read`");
+    shows("the bundle has no policy `people-read`");
     bench.write("b/policies/notes.cedar", format!("{POLICIES}\n@id(\"no-one\") forbid (principal, action, resource);"));
     shows("expected  allow by [people-read]");
     shows("1 failed");
