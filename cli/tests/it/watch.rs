@@ -41,7 +41,7 @@ fn a_change_runs_the_tests_again() {
     bench.write("b/policies/notes.cedar", format!("{POLICIES}\npermit ("));
     shows("error");
     std::fs::remove_file(bench.path("b/toolgate.toml")).unwrap();
-    shows("b/toolgate.toml");
+    shows("the bundle has no `toolgate.toml`");
     bench.write("b/toolgate.toml", MANIFEST);
     bench.write("b/policies/notes.cedar", POLICIES);
     shows("ok: 1 passed, 0 failed");

@@ -103,9 +103,9 @@ impl<'t> Values<'t> {
     }
 
     /// Values for an argument of which the schema says this.
-    pub(super) fn choices(&self, property: &Json) -> Box<dyn Iterator<Item = Json> + '_> {
+    pub(super) fn choices<'p>(&'p self, property: &'p Json) -> Box<dyn Iterator<Item = Json> + 'p> {
         if let Some(choices) = property.get("enum").and_then(Json::as_array) {
-            return Box::new(choices.to_vec().into_iter());
+            return Box::new(choices.iter().cloned());
         }
         let numbers = || self.numbers.iter().map(|number| number.to_string());
         let parsed = |text: String| Json::parse(text.as_bytes()).ok();
