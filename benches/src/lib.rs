@@ -8,6 +8,7 @@
 
 pub mod engine;
 pub mod load;
+pub mod suite;
 
 use std::{collections::HashSet, error::Error, fmt::Write as _};
 

@@ -173,7 +173,7 @@ impl Node {
     }
 
     /// Sets what stands at a path of keys; what is missing on the way becomes a mapping.
-    pub(crate) fn put(&mut self, path: &[&str], value: &Node) {
+    pub(crate) fn put_at(&mut self, path: &[&str], key: Mark, value: &Node) {
         let Some((first, rest)) = path.split_first() else {
             *self = value.clone();
             return;
@@ -183,13 +183,18 @@ impl Node {
         }
         let Value::Map(entries) = &mut self.value else { return };
         if !entries.iter().any(|entry| entry.key == *first) {
-            let empty = Node { mark: value.mark, value: Value::Map(Vec::new()) };
-            entries.push(Entry { key: (*first).to_owned(), mark: value.mark, value: empty });
+            let empty = Node { mark: key, value: Value::Map(Vec::new()) };
+            entries.push(Entry { key: (*first).to_owned(), mark: key, value: empty });
         }
         if let Some(entry) = entries.iter_mut().find(|entry| entry.key == *first) {
-            entry.mark = value.mark;
-            entry.value.put(rest, value);
+            entry.mark = key;
+            entry.value.put_at(rest, key, value);
         }
+    }
+
+    /// As [`Node::put_at`], of a member that is named where its value stands.
+    pub(crate) fn put(&mut self, path: &[&str], value: &Node) {
+        self.put_at(path, value.mark, value);
     }
 
     /// What kind of value this is, with its article.

@@ -74,6 +74,8 @@ fn advice(text: &str, mark: Mark, message: &str) -> Option<&'static str> {
         Some("put single quotes around Cedar's notation: 'User::\"alice\"'")
     } else if message.contains("anchor") {
         Some("give the call a name under `calls` and write `extends`")
+    } else if message.contains("recursion") {
+        Some("brackets within brackets: 64 levels are read, and no call needs more")
     } else if message.contains("block") {
         Some("the members of one mapping, and the items of one list, begin in the same column")
     } else {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ permit (principal == ?principal, action == Action::"notes/read", resource);
 """
 
 FILES = {"toolgate.toml": MANIFEST, "tools/notes.json": TOOLS, "policies/notes.cedar": POLICIES}
+
+
+def command() -> Path:
+    """The `toolgate` command: built by cargo, or named by TOOLGATE_COMMAND."""
+    named = os.environ.get("TOOLGATE_COMMAND")
+    found = [path for path in [Path(named)] if named] if named else []
+    found += [path for kind in ("release", "debug") if (path := ROOT / "target" / kind / "toolgate").is_file()]
+    if not found:
+        pytest.fail("no command to compare with: `cargo build -p toolgate-cli`, or set TOOLGATE_COMMAND")
+    return found[0]
 
 
 @pytest.fixture(scope="session")

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from pathlib import Path
 
 import pytest
-from conftest import EXAMPLES, NOW, ROOT
+from conftest import EXAMPLES, NOW, command
 from toolgate import Chain, Gate, Ledger
 
 BUNDLES = sorted(path.parent.name for path in EXAMPLES.glob("*/toolgate.toml"))
-
-
-def command() -> Path:
-    """The `toolgate` command: built by cargo, or named by TOOLGATE_COMMAND."""
-    named = os.environ.get("TOOLGATE_COMMAND")
-    found = [path for path in [Path(named)] if named] if named else []
-    found += [path for kind in ("release", "debug") if (path := ROOT / "target" / kind / "toolgate").is_file()]
-    if not found:
-        pytest.fail("no command to compare with: `cargo build -p toolgate-cli`, or set TOOLGATE_COMMAND")
-    return found[0]
 
 
 @pytest.mark.parametrize("name", BUNDLES)

@@ -1,7 +1,7 @@
 //! `toolgate test`: what the tests of a bundle say.
 
 use std::{
-    io::Write,
+    io::{self, IsTerminal as _, Write},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -120,7 +120,12 @@ fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Err(exit) => return Ok(exit),
     };
     if packed && args.covered.wanted() {
-        return Err("the coverage of a packed bundle cannot be told; name the bundle's folder".to_owned().into());
+        return Err(
+            "the coverage of a packed bundle cannot be told, as it has no schema to say what can be covered; name the \
+                    bundle's folder"
+                .to_owned()
+                .into(),
+        );
     }
     if packed && args.paths.is_empty() {
         return Err("a packed bundle has no tests in it; name the test files behind it".to_owned().into());
@@ -174,8 +179,10 @@ fn report(bench: &Bench, loaded: &[Loaded], choice: Choice, args: &Args, observe
     let clock = || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let count: usize = loaded.iter().map(|one| one.chosen(&choice).count()).sum();
     let bar = bar(count);
+    // At a terminal, a bar would stand in the middle of what a program is to read.
+    let apart = args.format == Form::Text || !io::stdout().is_terminal();
     let progress = |_: &CaseReport| {
-        if bar.is_hidden() && begin.elapsed() > SHORT {
+        if apart && bar.is_hidden() && begin.elapsed() > SHORT {
             bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         bar.inc(1);

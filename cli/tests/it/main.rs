@@ -22,3 +22,5 @@ mod pack;
 mod pin;
 mod test;
 mod usage;
+#[cfg(unix)]
+mod watch;

@@ -1,28 +1,32 @@
 //! Mutation testing: does a test fail, if a policy says something else?
 
+mod near;
 mod told;
 mod values;
 mod vary;
 mod witness;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use toolgate::{Gate, Mutant, Mutants};
 
 pub use witness::Witness;
 
 use crate::{
-    run::{self, Bench, Loaded},
+    run::{self, About, Bench, Loaded},
     seen::{self, Seen},
     suite::{Act, Case},
     threads,
 };
-use values::Values;
+use near::Near;
 
 /// What became of a mutant.
 #[derive(Clone, Debug)]
 pub enum Fate {
-    /// This case fails with it.
+    /// This case, or this invariant, fails with it.
     Killed(String),
     /// No case fails with it. A call that tells it from the bundle, where one was found.
     Survived(Option<Box<Witness>>),
@@ -104,7 +108,14 @@ fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], job
             }
         }
     }
-    let values = Values::of(bench.gate().bundle(), seen);
+    let numbers: BTreeMap<&str, usize> = cases.iter().zip(0..).map(|(case, at)| (case.id.as_str(), at)).collect();
+    let mut named: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for one in seen {
+        let number = numbers.get(one.case.as_str());
+        one.decision.basis().policies.iter().for_each(|id| named.entry(id).or_default().extend(number));
+    }
+    // What only survivors need.
+    let (near, about) = (OnceLock::new(), OnceLock::<Vec<About<'_>>>::new());
     let tried = threads::each(mutants.all().len(), jobs, |at| {
         let mutant = mutants.all().get(at)?;
         let fate = match (mutant.equivalent, mutants.bundle(at)) {
@@ -112,10 +123,15 @@ fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], job
             (None, Err(_)) => return None,
             (None, Ok(bundle)) => {
                 let gate = Gate::new(bundle);
-                match killer(&gate, mutant, &cases, &callers) {
-                    Some(case) => Fate::Killed(case.id.clone()),
+                let tools: BTreeSet<_> = mutant.actions.iter().map(|action| tool(action)).collect();
+                let likely = named.get(mutant.policy.as_str());
+                let case = killer(&gate, &tools, likely, &cases, &callers).map(|case| &case.id);
+                let about = || about.get_or_init(|| suites.iter().flat_map(|one| one.about(bench.gate())).collect());
+                let broken = || about().iter().find(|one| one.broken(&gate, &tools)).map(|one| &one.id);
+                match case.or_else(broken) {
+                    Some(id) => Fate::Killed(id.clone()),
                     None => {
-                        let found = witness::find(bench, &gate, mutant, seen, &values);
+                        let found = witness::find(bench, &gate, mutant, near.get_or_init(|| Near::of(bench, seen)));
                         Fate::Survived(found.map(Box::new))
                     }
                 }
@@ -132,14 +148,18 @@ fn tool(action: &str) -> &str {
     action.split('#').next().unwrap_or_default()
 }
 
-/// The first case that fails with a mutant. Only those that call what its policy is about can.
+/// A case that fails with a mutant. Only those that call one of these tools, which its policy is about, can; those that the
+/// policy decides are `likely` to, and are tried first.
 fn killer<'c>(
     gate: &Gate,
-    mutant: &Mutant,
+    tools: &BTreeSet<&str>,
+    likely: Option<&BTreeSet<usize>>,
     cases: &[&'c Case],
     callers: &BTreeMap<String, BTreeSet<usize>>,
 ) -> Option<&'c Case> {
-    let tools: BTreeSet<_> = mutant.actions.iter().map(|action| tool(action)).collect();
-    let reached: BTreeSet<_> = tools.into_iter().filter_map(|tool| callers.get(tool)).flatten().collect();
-    reached.into_iter().filter_map(|at| cases.get(*at)).find(|case| !run::passes(gate, case)).copied()
+    let reached: BTreeSet<_> = tools.iter().filter_map(|tool| callers.get(*tool)).flatten().collect();
+    let (first, then): (Vec<&usize>, Vec<&usize>) =
+        reached.into_iter().partition(|at| likely.is_some_and(|likely| likely.contains(at)));
+    let ordered = first.into_iter().chain(then).filter_map(|at| cases.get(*at));
+    ordered.copied().find(|case| !run::passes(gate, case))
 }

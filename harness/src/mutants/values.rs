@@ -3,108 +3,158 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
-use toolgate::{EntityRef, Json, PolicyBundle, Principal, PrincipalKind};
+use toolgate::{EntityRef, Json, Mutant, PolicyBundle, Principal, PrincipalKind};
 
 use crate::seen::Seen;
 
 /// Values of a kind, at most.
-const MOST: usize = 60;
+const MOST: usize = 40;
 
-/// Values to vary calls with.
-pub(super) struct Values {
-    pub(super) principals: Vec<Principal>,
-    pub(super) strings: Vec<String>,
-    pub(super) numbers: Vec<i64>,
-    /// For each tool, the arguments that its schema knows, each with values of its type.
-    pub(super) arguments: BTreeMap<String, Vec<(String, Vec<Json>)>>,
-    /// Arguments that a tool takes.
-    pub(super) inputs: BTreeMap<String, Json>,
+/// What the tools of a bundle take.
+pub(super) struct Tools {
+    /// For each tool, the arguments that its schema knows, each with what the schema says of it.
+    arguments: BTreeMap<String, Vec<(String, Json)>>,
+    /// Which of them must be there.
+    required: BTreeMap<String, BTreeSet<String>>,
+    /// Arguments that a tool was called with.
+    inputs: BTreeMap<String, Json>,
 }
 
-impl Values {
+impl Tools {
     pub(super) fn of(bundle: &PolicyBundle, seen: &[Seen]) -> Self {
-        let (mut strings, mut numbers) = (BTreeSet::new(), BTreeSet::from([0, 1]));
-        let own = bundle.policies().iter().filter(|policy| !policy.id.starts_with("baseline/"));
-        own.for_each(|policy| constants(&policy.text, &mut strings, &mut numbers));
-        let mut entities: BTreeSet<EntityRef> = bundle.entities().chain(bundle.named_entities()).cloned().collect();
-        for one in seen {
-            entities.extend(one.call.chain().map(|actor| EntityRef::new(actor.kind.name(), actor.id.as_str())));
-        }
-        for entity in &entities {
-            strings.extend(entity.id.split('/').map(decoded));
-        }
-        let strangers = PrincipalKind::ALL.map(|kind| Principal::new(kind, "stranger"));
-        let known = entities
-            .iter()
-            .filter_map(|one| Some(Principal::new(PrincipalKind::parse(&one.kind)?, one.id.to_string())));
-        let mut values = Self {
-            principals: known.take(MOST).chain(strangers).collect(),
-            strings: strings.into_iter().filter(|text| text.len() <= 200).take(MOST).collect(),
-            numbers: numbers.into_iter().take(MOST).collect(),
-            arguments: BTreeMap::new(),
-            inputs: BTreeMap::new(),
-        };
+        let mut tools = Self { arguments: BTreeMap::new(), required: BTreeMap::new(), inputs: BTreeMap::new() };
         for report in bundle.tools() {
             let tool = super::tool(&report.action).to_owned();
             let Some((server, name)) = tool.split_once('/') else { continue };
-            if let Some(schema) = bundle.definition(server, name).and_then(|one| one.get("inputSchema")) {
-                values.schema(tool.clone(), schema);
-            }
+            let Some(schema) = bundle.definition(server, name).and_then(|one| one.get("inputSchema")) else { continue };
+            let required = schema.get("required").and_then(Json::as_array).into_iter().flatten();
+            let arguments = schema.get("properties").and_then(Json::as_object).into_iter().flatten();
+            let required = required.filter_map(Json::as_str).map(str::to_owned).collect();
+            let arguments = arguments.map(|(name, property)| (name.clone(), property.clone())).collect();
+            tools.required.insert(tool.clone(), required);
+            tools.arguments.insert(tool, arguments);
         }
         for one in seen.iter().filter(|one| one.decision.basis().call.is_some()) {
-            values.inputs.insert(one.target(), one.call.input.clone());
+            tools.inputs.insert(one.target(), one.call.input.clone());
         }
-        values
+        tools
+    }
+}
+
+/// Values to vary calls with: first those that stand in the policy.
+pub(super) struct Values<'t> {
+    pub(super) principals: Vec<Principal>,
+    pub(super) strings: Vec<String>,
+    numbers: Vec<i64>,
+    tools: &'t Tools,
+}
+
+impl<'t> Values<'t> {
+    /// `actors`: those of the tests.
+    pub(super) fn of<'a>(
+        bundle: &'a PolicyBundle,
+        tools: &'t Tools,
+        mutant: &Mutant,
+        actors: impl Iterator<Item = &'a Principal>,
+    ) -> Self {
+        let (own, others): (Vec<_>, Vec<_>) = (bundle.policies().iter())
+            .filter(|policy| !policy.id.starts_with("baseline/"))
+            .partition(|policy| *policy.id == *mutant.policy);
+        let (mut strings, mut numbers) = (Few::default(), Few::default());
+        let mut texts: Vec<&str> = own.iter().map(|policy| policy.text.as_str()).collect();
+        texts.push(&mutant.after);
+        texts.iter().for_each(|text| constants(text, &mut strings, &mut numbers));
+        [0, 1].into_iter().for_each(|number| numbers.put(number));
+        let mut entities = Few::default();
+        let known: BTreeSet<&EntityRef> = bundle.entities().chain(bundle.named_entities()).collect();
+        let close = |entity: &&&EntityRef| texts.iter().any(|text| text.contains(&*entity.id));
+        known.iter().filter(close).for_each(|entity| entities.put((*entity).clone()));
+        actors.for_each(|actor| entities.put(EntityRef::new(actor.kind.name(), actor.id.as_str())));
+        known.iter().for_each(|entity| entities.put((*entity).clone()));
+        for entity in &entities.all {
+            entity.id.split('/').for_each(|part| strings.put(decoded(part)));
+        }
+        others.iter().for_each(|policy| constants(&policy.text, &mut strings, &mut numbers));
+        let strangers = PrincipalKind::ALL.map(|kind| Principal::new(kind, "stranger"));
+        let principals = (entities.all.iter())
+            .filter_map(|one| Some(Principal::new(PrincipalKind::parse(&one.kind)?, one.id.to_string())));
+        Self {
+            principals: principals.take(MOST).chain(strangers).collect(),
+            strings: strings.all.into_iter().filter(|text| text.len() <= 200).take(MOST).collect(),
+            numbers: numbers.all.into_iter().take(MOST).collect(),
+            tools,
+        }
     }
 
-    /// Takes up what a tool's schema says of its arguments.
-    fn schema(&mut self, tool: String, schema: &Json) {
-        let required: BTreeSet<_> =
-            schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
-        let (mut arguments, mut least) = (Vec::new(), Vec::new());
-        for (name, property) in schema.get("properties").and_then(Json::as_object).into_iter().flatten() {
-            let choices = self.choices(property);
-            if let Some(first) = choices.first().filter(|_| required.contains(name.as_str())) {
-                least.push((name.clone(), first.clone()));
-            }
-            arguments.push((name.clone(), choices));
+    /// Arguments that a tool takes: those of a test, or the least that its schema demands.
+    pub(super) fn input(&self, tool: &str) -> Option<Json> {
+        if let Some(input) = self.tools.inputs.get(tool) {
+            return Some(input.clone());
         }
-        self.inputs.insert(tool.clone(), Json::Object(least.into_iter().collect()));
-        self.arguments.insert(tool, arguments);
+        let required = self.tools.required.get(tool)?;
+        let arguments = self.tools.arguments.get(tool)?.iter().filter(|(name, _)| required.contains(name));
+        let first = arguments.filter_map(|(name, property)| Some((name.clone(), self.choices(property).next()?)));
+        Some(Json::Object(first.collect()))
     }
 
-    fn choices(&self, property: &Json) -> Vec<Json> {
+    /// The arguments of a tool, with what its schema says of them.
+    pub(super) fn arguments(&self, tool: &str) -> &'t [(String, Json)] {
+        self.tools.arguments.get(tool).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Values for an argument of which the schema says this.
+    pub(super) fn choices<'p>(&'p self, property: &'p Json) -> Box<dyn Iterator<Item = Json> + 'p> {
         if let Some(choices) = property.get("enum").and_then(Json::as_array) {
-            return choices.to_vec();
+            return Box::new(choices.iter().cloned());
         }
         let numbers = || self.numbers.iter().map(|number| number.to_string());
         let parsed = |text: String| Json::parse(text.as_bytes()).ok();
         match property.get("type").and_then(Json::as_str) {
             Some("string") => {
-                std::iter::once("x").chain(self.strings.iter().map(String::as_str)).map(Json::from).collect()
+                Box::new(std::iter::once("x").chain(self.strings.iter().map(String::as_str)).map(Json::from))
             }
-            Some("integer") => numbers().filter_map(parsed).collect(),
+            Some("integer") => Box::new(numbers().filter_map(parsed)),
             Some("number") => {
-                numbers().flat_map(|number| [number.clone(), format!("{number}.0001")]).filter_map(parsed).collect()
+                Box::new(numbers().flat_map(|number| [number.clone(), format!("{number}.0001")]).filter_map(parsed))
             }
-            Some("boolean") => [true, false].map(Json::Bool).into(),
-            Some("array") => vec![Json::Array(Vec::new())],
-            _ => Vec::new(),
+            Some("boolean") => Box::new([true, false].map(Json::Bool).into_iter()),
+            Some("array") => Box::new(std::iter::once(Json::Array(Vec::new()))),
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+}
+
+/// Values in the order in which they came, each once.
+struct Few<T> {
+    all: Vec<T>,
+    known: BTreeSet<T>,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), known: BTreeSet::new() }
+    }
+}
+
+impl<T: Clone + Ord> Few<T> {
+    fn put(&mut self, value: T) {
+        if self.known.insert(value.clone()) {
+            self.all.push(value);
         }
     }
 }
 
 /// The texts and the numbers that stand in a policy, with what lies beside them.
-fn constants(text: &str, strings: &mut BTreeSet<String>, numbers: &mut BTreeSet<i64>) {
+fn constants(text: &str, strings: &mut Few<String>, numbers: &mut Few<i64>) {
     let Ok(quoted) = Regex::new(r#""((?:[^"\\]|\\.)*)""#) else { return };
     for found in quoted.captures_iter(text).filter_map(|found| found.get(1)) {
         let text = found.as_str();
-        strings.extend(["", "x"].map(|filled| text.replace('*', filled)));
-        strings.extend(text.split('/').map(decoded));
+        ["", "x"].map(|filled| text.replace('*', filled)).into_iter().for_each(|text| strings.put(text));
+        text.split('/').for_each(|part| strings.put(decoded(part)));
     }
     let Ok(digits) = Regex::new(r"\d+") else { return };
     for number in digits.find_iter(text).filter_map(|found| found.as_str().parse::<i64>().ok()) {
-        numbers.extend([number.saturating_sub(1), number, number.saturating_add(1)]);
+        [number.saturating_sub(1), number, number.saturating_add(1)].into_iter().for_each(|near| numbers.put(near));
     }
 }
 

@@ -6,7 +6,12 @@ use super::values::Values;
 use crate::seen;
 
 /// Tells `found` of each call that differs from this one in one thing, until it says that this is enough.
-pub(super) fn each(call: &ToolCall, values: &Values, now: Timestamp, found: &mut dyn FnMut(ToolCall) -> bool) -> bool {
+pub(super) fn each(
+    call: &ToolCall,
+    values: &Values<'_>,
+    now: Timestamp,
+    found: &mut dyn FnMut(ToolCall) -> bool,
+) -> bool {
     let mut put = |change: &dyn Fn(&mut ToolCall)| {
         let mut changed = call.clone();
         change(&mut changed);
@@ -41,7 +46,7 @@ pub(super) fn each(call: &ToolCall, values: &Values, now: Timestamp, found: &mut
 
 type Put<'a> = dyn FnMut(&dyn Fn(&mut ToolCall)) -> bool + 'a;
 
-fn credentials(call: &ToolCall, values: &Values, now: Timestamp, put: &mut Put<'_>) -> bool {
+fn credentials(call: &ToolCall, values: &Values<'_>, now: Timestamp, put: &mut Put<'_>) -> bool {
     let Some(own) = &call.credential else { return false };
     let mut changed = |change: &dyn Fn(&mut Credential)| {
         put(&|call| {
@@ -80,12 +85,11 @@ fn credentials(call: &ToolCall, values: &Values, now: Timestamp, put: &mut Put<'
     call.credential.is_some() && put(&|call| call.credential = None)
 }
 
-fn inputs(call: &ToolCall, values: &Values, put: &mut Put<'_>) -> bool {
+fn inputs(call: &ToolCall, values: &Values<'_>, put: &mut Put<'_>) -> bool {
     let Json::Object(input) = &call.input else { return false };
-    let arguments = values.arguments.get(&seen::target(call)).map(Vec::as_slice).unwrap_or_default();
-    for (name, choices) in arguments {
+    for (name, property) in values.arguments(&seen::target(call)) {
         let own = input.get(name.as_str());
-        for choice in choices.iter().filter(|choice| own != Some(choice)) {
+        for choice in values.choices(property).filter(|choice| own != Some(choice)) {
             if put(&|call| set(call, name, Some(choice.clone()))) {
                 return true;
             }

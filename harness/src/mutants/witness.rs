@@ -5,23 +5,29 @@ use std::collections::BTreeSet;
 
 use toolgate::{Decision, Gate, Json, Ledger, Mutant, ToolCall};
 
-use super::{told, values::Values, vary};
+use super::{near::Near, told, values::Values, vary};
 use crate::{
     run::{self, Bench},
     seen::Seen,
 };
 
 /// Calls that are tried for one mutant.
-const TRIES: usize = 20_000;
+const TRIES: usize = 3_000;
 
 /// Calls that are tried for a better one, once one was found.
-const BETTER: usize = 2_000;
+const BETTER: usize = 500;
 
 /// Times that a call is repeated to fill a counter.
 const REPEATS: u32 = 120;
 
 /// Calls that are repeated.
-const REPEATED: usize = 12;
+const REPEATED: usize = 6;
+
+/// Calls that are put to other tools.
+const TRANSPLANTED: usize = 8;
+
+/// Calls that are varied in two things.
+const VARIED_TWICE: usize = 3;
 
 /// The methods that policies decide like tools, with the argument that each must have.
 const METHODS: [(&str, &str); 2] = [("resources/read", "uri"), ("prompts/get", "name")];
@@ -99,14 +105,15 @@ impl<'s> Search<'_, 's> {
     }
 }
 
-/// Looks for a call that tells a mutant. `mutated`: the gate with it.
-pub(super) fn find(bench: &Bench, mutated: &Gate, mutant: &Mutant, seen: &[Seen], values: &Values) -> Option<Witness> {
+/// Looks for a call that tells a mutant. `mutated`: the gate with it. `near`: the calls of the tests.
+pub(super) fn find(bench: &Bench, mutated: &Gate, mutant: &Mutant, near: &Near<'_>) -> Option<Witness> {
     let tools: Vec<_> =
         mutant.actions.iter().map(|action| super::tool(action)).collect::<BTreeSet<_>>().into_iter().collect();
-    let (near, far): (Vec<&Seen>, Vec<_>) =
-        once(seen).into_iter().partition(|one| tools.contains(&one.target().as_str()));
-    let mut bases: Vec<(&Seen, ToolCall)> = near.iter().map(|one| (*one, one.call.clone())).collect();
-    for one in near.into_iter().chain(far) {
+    let values = &near.values(mutant);
+    let ranked = near.ranked(mutant);
+    let (own, far): (Vec<&Seen>, Vec<_>) = ranked.into_iter().partition(|one| tools.contains(&one.target().as_str()));
+    let mut bases: Vec<(&Seen, ToolCall)> = own.iter().map(|one| (*one, one.call.clone())).collect();
+    for one in own.into_iter().chain(far).take(TRANSPLANTED) {
         let others = tools.iter().filter(|tool| **tool != one.target()).take(TOOLS);
         bases.extend(others.filter_map(|tool| Some((one, transplanted(&one.call, tool, values)?))));
     }
@@ -126,7 +133,7 @@ pub(super) fn find(bench: &Bench, mutated: &Gate, mutant: &Mutant, seen: &[Seen]
 }
 
 impl<'s> Search<'_, 's> {
-    fn all(&mut self, bases: &[(&'s Seen, ToolCall)], values: &Values) {
+    fn all(&mut self, bases: &[(&'s Seen, ToolCall)], values: &Values<'_>) {
         if bases.iter().any(|(base, call)| self.attempt(base, &base.ledger, call.clone(), 0)) {
             return;
         }
@@ -146,7 +153,7 @@ impl<'s> Search<'_, 's> {
                 return;
             }
         }
-        for (base, call) in bases {
+        for (base, call) in bases.iter().take(VARIED_TWICE) {
             let over = vary::each(call, values, base.now, &mut |changed| {
                 vary::each(&changed, values, base.now, &mut |changed| self.attempt(base, &base.ledger, changed, 0))
             });
@@ -170,16 +177,8 @@ fn repeated(gate: &Gate, ledger: &Ledger, call: &ToolCall, base: &Seen, times: u
     ledger
 }
 
-/// The calls, each place of a test once.
-fn once(seen: &[Seen]) -> Vec<&Seen> {
-    let mut places = BTreeSet::new();
-    seen.iter()
-        .filter(|one| !one.decision.basis().answers.is_empty() && places.insert((&one.case, &one.place)))
-        .collect()
-}
-
 /// A call to another tool, by the same actors and with arguments that the tool takes.
-fn transplanted(call: &ToolCall, tool: &str, values: &Values) -> Option<ToolCall> {
+fn transplanted(call: &ToolCall, tool: &str, values: &Values<'_>) -> Option<ToolCall> {
     let (server, name) = tool.split_once('/')?;
     let server = server.to_owned();
     let least = METHODS.iter().find(|(method, _)| *method == name);
@@ -188,7 +187,7 @@ fn transplanted(call: &ToolCall, tool: &str, values: &Values) -> Option<ToolCall
             let input = [((*argument).to_owned(), Json::from("x"))].into_iter().collect();
             (*method, "", Json::Object(input))
         }
-        None => ("tools/call", name, values.inputs.get(tool)?.clone()),
+        None => ("tools/call", name, values.input(tool)?),
     };
     Some(ToolCall { server, tool: tool.to_owned(), method: method.to_owned(), input, ..call.clone() })
 }

@@ -1,11 +1,14 @@
 //! Holds calls against an invariant: every call of the suite, each on the ledger that it is decided on, and calls made of
 //! their parts.
 
+use std::collections::BTreeSet;
+
 use toolgate::{Decision, Gate, Ledger, Timestamp, ToolCall};
 
 use super::{case, explain, generate, judge};
 use crate::{
     report::{Failure, Outcome},
+    seen,
     suite::{Case, Invariant, Suite},
 };
 
@@ -18,33 +21,89 @@ pub(super) struct Held {
 
 /// Holds everything that a suite does against one invariant. `probe`: the gate in which the invariant is a forbid.
 pub(super) fn run(gate: &Gate, probe: &Gate, suite: &Suite, invariant: &Invariant) -> Held {
-    let parts = generate::Parts::of(suite);
     let mut check = Check { gate, probe, invariant, calls: 0, about: 0, broken: None };
-    let mut made_up = 0;
-    for case in suite.cases.iter().filter(|case| case.skip.is_none()) {
-        case::play(gate, case, &mut |call, ledger, now, decision| {
-            check.call(Origin::Case(case), call, ledger, now, decision);
-            for other in parts.varied(call) {
-                if made_up < generate::MOST && check.broken.is_none() {
-                    made_up += 1;
-                    check.made_up(case, &other, ledger, now);
-                }
-            }
-        });
-    }
-    if let Some(first) = suite.cases.first() {
-        for other in parts.crossed().take(generate::MOST.saturating_sub(made_up)) {
-            if check.broken.is_some() {
-                break;
-            }
-            check.made_up(first, &other, &first.start.ledger, first.start.now);
-        }
-    }
+    each(gate, suite, &mut |origin, call, ledger, now, decision| {
+        check.call(origin, call, ledger, now, decision);
+        check.broken.is_none()
+    });
     let Check { calls, about, broken, .. } = check;
     let note = (about == 0).then(|| format!("its condition held for none of {calls} calls, so it shows nothing"));
     match broken {
         Some(failure) => Held { outcome: Outcome::Failed(failure), note: None },
         None => Held { outcome: Outcome::Passed, note },
+    }
+}
+
+/// The calls that an invariant is about, of all that a suite is held against it with.
+pub(crate) struct About<'s> {
+    invariant: &'s Invariant,
+    /// `FILE::NAME`.
+    pub(crate) id: String,
+    calls: Vec<(ToolCall, Ledger, Timestamp)>,
+}
+
+impl<'s> About<'s> {
+    pub(super) fn of(gate: &Gate, probe: &Gate, suite: &'s Suite, invariant: &'s Invariant) -> Self {
+        let mut calls = Vec::new();
+        each(gate, suite, &mut |_, call, ledger, now, _| {
+            if concerns(&probe.decide(call, ledger, now), invariant).is_some() {
+                calls.push((call.clone(), ledger.clone(), now));
+            }
+            true
+        });
+        Self { invariant, id: format!("{}::{}", suite.file, invariant.name), calls }
+    }
+
+    /// Whether a call to one of these tools breaks the invariant on a gate on which the suite's cases all pass: then these are
+    /// the calls that it is held against there, on the same ledgers.
+    pub(crate) fn broken(&self, gate: &Gate, tools: &BTreeSet<&str>) -> bool {
+        let concerned = self.calls.iter().filter(|(call, ..)| tools.contains(seen::target(call).as_str()));
+        concerned.into_iter().any(|(call, ledger, now)| !self.invariant.allows(&gate.decide(call, ledger, *now)))
+    }
+}
+
+/// Tells of every call that a suite is held against an invariant with, until that is enough.
+fn each(
+    gate: &Gate,
+    suite: &Suite,
+    tell: &mut dyn FnMut(Origin<'_>, &ToolCall, &Ledger, Timestamp, &Decision) -> bool,
+) {
+    let parts = generate::Parts::of(suite);
+    let (mut made_up, mut more) = (0, true);
+    for case in suite.cases.iter().filter(|case| case.skip.is_none()) {
+        case::play(gate, case, &mut |call, ledger, now, decision| {
+            more = more && tell(Origin::Case(case), call, ledger, now, decision);
+            for other in parts.varied(call) {
+                if made_up < generate::MOST && more {
+                    made_up += 1;
+                    let decision = gate.decide(&other, ledger, now);
+                    more = tell(Origin::MadeUp(case), &other, ledger, now, &decision);
+                }
+            }
+        });
+    }
+    let Some(first) = suite.cases.first() else { return };
+    let (ledger, now) = (&first.start.ledger, first.start.now);
+    for other in parts.crossed().take(generate::MOST.saturating_sub(made_up)) {
+        let decision = gate.decide(&other, ledger, now);
+        if !more || !tell(Origin::MadeUp(first), &other, ledger, now, &decision) {
+            return;
+        }
+    }
+}
+
+/// Whether an invariant is about a call: its condition holds, or fails to evaluate for this reason and so might hold.
+fn concerns<'d>(probed: &'d Decision, invariant: &Invariant) -> Option<Option<&'d str>> {
+    let answers = &probed.basis().answers;
+    let errors = answers.iter().flat_map(|one| &one.errors);
+    let error = errors.filter(|(id, _)| **id == *invariant.policy).map(|(_, why)| why.as_str()).next();
+    let holds = answers.iter().any(|one| one.forbids.iter().any(|id| **id == *invariant.policy));
+    (holds || error.is_some()).then_some(error)
+}
+
+impl Invariant {
+    fn allows(&self, decision: &Decision) -> bool {
+        (decision.name() == self.answer) == self.always
     }
 }
 
@@ -67,35 +126,22 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn made_up(&mut self, from: &Case, call: &ToolCall, ledger: &Ledger, now: Timestamp) {
-        let decision = self.gate.decide(call, ledger, now);
-        self.call(Origin::MadeUp(from), call, ledger, now, &decision);
-    }
-
     fn call(&mut self, origin: Origin<'_>, call: &ToolCall, ledger: &Ledger, now: Timestamp, decision: &Decision) {
-        if self.broken.is_some() {
-            return;
-        }
         self.calls += 1;
-        let Invariant { policy, answer, always, .. } = self.invariant;
         let probed = self.probe.decide(call, ledger, now);
-        let answers = &probed.basis().answers;
-        let error = answers.iter().flat_map(|one| &one.errors).find(|(id, _)| **id == **policy);
-        // A condition that fails to evaluate might hold.
-        if error.is_none() && !answers.iter().any(|one| one.forbids.iter().any(|id| **id == **policy)) {
-            return;
-        }
+        let Some(error) = concerns(&probed, self.invariant) else { return };
         self.about += 1;
-        if (decision.name() == answer) == *always {
+        if self.invariant.allows(decision) {
             return;
         }
+        let Invariant { answer, always, .. } = self.invariant;
         let answer = if answer == "needs_approval" { "approval" } else { answer };
         let when = if *always { "always" } else { "never" };
         let mut details = vec![match origin {
             Origin::Case(case) => format!("in `{}`", case.name),
             Origin::MadeUp(case) => format!("in a call made of the suite's parts, where `{}` stands", case.name),
         }];
-        details.extend(error.map(|(_, why)| format!("the invariant's condition failed to evaluate: {why}")));
+        details.extend(error.map(|why| format!("the invariant's condition failed to evaluate: {why}")));
         self.broken = Some(Box::new(Failure {
             place: self.invariant.place.clone(),
             step: None,

@@ -18,6 +18,7 @@ use std::{
 use toolgate::{Decision, Gate, Ledger, Place, PolicyBundle, Sources, Timestamp, ToolCall};
 
 pub use choose::{Choice, ChoiceError};
+pub(crate) use invariants::About;
 
 use crate::{
     report::{CaseReport, Outcome, Report, Tested},
@@ -197,6 +198,13 @@ impl Loaded {
                 ))
             });
         cases.chain(invariants).filter(move |_| valid).map(move |(id, what)| Job { suite: place, id, what })
+    }
+
+    /// The calls that each of its invariants is about.
+    pub(crate) fn about<'l>(&'l self, gate: &Gate) -> Vec<About<'l>> {
+        let Self { suite, probe } = self;
+        let probed = probe.iter().flat_map(|probe| suite.invariants.iter().map(move |invariant| (probe, invariant)));
+        probed.map(|(probe, invariant)| About::of(gate, probe, suite, invariant)).collect()
     }
 
     /// The cases and invariants that a choice takes, its shard aside.

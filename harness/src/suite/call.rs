@@ -25,6 +25,9 @@ const KEYS: [&str; 11] = [
     "transport",
 ];
 
+/// Calls that are named of a circle.
+const SHOWN: usize = 8;
+
 /// What a pasted record or request says beside the call.
 const BESIDE: [&str; 2] = ["jsonrpc", "id"];
 
@@ -73,8 +76,12 @@ impl<'n> Named<'n> {
             }
             let Some((mark, node)) = self.own.get(one).copied() else { break };
             if let Some(from) = way.iter().position(|(before, _)| *before == one) {
-                let circle: Vec<_> = way.iter().skip(from).map(|(name, _)| *name).chain([one]).collect();
-                let message = format!("the call `{one}` extends itself: {}", circle.join(" → "));
+                let mut circle: Vec<_> = way.iter().skip(from).map(|(name, _)| *name).collect();
+                if circle.len() > SHOWN {
+                    circle.truncate(SHOWN);
+                    circle.push("…");
+                }
+                let message = format!("the call `{one}` extends itself: {} → {one}", circle.join(" → "));
                 reader.error(mark, "recursion", message, "let one of them stand alone");
                 break;
             }

@@ -247,7 +247,7 @@ impl Test {
         let mut keys = reader.map(node, "a test", "`{name: .., call: .., expect: ..}`")?;
         let named = keys.required("name", "`name: what the test shows`", reader);
         let name = named.and_then(|node| reader.text(node, "`name`", "a text")).unwrap_or_default();
-        if let Some(node) = named.filter(|_| name.trim().is_empty() || name.contains('\n')) {
+        if let Some(node) = named.filter(|_| name.trim().is_empty() || name.contains(char::is_control)) {
             reader.error(node.mark, "wrong_name", "a test's name is one line of text", "say what the test shows");
         }
         let skip = keys.get("skip").and_then(|node| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Act, Asked, expect, reader::Reader, steps::Scene};
-use crate::node::{Node, Value};
+use crate::node::{Mark, Node, Value};
 use toolgate::{EntityRef, Outcome, Status};
 
 /// Combinations that are looked through for one that is not listed.
@@ -76,8 +76,8 @@ pub(super) fn read(
             None => Node { mark: row.mark, value: Value::Map(Vec::new()) },
         };
         call.mark = row.mark;
-        for (path, value) in paths.iter().zip(values) {
-            varied(&mut call, path, value);
+        for ((path, column), value) in paths.iter().zip(columns).zip(values) {
+            varied(&mut call, path, column.mark, value);
         }
         let Some(expect) = expect::read(wanted, scene.check.words, reader) else { continue };
         let Some(call) = scene.calls.written(&call, reader) else { continue };
@@ -99,12 +99,12 @@ pub(super) fn read(
     Some(read)
 }
 
-fn varied(call: &mut Node, path: &str, value: &Node) {
+fn varied(call: &mut Node, path: &str, key: Mark, value: &Node) {
     let steps: Vec<_> = match path.strip_prefix('/') {
         Some(rest) => rest.split('/').collect(),
         None => path.split('.').collect(),
     };
-    call.put(&steps, value);
+    call.put_at(&steps, key, value);
 }
 
 /// A value in the name of a case. An actor is shown without its claims.

@@ -1,7 +1,7 @@
 //! Coverage, mutants and tests that show nothing, on a bundle that is small enough to see it all.
 
 use toolgate::{Mutants, PolicyBundle, Shapes, Sources};
-use toolgate_harness::{Bench, Coverage, Fate, Measure, Options, Recorder, Seen};
+use toolgate_harness::{Bench, Coverage, Fate, Measure, Options, Outcome, Recorder, Seen};
 
 const MANIFEST: &str = r#"
 [bundle]
@@ -62,6 +62,12 @@ fn run(tests: &str) -> (Bench, Vec<Seen>, Sources) {
 const READS: &str =
     "  - {name: reads, call: {extends: ann, tool: notes/read}, expect: {allow: [staff], obligations: [audit:notes]}}\n";
 
+const GUARDED: &str = "  - {name: sends, call: {extends: ann, tool: notes/send, input: {count: 11}}, expect: {approval: [ops]}}
+  - {name: some, call: {extends: ann, tool: notes/send, input: {count: 1}}, expect: allow}
+invariants:
+  - {name: content sends nothing, never: allow, where: 'action == Action::\"notes/send\" && context.origin == \"retrieved\"'}
+";
+
 const FULL: &str = "  - {name: reads, call: {extends: ann, tool: notes/read}, expect: {allow: [staff], obligations: [audit:notes]}}
   - {name: sends, call: {extends: ann, tool: notes/send, input: {count: 10}}, expect: {allow: [staff], obligations: [audit:notes]}}
   - {name: many, call: {extends: ann, tool: notes/send, input: {count: 11}}, expect: {approval: [ops], policies: [few]}}
@@ -119,6 +125,39 @@ fn survivors_come_with_a_test_that_kills_them() {
     let (bench, seen, _) = run(&tests);
     let report = bench.mutants(&mutants, &bench.suites(), &seen, 1);
     assert_eq!(report.score().survived, 0, "{}", report.text(""));
+}
+
+/// What a mutant came to is what a run says of a bundle that is loaded with the change in it, cases and invariants alike.
+#[test]
+fn what_kills_a_mutant_fails_in_a_run() {
+    let (mut by_invariant, mut survived) = (0, 0);
+    let (bench, seen, sources) = run(GUARDED);
+    let mutants = Mutants::load(&sources, false).unwrap();
+    for one in bench.mutants(&mutants, &bench.suites(), &seen, 2).tried {
+        let mut sources = sources.clone();
+        let (before, after) = (&POLICIES[..one.mutant.place.start], &POLICIES[one.mutant.place.end..]);
+        sources.insert("policies/a.cedar", format!("{before}{}{after}", one.mutant.after));
+        // `@approval` on what has become a permit.
+        let Ok(bundle) = PolicyBundle::load(&sources) else { continue };
+        let bench = Bench::new(bundle, sources);
+        let report = bench.run(&bench.suites(), &Options::default());
+        let verdict = report.verdict().name();
+        let Fate::Killed(by) = &one.fate else {
+            assert_eq!(verdict, "passed", "{one:?}");
+            survived += 1;
+            continue;
+        };
+        // What the tests name, and what is gone, makes them no tests of this bundle.
+        if verdict == "failed" {
+            let mut cases = report.suites.iter().flat_map(|suite| &suite.cases);
+            let case = cases.find(|case| case.id == *by).unwrap();
+            assert!(matches!(case.outcome, Outcome::Failed(_)), "{one:?}");
+            by_invariant += usize::from(by.ends_with("::content sends nothing"));
+        } else {
+            assert_eq!(verdict, "invalid", "{one:?}");
+        }
+    }
+    assert!(by_invariant > 0 && survived > 0, "{by_invariant} by the invariant, {survived} survived");
 }
 
 #[test]

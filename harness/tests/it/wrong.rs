@@ -32,6 +32,14 @@ fn suites_written_wrong() {
         ("a typo in a key of the file", format!("{HEAD}test:\n{good}")),
         ("a typo in a key of a test", tests("  - {name: t, call: reads, expects: allow}\n")),
         ("a typo in a key of a call", test("{extends: reads, on_behalf: []}", "allow")),
+        ("a name that no command line takes", tests("  - {name: \"a\\0b\", call: reads, expect: allow}\n")),
+        (
+            "a table that varies what no call has",
+            tests(
+                "  - name: t\n    call: reads\n    table: {vary: [input.id, sesion], rows: [[1, s1, allow], [2, s1, allow]], exhaustive: false}\n",
+            ),
+        ),
+        ("brackets without end", format!("{HEAD}tests: {}", "[".repeat(1_000))),
         ("a typo in a tool", test("{extends: alice, tool: notes/raed, input: {id: 1}}", "allow")),
         ("a typo in a server", test("{extends: alice, tool: note/read, input: {id: 1}}", "allow")),
         ("a tool without its server", test("{extends: alice, tool: read, input: {id: 1}}", "allow")),

@@ -1,0 +1,84 @@
+//! The calls of the tests, as the search for witnesses begins with them: first those in which most of a policy holds already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toolgate::{Decision, Mutant, Policy, Reason, Survey, Truth};
+
+use super::values::{Tools, Values};
+use crate::{run::Bench, seen::Seen};
+
+/// Calls that are looked at, at most.
+const MOST: usize = 5_000;
+
+/// Calls that are alike for a policy, and kept all the same: they differ in what it does not look at.
+const ALIKE: usize = 2;
+
+/// Calls to begin with, for one policy.
+const BEGIN: usize = 64;
+
+/// The calls of the tests, with what each policy came to in them.
+pub(super) struct Near<'s> {
+    bench: &'s Bench,
+    calls: Vec<(&'s Seen, Survey)>,
+    tools: Tools,
+}
+
+impl<'s> Near<'s> {
+    /// Calls that reached policy, each place of a test once.
+    pub(super) fn of(bench: &'s Bench, seen: &'s [Seen]) -> Self {
+        let mut places = BTreeSet::new();
+        let reached = seen
+            .iter()
+            .filter(|one| !one.decision.basis().answers.is_empty() && places.insert((&one.case, &one.place)));
+        let survey = |one: &'s Seen| (one, bench.gate().survey(&one.call, &one.ledger, one.now));
+        let calls = reached.take(MOST).map(survey).collect();
+        Self { bench, calls, tools: Tools::of(bench.gate().bundle(), seen) }
+    }
+
+    /// What calls are varied with that are to tell a mutant.
+    pub(super) fn values(&self, mutant: &Mutant) -> Values<'_> {
+        let actors = self.calls.iter().flat_map(|(one, _)| one.call.chain());
+        Values::of(self.bench.gate().bundle(), &self.tools, mutant, actors)
+    }
+
+    /// The calls from which it is the shortest way to one that the mutant's policy decides.
+    pub(super) fn ranked(&self, mutant: &Mutant) -> Vec<&'s Seen> {
+        let policies = self.bench.gate().bundle().policies();
+        let Some((at, policy)) = policies.iter().enumerate().find(|(_, policy)| *policy.id == *mutant.policy) else {
+            return Vec::new();
+        };
+        let mut ranked: Vec<_> = self
+            .calls
+            .iter()
+            .map(|(one, survey)| {
+                let own = survey.findings.iter().filter(|finding| finding.policy as usize == at);
+                let atoms: Vec<&[Truth]> = own.map(|finding| survey.atoms(finding)).collect();
+                let missing = |atoms: &&[Truth]| atoms.iter().filter(|truth| **truth != Truth::True).count();
+                let way = atoms.iter().map(missing).min().unwrap_or(usize::MAX);
+                (!matters(policy, &one.decision), way, atoms, *one)
+            })
+            .collect();
+        ranked.sort_by_key(|(idle, way, ..)| (*idle, *way));
+        let mut alike: BTreeMap<_, usize> = BTreeMap::new();
+        let kept = ranked.into_iter().filter(|(_, _, atoms, one)| {
+            let codes: Vec<Vec<_>> =
+                atoms.iter().map(|atoms| atoms.iter().map(|truth| *truth as u8).collect()).collect();
+            let count = alike.entry((one.target(), codes, one.decision.basis().policies.clone())).or_default();
+            *count += 1;
+            *count <= ALIKE
+        });
+        kept.map(|(.., one)| one).take(BEGIN).collect()
+    }
+}
+
+/// Whether an answer could be another one, if this policy came to something else.
+fn matters(policy: &Policy, decision: &Decision) -> bool {
+    match decision {
+        Decision::Allow { .. } => true,
+        Decision::NeedsApproval { .. } => policy.forbids,
+        Decision::Deny { .. } if policy.forbids => {
+            decision.basis().policies.iter().all(|id| *id == policy.id) && decision.reasons() == [Reason::Forbidden]
+        }
+        Decision::Deny { .. } => decision.reasons() == [Reason::NoPermit],
+    }
+}
