@@ -8,8 +8,8 @@ use std::{
 
 use crate::run::{program, root};
 
-/// A build: its name, and the features of the crate.
-const BUILDS: [(&str, &str); 2] = [("toolgate", ""), ("author", "author")];
+/// A build: its name, the features of the crate, and the profile.
+const BUILDS: [(&str, &str, &str); 2] = [("toolgate", "", "wasm-quick"), ("author", "author", "wasm")];
 const TARGET: &str = "wasm32-unknown-unknown";
 /// The package as it is published, from the folder of its tests.
 const PACKED: &str = ".work/toolgate-0.1.0.tgz";
@@ -26,13 +26,13 @@ pub(crate) fn build() -> Result<(), String> {
     }
     let glue = root().join("xtask/wasm/Cargo.toml");
     run(cargo().args(["build", "--quiet", "--manifest-path"]).arg(&glue).args(["--target-dir"]).arg(target()))?;
-    for (name, features) in BUILDS {
+    for (name, features, profile) in BUILDS {
         // A folder of its own for each set of features: they would build each other's dependencies anew.
         let folder = target().join("npm").join(name);
         let arguments =
-            ["build", "--profile", "wasm", "--package", "toolgate-wasm", "--target", TARGET, "--target-dir"];
+            ["build", "--profile", profile, "--package", "toolgate-wasm", "--target", TARGET, "--target-dir"];
         run(cargo().args(arguments).arg(&folder).args(["--features", features]).env("RUSTFLAGS", remapped(&folder)))?;
-        let module = folder.join(TARGET).join("wasm/toolgate_wasm.wasm");
+        let module = folder.join(TARGET).join(profile).join("toolgate_wasm.wasm");
         run(Command::new(target().join("debug/xtask-wasm")).arg(module).arg(&dist).arg(name))?;
     }
     npm(&package, &["ci", "--ignore-scripts"])?;
