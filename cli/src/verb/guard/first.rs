@@ -23,7 +23,11 @@ pub(super) async fn bundle(name: &str, upstream: &Upstream, principal: &Principa
     let list = toolgate_guard::tools(upstream).await?;
     let lists = [(name, list)];
     let hinted = init::hinted(&lists)?;
-    let (bundle, sources) = init::draft(name, &lists, &hinted, policies(principal))?;
+    let origin = match upstream {
+        Upstream::Remote(remote) => Some(remote.origin()),
+        Upstream::Command(_) => None,
+    };
+    let (bundle, sources) = init::draft(name, &lists, &hinted, policies(principal), origin.as_deref())?;
     init::write(&folder, &sources)?;
     show(&folder, &bundle);
     Ok(folder)
