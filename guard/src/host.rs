@@ -200,6 +200,20 @@ impl Host {
         self.kept(applied.map_err(|error| error.to_string()));
     }
 
+    /// As [`Self::apply`], for an event that is made of the ledger with nothing in between.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub(crate) fn apply_made<E>(
+        &self,
+        gate: &Gate,
+        make: impl FnOnce(&Ledger, Timestamp) -> Result<Option<Event>, E>,
+    ) -> Result<Option<Event>, E> {
+        let Some((event, applied)) = self.ledger.apply_made(gate, self.now(), make)? else { return Ok(None) };
+        self.kept(applied.map_err(|error| error.to_string()));
+        Ok(Some(event))
+    }
+
     pub(crate) fn complete(&self, id: u64, outcome: Outcome) {
         let completed = self.ledger.complete(&self.gate(), id, outcome, self.now());
         self.kept(completed.map_err(|error| error.to_string()));

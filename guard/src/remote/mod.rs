@@ -4,7 +4,7 @@
 //! and with it what pins cover, and it begins an expired session anew by itself, where calls would be sent twice.
 
 mod answer;
-mod headers;
+pub(crate) mod headers;
 mod sse;
 mod talk;
 mod trust;

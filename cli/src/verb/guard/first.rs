@@ -18,6 +18,8 @@ const ENDING: &str = "toolgate-bundle";
 pub(super) async fn bundle(name: &str, upstream: &Upstream, principal: &Principal) -> Result<PathBuf, Fault> {
     let folder = PathBuf::from(format!("{name}.{ENDING}"));
     if folder.is_dir() {
+        let shown = plain(&folder.display().to_string());
+        note(&format!("{} {shown}, which is there already", styled(GREEN, "guarding by")));
         return Ok(folder);
     }
     let list = toolgate_guard::tools(upstream).await?;
