@@ -7,7 +7,7 @@ use rmcp::{
 };
 use serde::Serialize;
 use toolgate::{
-    Basis, Decision, DecisionRecord, Denial, Event, Json, Outcome, Reason, Status, ToolCall,
+    Basis, Decision, DecisionRecord, Denial, Event, Json, Ledger, Outcome, Reason, Status, ToolCall,
     wire::mcp::{self, Challenge, Refusal, Sealer},
 };
 

@@ -236,9 +236,7 @@ class Guard:
         unsupported = self._answers.unsupported(record)
         if unsupported is not None:
             now = self.now()
-            await change(
-                self.ledger, lambda: self._records.told(self.gate.abort(record, self.ledger, now))
-            )
+            await change(self.ledger, lambda: self._records.told(self.gate.abort(record, self.ledger, now)))
             return _refused(unsupported)
         try:
             result = await port.run()
