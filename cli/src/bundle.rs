@@ -73,7 +73,7 @@ pub(crate) fn packed(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
 pub(crate) fn sources(folder: &Path) -> Result<Result<Sources, Exit>, Fault> {
     match toolgate_folder::bundle(folder) {
         Ok(sources) => Ok(Ok(sources)),
-        Err(error @ FolderError::Missing(_)) => {
+        Err(error @ FolderError::Missing { .. }) => {
             let shown = folder.display();
             Err(format!("{error}; `toolgate init {shown} --tools NAME=FILE` starts a bundle there").into())
         }

@@ -19,17 +19,13 @@ const FOLDERS: [(&str, &str); 3] = [("tools", "json"), ("policies", "cedar"), ("
 /// # Errors
 /// There is no such folder, it holds what no bundle may hold, or the system does not give a file.
 pub fn bundle(folder: &Path) -> Result<Sources, FolderError> {
-    let shown = folder.display();
     let root = match fs::canonicalize(folder) {
         Ok(root) if root.is_dir() => root,
-        Ok(_) => {
-            let why = format!(
-                "`{shown}` is a file; what is written here is the folder of a bundle, with its `toolgate.toml`"
-            );
-            return Err(FolderError::Unread(why));
+        Ok(_) => return Err(FolderError::File(folder.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(FolderError::Missing { path: folder.to_owned(), error });
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FolderError::Missing(shown.to_string())),
-        Err(error) => return Err(FolderError::Unread(at(folder, error))),
+        Err(error) => return Err(FolderError::unread(folder, error)),
     };
     let mut read = Reader { shown: folder, root, visited: BTreeSet::new(), sources: Sources::default() };
     FILES.iter().try_for_each(|name| read.file(name))?;
@@ -58,7 +54,7 @@ impl Reader<'_> {
                 "the link leaves the bundle's folder; put the file itself into the bundle",
             ))),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(None),
-            Err(error) => Err(FolderError::Unread(at(&shown, error))),
+            Err(error) => Err(FolderError::unread(&shown, error)),
         }
     }
 
@@ -68,7 +64,7 @@ impl Reader<'_> {
         if !real.is_file() {
             return Err(FolderError::NoBundle(at(&shown, "this is no regular file")));
         }
-        let bytes = read(&real).map_err(|error| FolderError::Unread(at(&shown, error)))?;
+        let bytes = read(&real).map_err(|error| FolderError::unread(&shown, error))?;
         // One byte too many is enough for the core to refuse the file; where it was cut does not matter then.
         let text = if bytes.len() > BUNDLE_FILE {
             String::from_utf8_lossy(&bytes).into_owned()
@@ -89,7 +85,7 @@ impl Reader<'_> {
         if !self.visited.insert(real.clone()) {
             return Ok(());
         }
-        let failed = |error: io::Error| FolderError::Unread(at(&shown, error));
+        let failed = |error: io::Error| FolderError::unread(&shown, error);
         let entries = fs::read_dir(&real).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         let mut entries: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
         entries.sort();

@@ -16,7 +16,7 @@ mod tests;
 use std::{
     fmt, fs,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use toolgate::BUNDLE_FILE;
@@ -25,18 +25,39 @@ pub use bundle::bundle;
 pub use tests::{add_tests, name_in};
 
 /// Why a folder, or a file in it, is not read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
     /// There is no such folder.
-    #[error("there is no folder `{0}`")]
-    Missing(String),
+    #[error("there is no folder `{}`", path.display())]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
+    /// It is a file.
+    #[error("`{}` is a file; what is written here is the folder of a bundle, with its `toolgate.toml`", .0.display())]
+    File(PathBuf),
     /// It holds something that no bundle may hold.
     #[error("{0}")]
     NoBundle(String),
     /// The system does not give it.
-    #[error("{0}")]
-    Unread(String),
+    #[error("`{}`: {error}", path.display())]
+    Unread {
+        /// The folder, or the file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
+}
+
+impl FolderError {
+    fn unread(path: &Path, error: io::Error) -> Self {
+        Self::Unread { path: path.to_owned(), error }
+    }
 }
 
 /// What is wrong with a file, behind its name.

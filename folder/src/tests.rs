@@ -21,10 +21,10 @@ const DEPTH: usize = 16;
 /// # Errors
 /// The system does not give a folder or a file, or a file is no text.
 pub fn add_tests(folder: &Path, sources: &mut Sources) -> Result<(), FolderError> {
-    let root = fs::canonicalize(folder).map_err(|error| FolderError::Unread(at(folder, error)))?;
+    let root = fs::canonicalize(folder).map_err(|error| FolderError::unread(folder, error))?;
     let mut next = vec![(root.clone(), 0)];
     while let Some((folder, depth)) = next.pop() {
-        let failed = |error: io::Error| FolderError::Unread(at(&folder, error));
+        let failed = |error: io::Error| FolderError::unread(&folder, error);
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let path = entry.path();
@@ -45,7 +45,7 @@ pub fn add_tests(folder: &Path, sources: &mut Sources) -> Result<(), FolderError
 
 fn add(root: &Path, path: &Path, sources: &mut Sources) -> Result<(), FolderError> {
     let Some(name) = name_in(root, path).filter(|name| sources.text(name).is_none()) else { return Ok(()) };
-    let bytes = read(path).map_err(|error| FolderError::Unread(at(path, error)))?;
+    let bytes = read(path).map_err(|error| FolderError::unread(path, error))?;
     // What is too long is told as such when somebody uses it.
     let bytes = if bytes.len() > BUNDLE_FILE { Vec::new() } else { bytes };
     let text = text(bytes).map_err(|why| FolderError::NoBundle(at(path, why)))?;

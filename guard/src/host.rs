@@ -1,13 +1,13 @@
 //! What the connections of one guard share: the gate, the ledger, the records, and whom people hear from.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use toolgate::{
     DecisionRecord, Drift, Event, EventError, Gate, Ledger, Outcome, PolicyBundle, SharedGate, SharedLedger, Timestamp,
     ToolCall, Trace, wire::mcp::Sealer,
 };
 
-use crate::{records::Records, settings::Settings};
+use crate::{place::Place, records::Records, settings::Settings};
 
 /// What people are told while a guard runs.
 pub enum Notice<'a> {
@@ -51,6 +51,8 @@ pub struct Host {
     pub(crate) ledger: SharedLedger,
     pub(crate) sealer: Sealer,
     pub(crate) settings: Settings,
+    /// Where the server is reached by HTTP: every bundle is held against it.
+    reached: Mutex<Vec<Place>>,
     records: Mutex<Option<Records>>,
     tell: Tell,
     /// One question at a time.
@@ -89,6 +91,7 @@ impl Host {
             ledger,
             sealer: Sealer::new(&key).map_err(|error| error.to_string())?,
             settings,
+            reached: Mutex::default(),
             records: Mutex::new(records),
             tell,
             confirm: Mutex::new(confirm),
@@ -119,15 +122,43 @@ impl Host {
     /// Puts another bundle in place: every decision from now on is made by it.
     ///
     /// # Errors
-    /// It does not have the guarded server.
+    /// It does not have the guarded server, or says that it may only be reached elsewhere.
     pub fn replace(&self, bundle: PolicyBundle) -> Result<(), String> {
         let server = &self.settings.server;
         if !bundle.servers().any(|one| one == server) {
             return Err(format!("the bundle has no server `{server}`"));
         }
-        self.gate.replace(bundle);
+        {
+            let reached = self.reached();
+            if let Some(origin) = bundle.origin(server) {
+                reached.iter().try_for_each(|place| place.held(server, origin))?;
+            }
+            self.gate.replace(bundle);
+        }
         self.tell(Notice::Reloaded(self.gate().bundle()));
         Ok(())
+    }
+
+    /// Holds where the server is reached against the bundle, and from now on every bundle that takes its place.
+    pub(crate) fn reach(&self, place: &Place) -> Result<(), String> {
+        let mut reached = self.reached();
+        if reached.contains(place) {
+            return Ok(());
+        }
+        let (gate, server) = (self.gate(), &self.settings.server);
+        match gate.bundle().origin(server) {
+            Some(origin) => place.held(server, origin)?,
+            None => self.tell(Notice::Warning(&format!(
+                "the bundle does not say where `{server}` may be reached: add `origin = \"{place}\"` to [servers.{server}] of \
+                 toolgate.toml, and no other place is taken for it"
+            ))),
+        }
+        reached.push(place.clone());
+        Ok(())
+    }
+
+    fn reached(&self) -> MutexGuard<'_, Vec<Place>> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn confirm(&self, question: &str) -> bool {
@@ -167,6 +198,20 @@ impl Host {
     pub(crate) fn apply(&self, event: Event) {
         let applied = self.ledger.apply(&self.gate(), event, self.now());
         self.kept(applied.map_err(|error| error.to_string()));
+    }
+
+    /// As [`Self::apply`], for an event that is made of the ledger with nothing in between.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub(crate) fn apply_made<E>(
+        &self,
+        gate: &Gate,
+        make: impl FnOnce(&Ledger, Timestamp) -> Result<Option<Event>, E>,
+    ) -> Result<Option<Event>, E> {
+        let Some((event, applied)) = self.ledger.apply_made(gate, self.now(), make)? else { return Ok(None) };
+        self.kept(applied.map_err(|error| error.to_string()));
+        Ok(Some(event))
     }
 
     pub(crate) fn complete(&self, id: u64, outcome: Outcome) {

@@ -1,6 +1,7 @@
 //! Puts a gate in front of any MCP server, without touching it: a proxy that forwards what is allowed, answers what is not,
 //! and lets everything else through as it is.
 mod settings;
+mod place;
 mod records;
 mod host;
 mod message;
@@ -22,7 +23,7 @@ pub use live::tools;
 pub use pump::Ended;
 pub use records::Records;
 pub use reload::{Watch, watch};
-pub use remote::Remote;
+pub use remote::{Remote, Trust};
 pub use server::{ServerCommand, Upstream};
 pub use settings::{Ask, LONGEST, OnDrift, Settings};
 pub use stdio::{between, stdio, stream};

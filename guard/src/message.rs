@@ -120,7 +120,14 @@ impl<'l> Message<'l> {
             return Err(Malformed { id: wire.id.and_then(Id::read), code: -32_600, why });
         }
         let Strict { id, method, params, result, error, .. } = wire;
-        Self::of(Lenient { id, method, params, result, error })
+        match Self::of(Lenient { id, method, params, result, error })? {
+            // A server may run it as what it is called, whether it has an id or not.
+            Self::Request { id, method, .. } if method.starts_with("notifications/") => {
+                let why = format!("`{}` is a notification, which has no `id`", method.escape_debug());
+                Err(Malformed { id: Some(id), code: -32_600, why })
+            }
+            message => Ok(message),
+        }
     }
 
     /// Reads what a server wrote.
@@ -246,6 +253,7 @@ mod tests {
         check(r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, "-32600  `id` is neither");
         check(r#"{"jsonrpc":"2.0","id":1.0,"method":"ping"}"#, "-32600  `id` is neither");
         check(r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#, "-32600 1 neither a request");
+        check(r#"{"jsonrpc":"2.0","id":1,"method":"notifications/x"}"#, "-32600 1 `notifications/x` is a notification");
         check(r#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"}"#, "-32600  duplicate field `method`");
         check(r#"{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}"#, "-32600  unknown field `Method`");
     }

@@ -5,7 +5,7 @@ use std::{ffi::OsString, process::Stdio, time::Duration};
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::process::Command;
 
-use crate::{remote::Remote, side::Side};
+use crate::{place::Place, remote::Remote, side::Side};
 
 /// How long a server has to end by itself, and how long once it was asked to.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,6 +20,14 @@ pub enum Upstream {
 }
 
 impl Upstream {
+    /// Where it is reached by HTTP, if it is.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Command(_) => None,
+            Self::Remote(remote) => Some(remote.place()),
+        }
+    }
+
     /// A connection to the server, and the process that was started for it, if any.
     ///
     /// # Errors

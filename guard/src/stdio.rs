@@ -48,7 +48,7 @@ where
 /// `stop` does.
 ///
 /// # Errors
-/// The server does not start, or the system gives no random bytes.
+/// The server does not start, the bundle says that it may only be reached elsewhere, or the system gives no random bytes.
 pub async fn stdio(host: Arc<Host>, upstream: &Upstream, stop: impl Future<Output = ()>) -> Result<Ended, String> {
     let client = Side::streams(tokio::io::stdin(), tokio::io::stdout(), host.settings.longest);
     guard(host, client, upstream, stop).await
@@ -65,6 +65,7 @@ async fn guard(
     upstream: &Upstream,
     stop: impl Future<Output = ()>,
 ) -> Result<Ended, String> {
+    upstream.place().map_or(Ok(()), |place| host.reach(place))?;
     let connection = Connection::new(Arc::clone(&host), "stdio")?;
     let (server, side) = upstream.start(host.settings.longest)?;
     let ended = pump::run(connection, Arc::clone(&host), client, side, stop).await;

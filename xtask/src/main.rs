@@ -14,7 +14,8 @@ use std::{path::Path, process::ExitCode};
 const USAGE: &str = "usage: cargo xtask <task>
 
   show                                 a published server behind `toolgate guard`, and what a person sees
-  test                                 all tests: Rust and its documentation, what fuzzing found, Python, JavaScript
+  test                                 all tests: Rust and its documentation, what fuzzing found, Python, JavaScript,
+                                       and three published servers behind the guard
   ci                                   formatting, clippy, documentation and licences, then `test` and `gates`
   gates                                coverage and mutants of every example bundle
   python                               the tests of the Python package: its wheel, beside each MCP SDK

@@ -10,14 +10,26 @@ use crate::run::root;
 
 /// Installs what is pinned, and runs every script.
 pub(crate) fn run() -> Result<(), String> {
-    let place = Place::installed("debug", &[])?;
+    build(&[])?;
+    let place = Place::installed("debug")?;
     place.python("run.py", &[])?;
     place.step(Command::new("node").arg("run.mjs").arg(&place.guard).arg(place.work.join("typescript")))
 }
 
+/// Three of the servers and one client, with the command that the tests have built: what every test run can afford.
+pub(crate) fn some() -> Result<(), String> {
+    Place::installed("debug")?.python("run.py", &["filesystem", "git", "everything"])
+}
+
 /// What the guard costs, with a release build.
 pub(crate) fn measure(calls: &[&str]) -> Result<(), String> {
-    Place::installed("release", &["--release"])?.python("measure.py", calls)
+    build(&["--release"])?;
+    Place::installed("release")?.python("measure.py", calls)
+}
+
+fn build(options: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(crate::run::program());
+    step(command.args(["build", "-p", "toolgate-cli"]).args(options).current_dir(root()))
 }
 
 struct Place {
@@ -27,24 +39,26 @@ struct Place {
 }
 
 impl Place {
-    fn installed(profile: &str, options: &[&str]) -> Result<Self, String> {
+    /// What is pinned, installed unless it is.
+    fn installed(profile: &str) -> Result<Self, String> {
         let (root, folder) = (root(), root().join("target/published"));
         let place =
             Self { work: folder.join("work"), guard: root.join("target").join(profile).join("toolgate"), folder };
-        place.step(
-            Command::new(crate::run::program()).args(["build", "-p", "toolgate-cli"]).args(options).current_dir(&root),
-        )?;
         let told = |error: std::io::Error| format!("{}: {error}", place.folder.display());
         fs::create_dir_all(&place.work).map_err(told)?;
-        let pinned = root.join("integrations/published");
+        let (pinned, mut texts) = (root.join("integrations/published"), String::new());
         for name in ["package.json", "package-lock.json", "requirements.txt", "run.mjs"] {
             fs::copy(pinned.join(name), place.folder.join(name)).map_err(told)?;
+            texts.push_str(&fs::read_to_string(pinned.join(name)).map_err(told)?);
+        }
+        let installed = place.folder.join("installed");
+        if fs::read_to_string(&installed).is_ok_and(|before| before == texts) {
+            return Ok(place);
         }
         place.step(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
-        if !place.folder.join("venv").is_dir() {
-            place.step(Command::new("python3").args(["-m", "venv", "venv"]))?;
-        }
+        place.step(Command::new("python3").args(["-m", "venv", "--clear", "venv"]))?;
         place.step(place.in_venv("pip").args(["install", "--quiet", "-r", "requirements.txt"]))?;
+        fs::write(&installed, texts).map_err(told)?;
         Ok(place)
     }
 
@@ -60,18 +74,18 @@ impl Place {
         self.step(&mut command)
     }
 
-    /// Runs a step in the folder, unless it says where.
+    /// Runs a step in the folder.
     fn step(&self, command: &mut Command) -> Result<(), String> {
-        let shown =
-            format!("{} {:?}", Path::new(command.get_program()).display(), command.get_args().collect::<Vec<_>>());
-        println!("xtask: {shown}");
-        if command.get_current_dir().is_none() && self.folder.is_dir() {
-            command.current_dir(&self.folder);
-        }
-        match command.status() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("{shown}: {status}")),
-            Err(error) => Err(format!("{shown} does not start: {error}")),
-        }
+        step(command.current_dir(&self.folder))
+    }
+}
+
+fn step(command: &mut Command) -> Result<(), String> {
+    let shown = format!("{} {:?}", Path::new(command.get_program()).display(), command.get_args().collect::<Vec<_>>());
+    println!("xtask: {shown}");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{shown}: {status}")),
+        Err(error) => Err(format!("{shown} does not start: {error}")),
     }
 }

@@ -11,8 +11,8 @@ use crate::run::root;
 /// The test environments, by the SDK that each has: the whole suite runs in the first, what is about the SDK in all.
 const ENVIRONMENTS: [(&str, &[&str]); 3] = [
     ("mcp2", &["tests"]),
-    ("mcp1", &["tests/test_mcp.py", "tests/test_auth.py"]),
-    ("fastmcp", &["tests/test_mcp.py", "tests/test_auth.py"]),
+    ("mcp1", &["tests/test_mcp.py", "tests/test_auth.py", "tests/test_lines.py"]),
+    ("fastmcp", &["tests/test_mcp.py", "tests/test_auth.py", "tests/test_lines.py"]),
 ];
 
 /// Builds the wheel and runs the Python tests. The command must have been built: records are compared with its.

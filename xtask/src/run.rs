@@ -7,7 +7,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::{licences, python, wasm};
+use crate::{licences, published, python, wasm};
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
@@ -21,6 +21,7 @@ pub(crate) fn test() -> Result<(), String> {
     cargo(&["test", "--package", "toolgate-edge"])?;
     cargo(&["test", "--manifest-path", "fuzz/Cargo.toml"])?;
     python::test()?;
+    published::some()?;
     wasm::build()?;
     wasm::test()
 }

@@ -9,6 +9,7 @@ use pyo3::{
     types::{PyDict, PyType},
 };
 use toolgate::{ChainError, EventError, wire::mcp::StateError};
+use toolgate_folder::FolderError;
 use toolgate_journal::OpenError;
 
 use crate::report::Diagnostic;
@@ -44,12 +45,11 @@ pub(crate) fn bundle(py: Python<'_>, error: &toolgate::Error) -> PyErr {
 }
 
 /// A bundle that cannot be read from disk.
-pub(crate) fn read(py: Python<'_>, path: &Path, message: &str, cause: Option<&std::io::Error>) -> PyErr {
+pub(crate) fn read(py: Python<'_>, error: &FolderError) -> PyErr {
     let members = attributes(py, |members| members.set_item("diagnostics", Vec::<Diagnostic>::new()));
-    let message = if cause.is_some() { format!("`{}`: {message}", path.display()) } else { message.to_owned() };
-    let raised = raise(py, "BundleError", &message, &members);
-    if let Some(error) = cause {
-        raised.set_cause(py, Some(system(error)));
+    let raised = raise(py, "BundleError", &error.to_string(), &members);
+    if let FolderError::Missing { path, error } | FolderError::Unread { path, error } = error {
+        raised.set_cause(py, Some(system(error, Some(path))));
     }
     raised
 }
@@ -89,8 +89,8 @@ pub(crate) fn open(py: Python<'_>, error: &OpenError) -> PyErr {
         _ => Ok(()),
     });
     let raised = raise(py, "JournalError", &error.to_string(), &members);
-    if let OpenError::Io { error, .. } = error {
-        raised.set_cause(py, Some(system(error)));
+    if let OpenError::Io { path, error } = error {
+        raised.set_cause(py, Some(system(error, Some(path))));
     }
     raised
 }
@@ -98,13 +98,18 @@ pub(crate) fn open(py: Python<'_>, error: &OpenError) -> PyErr {
 /// A journal that cannot be written.
 pub(crate) fn write(py: Python<'_>, error: &std::io::Error) -> PyErr {
     let raised = raise(py, "JournalError", &error.to_string(), &attributes(py, |_| Ok(())));
-    raised.set_cause(py, Some(system(error)));
+    raised.set_cause(py, Some(system(error, None)));
     raised
 }
 
-fn system(error: &std::io::Error) -> PyErr {
-    match error.raw_os_error() {
-        Some(code) => PyOSError::new_err((code, error.to_string())),
-        None => PyOSError::new_err(error.to_string()),
+/// As Python itself raises it: the class that the number says, with the file.
+fn system(error: &std::io::Error, path: Option<&Path>) -> PyErr {
+    let told = error.to_string();
+    let Some(code) = error.raw_os_error() else { return PyOSError::new_err(told) };
+    // The number is told by Python.
+    let told = told.strip_suffix(&format!(" (os error {code})")).unwrap_or(&told).to_owned();
+    match path {
+        Some(path) => PyOSError::new_err((code, told, path.as_os_str().to_owned())),
+        None => PyOSError::new_err((code, told)),
     }
 }

@@ -8,6 +8,7 @@ use pyo3::{
     types::{PyBytes, PyDict},
 };
 use toolgate::{CredentialUse, Digest, Downstream, Outcome, PolicyBundle, Sources, Status, filter_list};
+use toolgate_folder::FolderError;
 
 use crate::{
     decision::Decision,
@@ -59,10 +60,12 @@ enum Found {
 /// What lies at a path: a file is a packed bundle, or none.
 fn read(py: Python<'_>, path: &Path) -> PyResult<Found> {
     py.detach(|| match path.is_file() {
-        true => toolgate_folder::read(path).map(Found::Packed).map_err(|error| (error.to_string(), Some(error))),
-        false => toolgate_folder::bundle(path).map(Found::Folder).map_err(|error| (error.to_string(), None)),
+        true => toolgate_folder::read(path)
+            .map(Found::Packed)
+            .map_err(|error| FolderError::Unread { path: path.to_owned(), error }),
+        false => toolgate_folder::bundle(path).map(Found::Folder),
     })
-    .map_err(|(message, cause)| fault::read(py, path, &message, cause.as_ref()))
+    .map_err(|error| fault::read(py, &error))
 }
 
 /// Where a bundle comes from: the bytes of a packed file, a dict of file names and texts, or a path.

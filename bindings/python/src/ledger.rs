@@ -106,6 +106,12 @@ impl Ledger {
         py.detach(|| view.snapshot())
     }
 
+    /// Whether it is kept in a journal: then a change may wait for the disk, and an event loop had better not wait with it.
+    #[getter]
+    fn durable(&self) -> bool {
+        self.journal.is_some()
+    }
+
     /// When the last event happened, in milliseconds since 1970; `None` before the first one.
     #[getter]
     fn now(&self) -> Option<i64> {

@@ -7,7 +7,15 @@ use toolgate::{
 };
 
 use crate::{
-    decision, event::Event, fault, gate::Gate, identity::Identity, json, ledger::Ledger, record::Record, time,
+    decision,
+    event::Event,
+    fault,
+    gate::Gate,
+    identity::Identity,
+    json,
+    ledger::Ledger,
+    record::{Record, Trace},
+    time,
 };
 
 /// A request of the protocol as a call, which the gate takes in place of a dict.
@@ -179,8 +187,8 @@ impl McpAnswers {
         Ok(mcp::confirmation(&record.0, &request.call, &answer).map(answered))
     }
 
-    /// The event that a request with `requestState` brings, and whether it approves; `None` where the call does not wait for
-    /// its user any more.
+    /// Takes up what a request with `requestState` brings: applies it, and gives whether it approves, with the records; `None`
+    /// where the call does not wait for its user any more. An answer counts once, however many threads bring it.
     ///
     /// Raises `StateError` for a state that does not count.
     #[pyo3(signature = (request, ledger, now=None))]
@@ -190,14 +198,19 @@ impl McpAnswers {
         request: &McpRequest,
         ledger: &Ledger,
         now: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<(Event, bool)>> {
+    ) -> PyResult<Option<(bool, Vec<Trace>)>> {
         let now = time::now(py, now)?;
         let (state, responses) = (request.state.as_deref().unwrap_or_default(), &request.responses);
         let answers = (state, responses.as_ref().unwrap_or(&Json::Null));
-        let view = ledger.shared.view();
-        let resumed = mcp::resume(&self.gate.get().gate, &view, &self.sealer, &request.call, answers, now);
-        let event = resumed.map_err(|error| fault::state(py, &error))?;
-        Ok(event.map(answered))
+        let gate = &self.gate.get().gate;
+        let resumed = ledger.run(py, |shared| {
+            shared.apply_made(gate, now, |ledger, now| {
+                mcp::resume(gate, ledger, &self.sealer, &request.call, answers, now)
+            })
+        });
+        let Some((event, applied)) = resumed.map_err(|error| fault::state(py, &error))? else { return Ok(None) };
+        let traces = applied.map_err(|error| fault::event(py, &error))?;
+        Ok(Some((answered(event).1, traces.into_iter().map(Trace).collect())))
     }
 
     /// Which of the scopes that a call needs its token lacks, if these are all that is missing: with them, it would not be

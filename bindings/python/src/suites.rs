@@ -25,7 +25,7 @@ impl Suites {
             let mut sources = toolgate_folder::bundle(&folder)?;
             toolgate_folder::add_tests(&folder, &mut sources).map(|()| sources)
         });
-        let sources = read.map_err(|error| fault::read(py, &folder, &error.to_string(), None))?;
+        let sources = read.map_err(|error| fault::read(py, &error))?;
         let session = py.detach(|| Session::open(sources)).map_err(|error| fault::bundle(py, &error))?;
         Ok(Self(session))
     }

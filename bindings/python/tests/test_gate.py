@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -220,7 +222,8 @@ def test_a_ledger_is_a_text_and_a_journal(gate: Gate, tmp_path: Path) -> None:
     assert raised.value.line == 2
     with pytest.raises(JournalError) as raised:
         Ledger.open(tmp_path / "nowhere" / "ledger.jsonl", gate)
-    assert isinstance(raised.value.__cause__, OSError)
+    cause = raised.value.__cause__
+    assert isinstance(cause, FileNotFoundError) and str(tmp_path / "nowhere") in cause.filename
     with pytest.raises(UsageError, match="no journal"):
         Ledger().compact()
     with pytest.raises(UsageError, match="fsync"):
@@ -245,8 +248,18 @@ def test_a_bundle_that_does_not_load_says_where(tmp_path: Path) -> None:
     [one] = raised.value.diagnostics
     assert (one.severity, one.file, one.line) == ("error", "policies/notes.cedar", 1)
     assert one.help is not None and "notes/read" in one.help
-    with pytest.raises(BundleError, match="there is no folder"):
+    with pytest.raises(BundleError, match="there is no folder") as raised:
         Gate.load(tmp_path / "nothing")
+    cause = raised.value.__cause__
+    assert isinstance(cause, FileNotFoundError)
+    assert (cause.errno, cause.filename) == (errno.ENOENT, str(tmp_path / "nothing"))
+    (tmp_path / "tools").symlink_to("tools")
+    with pytest.raises(BundleError, match="tools") as raised:
+        Gate.load(tmp_path)
+    (tmp_path / "tools").unlink()
+    cause = raised.value.__cause__
+    assert isinstance(cause, OSError) and cause.errno == errno.ELOOP
+    assert (cause.filename, cause.strerror) == (str(tmp_path / "tools"), os.strerror(errno.ELOOP))
     with pytest.raises(BundleError, match="no packed bundle"):
         Gate.load(b"something else")
     (tmp_path / "toolgate.toml").write_bytes(b"\xff")

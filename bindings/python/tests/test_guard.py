@@ -7,12 +7,14 @@ import asyncio
 import hashlib
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 from conftest import FILES
 from toolgate import Gate, JournalError, Ledger, UsageError, verify
@@ -107,6 +109,47 @@ def test_how_a_call_ends(guarded: Any, tmp_path: Path, result: Any, status: str)
     answer = handle(guarded(), Server(result))
     assert answer == result if isinstance(result, dict) else isinstance(answer, type(result))
     assert [one["status"] for one in told(tmp_path) if one["kind"] == "outcome"] == [status]
+
+
+@pytest.mark.parametrize(("journal", "elsewhere"), [(True, True), (False, False)])
+def test_what_waits_for_a_disk_does_not_wait_on_the_event_loop(
+    gate: Gate, tmp_path: Path, caplog: pytest.LogCaptureFixture, journal: bool, elsewhere: bool
+) -> None:
+    caplog.set_level(logging.DEBUG, "toolgate")
+    ledger = Ledger.open(tmp_path / "ledger.jsonl", gate) if journal else Ledger()
+    assert ledger.durable is journal
+    met: dict[str, Any] = {"redact": lambda request, obligation, result: None}
+    guard = Guard(gate, ledger, principal='User::"alice"', session=lambda request: "s1", obligations=met)
+    assert handle(guard, Server()) == RESULT
+    denied = handle(guard, Server(), request(params={"name": "read", "arguments": {"n": "no"}}))
+    assert denied["isError"]
+    # The list, a decision, its outcome, a denial.
+    assert len(caplog.records) >= 3
+    assert {one.thread != threading.get_ident() for one in caplog.records} == {elsewhere}
+
+
+def test_a_call_that_is_given_up_while_the_disk_is_waited_for_is_known(gate: Gate, tmp_path: Path) -> None:
+    """It was reserved, it did not run, and the ledger has its end."""
+    ledger, server = Ledger.open(tmp_path / "ledger.jsonl", gate), Server()
+    met: dict[str, Any] = {"redact": lambda request, obligation, result: None}
+
+    async def given_up() -> None:
+        with anyio.CancelScope() as scope:
+
+            def session(request: Request) -> str:
+                scope.cancel()
+                return "s1"
+
+            guard = Guard(gate, ledger, principal='User::"alice"', session=session, obligations=met)
+            guard._listed = gate.tools_listed("notes", await server.list_tools(), only=[])
+            server.answer = anyio.sleep_forever  # type: ignore[method-assign, assignment]
+            await guard.handle(request(), server)
+        assert scope.cancelled_caught
+
+    asyncio.run(given_up())
+    events = [json.loads(line)["event"] for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    kinds = [next(iter(event)) for event in events]
+    assert kinds[-2:] == ["call_reserved", "call_completed"], kinds
 
 
 def fails(*arguments: Any) -> Any:

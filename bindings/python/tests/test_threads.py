@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from conftest import FILES, NOW
 from toolgate import Event, EventError, Gate, Ledger
+from toolgate._core import McpAnswers, McpRequest
+from toolgate._errors import StateError
 
 CALLS = int(os.environ.get("TOOLGATE_CALLS", "2000"))
 THREADS = 16
@@ -102,3 +104,42 @@ def test_memory_stays(gate: Gate) -> None:
     gc.collect()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 8 << 10, f"{grown} KiB more after {CALLS} calls"
+
+
+def test_one_yes_is_one_call_however_many_bring_it(gate: Gate) -> None:
+    answers, host = McpAnswers(gate, "tool_error", [], b"k" * 32), {"server": "notes", "tool": "-"}
+    host["principal"] = 'User::"alice"'
+    asked = answers.request("tools/call", {"name": "write", "arguments": {}}, host)
+    assert isinstance(asked, McpRequest)
+    for turn in range(20):
+        ledger = Ledger()
+        required = answers.input_required(gate.authorize(asked, ledger, NOW))
+        assert required is not None
+        yes = {"approval": {"action": "accept", "content": {"approve": True}}}
+        params = {"name": "write", "arguments": {}, "requestState": required["requestState"], "inputResponses": yes}
+        brought = answers.request("tools/call", params, host)
+        assert isinstance(brought, McpRequest)
+        allowed: list[bool] = []
+
+        def run(brought: McpRequest = brought, ledger: Ledger = ledger, allowed: list[bool] = allowed) -> None:
+            try:
+                resumed = answers.resume(brought, ledger, NOW)
+            except StateError:
+                return
+            # Nobody waits any more: another thread has brought it, and either may use it.
+            if resumed is None or resumed[0]:
+                allowed.append(gate.authorize(brought, ledger, NOW).allowed)
+
+        if turn == 0:
+            # Brought twice before either is decided: there was one yes all the same.
+            first = answers.resume(brought, ledger, NOW)
+            assert first is not None and first[0]
+            assert answers.resume(brought, ledger, NOW) is None
+            allowed += [gate.authorize(brought, ledger, NOW).allowed for _ in range(2)]
+            run()
+        threads = [threading.Thread(target=run) for _ in range(4 if turn else 0)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=1200)
+        assert allowed.count(True) == 1, (turn, allowed)

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         None => folder_name(&args.dir)?,
     };
     let hinted = hinted(&lists)?;
-    let (bundle, sources) = draft(&name, &lists, &hinted, policies(&hinted))?;
+    let (bundle, sources) = draft(&name, &lists, &hinted, policies(&hinted), None)?;
     let names = write(&args.dir, &sources)?;
     let tools = tools(&bundle).len();
     let unhinted = self::tools(&hinted).iter().filter(|tool| tool.effect.1 != KnownFrom::Hint).count();
@@ -117,18 +117,20 @@ fn free(dir: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A bundle of these lists with these policies, and its files. What does not load is not worth writing.
+/// A bundle of these lists with these policies, and its files; `origin` is where all servers are reached, if that is known.
+/// What does not load is not worth writing.
 pub(super) fn draft(
     name: &str,
     lists: &[(&str, String)],
     hinted: &PolicyBundle,
     policies: String,
+    origin: Option<&str>,
 ) -> Result<(PolicyBundle, Sources), Fault> {
     let mut sources = Sources::default();
     for (server, list) in lists {
         sources.insert(format!("tools/{server}.json"), list.as_str());
     }
-    sources.insert(MANIFEST, write_manifest(name, hinted));
+    sources.insert(MANIFEST, write_manifest(name, hinted, origin));
     sources.insert("policies/main.cedar", policies);
     Ok((PolicyBundle::load(&sources)?, sources))
 }
@@ -187,7 +189,7 @@ fn create(path: &Path, text: &str) -> Result<(), Fault> {
     file.write_all(text.as_bytes()).map_err(told)
 }
 
-fn write_manifest(name: &str, hinted: &PolicyBundle) -> String {
+fn write_manifest(name: &str, hinted: &PolicyBundle, origin: Option<&str>) -> String {
     let mut text = format!(
         "# Written by `toolgate init`. Effects are proposals: review each, then take its `# review` mark away.\n\
          # effect: read, write, destructive or execute. egress: whether data leaves the trust boundary.\n\n\
@@ -196,7 +198,9 @@ fn write_manifest(name: &str, hinted: &PolicyBundle) -> String {
     );
     for server in hinted.servers() {
         let (id, file) = (quoted(server), quoted(&format!("tools/{server}.json")));
-        text.push_str(&format!("\n[servers.{id}]\ntools = {file}\n# origin = \"\"      # where it may be reached\n"));
+        let origin =
+            origin.map_or_else(|| "# origin = \"\"     ".to_owned(), |origin| format!("origin = {}", quoted(origin)));
+        text.push_str(&format!("\n[servers.{id}]\ntools = {file}\n{origin} # where it may be reached\n"));
         text.push_str("# audience = \"\"    # the token audience it accepts\n# owner = \"\"\n");
     }
     for tool in tools(hinted) {

@@ -254,6 +254,11 @@ impl PolicyBundle {
         self.catalog.servers.keys().map(String::as_str)
     }
 
+    /// Where a server may be reached, as the manifest says.
+    pub fn origin(&self, server: &str) -> Option<&str> {
+        self.catalog.servers.get(server)?.origin.as_deref()
+    }
+
     /// The file of the bundle that pins a server's tools.
     pub fn pin_file(&self, server: &str) -> Option<&str> {
         Some(&self.catalog.servers.get(server)?.file)

@@ -124,10 +124,25 @@ impl SharedLedger {
     /// # Errors
     /// As [`Gate::apply`]; or the journal did not take the event.
     pub fn apply(&self, gate: &Gate, event: Event, now: Timestamp) -> Result<Vec<Trace>, EventError> {
-        let kept = event.clone();
-        let applied = |result: &Result<_, _>| result.is_ok().then_some(kept);
+        self.lock().apply(gate, event, now)
+    }
+
+    /// Applies the event that `make` makes of the ledger, if it makes one: nothing happens in between, so that what is good once
+    /// is taken once, however many threads bring it. Gives the event, and what [`Self::apply`] gives.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn apply_made<E>(
+        &self,
+        gate: &Gate,
+        now: Timestamp,
+        make: impl FnOnce(&Ledger, Timestamp) -> Result<Option<Event>, E>,
+    ) -> Result<Option<(Event, Result<Vec<Trace>, EventError>)>, E> {
         let mut state = self.lock();
-        state.keep(now, |ledger, at| gate.apply(ledger, event, at), applied).map_err(EventError::Unkept)?
+        let at = after(&state.ledger, now);
+        let Some(event) = make(&state.ledger, at)? else { return Ok(None) };
+        let applied = state.apply(gate, event.clone(), at);
+        Ok(Some((event, applied)))
     }
 
     /// As [`Gate::complete`].
@@ -153,6 +168,12 @@ impl SharedLedger {
 }
 
 impl State {
+    fn apply(&mut self, gate: &Gate, event: Event, now: Timestamp) -> Result<Vec<Trace>, EventError> {
+        let kept = event.clone();
+        let applied = |result: &Result<_, _>| result.is_ok().then_some(kept);
+        self.keep(now, |ledger, at| gate.apply(ledger, event, at), applied).map_err(EventError::Unkept)?
+    }
+
     /// Changes the ledger at `now`, or at its own time if that is ahead, and tells the journal of the event that came of
     /// it. If the journal does not take it, the ledger is as it was.
     fn keep<T>(

@@ -2,7 +2,7 @@
 
 use serde_json::{json, value::RawValue};
 use toolgate::{
-    DecisionRecord, Event, Gate, Json, ToolCall,
+    DecisionRecord, Event, Gate, Json, Ledger, ToolCall,
     wire::mcp::{self, Refusal},
 };
 
@@ -103,12 +103,18 @@ impl Connection {
         let refused = !matches!(event, Some(Event::ApprovalGranted(_)));
         event.into_iter().for_each(|event| self.host.apply(event));
         if refused {
+            self.not_approved(&call);
             return self.refuse(&id, &mcp::declined(&record, self.host.settings.rendering));
         }
         let gate = self.host.gate();
         let record = self.host.ledger.authorize(&gate, &call, self.host.now());
         let asked = Asked { id, method: &method, line, modern: false, elicits: false };
         self.judged(&gate, asked, call, record, true);
+    }
+
+    fn not_approved(&self, call: &ToolCall) {
+        let what = if call.tool.is_empty() { &call.method } else { &call.tool };
+        self.note(&format!("the user did not approve {}/{what}", call.server));
     }
 
     /// Takes up what a client brought back (2026-07-28).
@@ -118,22 +124,20 @@ impl Connection {
     pub(super) fn resumed(&mut self, gate: &Gate, call: &ToolCall, brought: (&str, &Json)) -> Result<(), Refusal> {
         let host = self.host.clone();
         let mut view = host.ledger.view();
-        let now = view.now().map_or(host.now(), |last| last.max(host.now()));
-        match mcp::resume(gate, &view, &host.sealer, call, brought, now) {
+        let resume = |ledger: &Ledger, now| mcp::resume(gate, ledger, &host.sealer, call, brought, now);
+        match host.apply_made(gate, resume) {
             Err(error) => {
                 self.warn(&format!("an answer to an approval is refused: {error}"));
                 Err(mcp::invalid_state())
             }
-            Ok(Some(event @ Event::ApprovalRefused { .. })) => {
+            Ok(Some(Event::ApprovalRefused { .. })) => {
                 // What was asked, without asking again: the view is thrown away.
+                let now = view.now().map_or(host.now(), |last| last.max(host.now()));
                 let record = gate.authorize(call, &mut view, now);
-                host.apply(event);
+                self.not_approved(call);
                 Err(mcp::declined(&record, host.settings.rendering))
             }
-            Ok(event) => {
-                event.into_iter().for_each(|event| host.apply(event));
-                Ok(())
-            }
+            Ok(_) => Ok(()),
         }
     }
 }

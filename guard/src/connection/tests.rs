@@ -272,6 +272,17 @@ fn the_user_is_asked_by_elicitation() {
 }
 
 #[test]
+fn people_are_told_that_the_user_said_no() {
+    let mut guard = Guard::ready(r#"{"elicitation":{}}"#, |_| ());
+    let asked = guard.client(&call("1", "write", "{}"), &["client* elicitation/create"]);
+    guard.client(
+        &format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"action":"decline"}}}}"#, own(&asked)),
+        &["client* 1 result Denied: the user did not"],
+    );
+    assert!(guard.told("the user did not approve notes/write"));
+}
+
+#[test]
 fn a_client_that_cannot_ask_is_told() {
     let mut guard = Guard::ready(r#"{"elicitation":{"url":{}}}"#, |_| ());
     guard.client(&call("1", "write", "{}"), &["client* 1 result Needs approval by initiator"]);

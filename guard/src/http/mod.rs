@@ -22,7 +22,7 @@ use crate::{
 /// The guard authenticates nobody, so that it only listens where nobody but this machine gets through.
 ///
 /// # Errors
-/// The address is not this machine's own, or cannot be listened to.
+/// The address is not this machine's own, or cannot be listened to; the bundle says that the server may only be reached elsewhere.
 pub async fn http(
     host: Arc<Host>,
     upstream: &Upstream,
@@ -35,6 +35,7 @@ pub async fn http(
             "{listen} can be reached from elsewhere: {why}; listen on 127.0.0.1, behind a proxy that does"
         ));
     }
+    upstream.place().map_or(Ok(()), |place| host.reach(place))?;
     let failed = |error: std::io::Error| format!("{listen}: {error}");
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(failed)?;
     let at = listener.local_addr().map_err(failed)?;

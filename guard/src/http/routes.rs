@@ -14,16 +14,17 @@ use axum::{
     routing::post,
 };
 use futures_util::{StreamExt as _, stream};
+use serde_json::value::RawValue;
 
 use super::{
     check::local,
     sessions::{Open, Session, Sessions, Stream},
 };
-use crate::message::{self, Id, Malformed, Message};
+use crate::{
+    message::{self, Id, Malformed, Message},
+    remote::headers::{self, METHOD, NAME, PROTOCOL_VERSION, SESSION},
+};
 
-const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
-const METHOD: HeaderName = HeaderName::from_static("mcp-method");
-const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 /// The member of a request's `_meta` that names its revision (2026-07-28 and later).
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// MCP's code for headers that say something else than the body.
@@ -54,7 +55,7 @@ async fn posted(State(sessions): State<Arc<Sessions>>, headers: HeaderMap, body:
             let meta = params.and_then(|params| message::member(params.get(), "_meta"));
             let version = meta.as_ref().and_then(|meta| meta.get(META_VERSION)).and_then(|one| one.as_str());
             if let Some(version) = version
-                && let Err(why) = same(&headers, &method, version)
+                && let Err(why) = same(&headers, &method, params, version)
             {
                 return problem(StatusCode::BAD_REQUEST, Some(&id), HEADER_MISMATCH, why);
             }
@@ -148,14 +149,21 @@ async fn deleted(State(sessions): State<Arc<Sessions>>, headers: HeaderMap) -> R
     }
 }
 
-/// The headers of a request from 2026-07-28 on repeat what stands in its body, for whoever only sees headers.
-fn same(headers: &HeaderMap, method: &str, version: &str) -> Result<(), &'static str> {
-    let says =
-        |name: &HeaderName, text: &str| headers.get(name).is_some_and(|value| value.as_bytes() == text.as_bytes());
-    match (says(&METHOD, method), says(&VERSION, version)) {
-        (true, true) => Ok(()),
-        (false, _) => Err("Mcp-Method does not say what the body says"),
-        (_, false) => Err("MCP-Protocol-Version does not say what the body says"),
+/// The headers of a request from 2026-07-28 on repeat what stands in its body, for whoever only sees headers: what he has let
+/// through is what runs.
+fn same(headers: &HeaderMap, method: &str, params: Option<&RawValue>, version: &str) -> Result<(), &'static str> {
+    let says = |name: &HeaderName, text: &str| headers.get(name).is_some_and(|value| headers::says(value, text));
+    let named = headers::named(method).and_then(|member| message::member(params?.get(), member));
+    let named = named.as_ref().and_then(|name| name.as_str());
+    if !says(&METHOD, method) {
+        return Err("Mcp-Method does not say what the body says");
+    }
+    if !says(&PROTOCOL_VERSION, version) {
+        return Err("MCP-Protocol-Version does not say what the body says");
+    }
+    match named.is_none_or(|name| says(&NAME, name)) {
+        true => Ok(()),
+        false => Err("Mcp-Name does not say what the body says"),
     }
 }
 

@@ -15,10 +15,10 @@ const MIRRORED: &str = "x-mcp-header";
 /// Levels of arguments that are looked into.
 const DEPTH: usize = 32;
 
-pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
-pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
-const METHOD: HeaderName = HeaderName::from_static("mcp-method");
-const NAME: HeaderName = HeaderName::from_static("mcp-name");
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(crate) const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+pub(crate) const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const PARAM: &str = "mcp-param-";
 
 /// The arguments of each tool that headers repeat: where they stand, and in which header.
@@ -31,13 +31,7 @@ pub(super) fn repeated(method: &str, params: Option<&str>, mirrored: &Mirrored) 
     let mut headers = HeaderMap::new();
     headers.insert(PROTOCOL_VERSION, value(member("_meta")?.get(VERSION)?.as_str()?)?);
     headers.insert(METHOD, value(method)?);
-    let name = match method {
-        "tools/call" | "prompts/get" => "name",
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => "uri",
-        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
-        _ => return Some(headers),
-    };
-    let Some(Value::String(name)) = member(name) else { return Some(headers) };
+    let Some(Value::String(name)) = named(method).and_then(member) else { return Some(headers) };
     headers.insert(NAME, value(&name)?);
     if let Some(repeated) = mirrored.get(&name).filter(|_| method == "tools/call") {
         let arguments = member("arguments").unwrap_or_default();
@@ -52,6 +46,25 @@ pub(super) fn repeated(method: &str, params: Option<&str>, mirrored: &Mirrored) 
         }
     }
     Some(headers)
+}
+
+/// The member of a method's params that `Mcp-Name` repeats.
+pub(crate) fn named(method: &str) -> Option<&'static str> {
+    match method {
+        "tools/call" | "prompts/get" => Some("name"),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Some("uri"),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => Some("taskId"),
+        _ => None,
+    }
+}
+
+/// Whether a header says this text, encoded or not.
+pub(crate) fn says(header: &HeaderValue, text: &str) -> bool {
+    let encoded = header.as_bytes().strip_prefix(b"=?base64?").and_then(|rest| rest.strip_suffix(b"?="));
+    match encoded {
+        Some(encoded) => BASE64_STANDARD.decode(encoded).is_ok_and(|decoded| decoded == text.as_bytes()),
+        None => header.as_bytes() == text.as_bytes(),
+    }
 }
 
 /// A text as a header's value; what none can hold is encoded.

@@ -4,23 +4,25 @@
 //! and with it what pins cover, and it begins an expired session anew by itself, where calls would be sent twice.
 
 mod answer;
-mod headers;
+pub(crate) mod headers;
 mod sse;
 mod talk;
+mod trust;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use http_body_util::Full;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 pub(crate) use self::talk::Talk;
+pub use self::trust::Trust;
+use crate::place::Place;
 
 /// How long a connection may take to be made.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,6 +48,7 @@ type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 /// Where a server is reached by streamable HTTP, and what it is told of who asks.
 #[derive(Clone)]
 pub struct Remote {
+    place: Place,
     url: Uri,
     /// What the host wants said with every request.
     headers: Arc<HeaderMap>,
@@ -53,13 +56,13 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// The server at a URL. The headers, such as credentials, go with every request, to this URL and to no other: a redirect
+    /// The server at a URL, where whoever `trust` says vouches for it. The headers, such as credentials, go with every request, to this URL and to no other: a redirect
     /// is not followed.
     ///
     /// # Errors
-    /// The URL is no absolute `http` or `https` URL, or carries credentials; a header is malformed or the guard's own; the
-    /// system has no certificates to trust.
-    pub fn new(url: &str, headers: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
+    /// The URL is no absolute `http` or `https` URL, or carries credentials; a header is malformed or the guard's own; there
+    /// are no certificates to trust, or they cannot be read.
+    pub fn new(url: &str, headers: impl IntoIterator<Item = (String, String)>, trust: &Trust) -> Result<Self, String> {
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
             // Told without them.
@@ -72,16 +75,27 @@ impl Remote {
             "http" => false,
             _ => return Err(wrong("it begins with neither `https://` nor `http://`")),
         };
-        let parsed: Uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
-        if parsed.host().is_none_or(str::is_empty) {
+        let strict: Uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
+        if strict.host().is_none_or(str::is_empty) {
             return Err(wrong("it has no host"));
         }
+        let place = Place::parse(url).map_err(|why| wrong(&why))?;
+        let parsed = place.url().parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
         let mut said = HeaderMap::new();
         for (name, value) in headers {
             let (name, value) = header(&name, &value)?;
             said.append(name, value);
         }
-        Ok(Self { url: parsed, headers: Arc::new(said), http: client(secure)? })
+        Ok(Self { place, url: parsed, headers: Arc::new(said), http: client(secure, trust)? })
+    }
+
+    /// The URL as the `origin` of a bundle: without its query, which may be a secret.
+    pub fn origin(&self) -> String {
+        self.place.to_string()
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Whether what is said can be read on the way: credentials, too.
@@ -105,26 +119,15 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> 
     Ok((parsed, value))
 }
 
-fn client(secure: bool) -> Result<Http, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("TLS cannot be used: {error}");
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(&error))?;
-    let config = match secure {
-        true => config.with_native_roots().map_err(|error| failed(&error))?,
-        // A machine without certificates reaches what needs none.
-        false => config.with_root_certificates(RootCertStore::empty()),
-    };
+fn client(secure: bool, trust: &Trust) -> Result<Http, String> {
+    let config = trust.config(secure)?;
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_connect_timeout(Some(PATIENCE));
     connector.set_keepalive(Some(SILENCE));
     connector.set_nodelay(true);
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(config.with_no_client_auth())
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(connector);
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(connector);
     // It writes a request again only if not a byte of it was written: on a connection that had been closed meanwhile.
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
@@ -134,7 +137,7 @@ mod tests {
     use super::*;
 
     fn check(url: &str, header: (&str, &str), expected: Result<(), &str>) {
-        let made = Remote::new(url, [(header.0.to_owned(), header.1.to_owned())]);
+        let made = Remote::new(url, [(header.0.to_owned(), header.1.to_owned())], &Trust::System);
         match (made, expected) {
             (Ok(_), Ok(())) => {}
             (Err(why), Err(part)) => assert!(why.contains(part), "{url} {header:?}: {why}"),
@@ -159,15 +162,17 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_told() {
-        let told = Remote::new("http://me:secret@a.example/mcp", []).err().unwrap();
+        let told = Remote::new("http://me:secret@a.example/mcp", [], &Trust::System).err().unwrap();
         assert!(!told.contains("secret"), "{told}");
-        let told = Remote::new("http://a.example/mcp", [("x-key".to_owned(), "secret\n".repeat(2))]).err().unwrap();
+        let told = Remote::new("http://a.example/mcp", [("x-key".to_owned(), "secret\n".repeat(2))], &Trust::System)
+            .err()
+            .unwrap();
         assert!(!told.contains("secret"), "{told}");
     }
 
     #[test]
     fn what_can_be_read_on_the_way() {
-        let open = |url: &str| Remote::new(url, []).unwrap().is_open();
+        let open = |url: &str| Remote::new(url, [], &Trust::System).unwrap().is_open();
         assert!(open("http://a.example/mcp"));
         assert!(!open("http://localhost:3000/mcp"));
     }

@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     Remote,
     headers::{self, Mirrored, PROTOCOL_VERSION, SESSION},
+    trust::distrusted,
 };
 use crate::{
     lines::Line,
@@ -271,6 +272,9 @@ impl Talk {
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Fault> {
         self.remote.http.request(request).await.map_err(|error| {
+            if let Some(why) = distrusted(&error) {
+                return Fault::from(why);
+            }
             // Its own text is only which step failed.
             let mut why = error.to_string();
             let mut source = std::error::Error::source(&error);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
-use toolgate::{Gate, Principal, PrincipalKind, SharedLedger, Timestamp};
+use toolgate::{Gate, PolicyBundle, Principal, PrincipalKind, SharedLedger, Timestamp};
 use toolgate_guard::{Host, Notice, OnDrift, Parts, Settings};
 
 /// The longest message of these tests.
@@ -45,13 +45,18 @@ impl End {
 
 /// A guard for alice that goes on when tools drift, and tells its warnings and notes.
 pub(crate) fn host(tell: impl Fn(&str) + Send + Sync + 'static) -> Arc<Host> {
+    host_of(toolgate_scenarios::bundle(), LONGEST, tell)
+}
+
+/// As [`host`], with another bundle or other messages.
+pub(crate) fn host_of(bundle: PolicyBundle, longest: usize, tell: impl Fn(&str) + Send + Sync + 'static) -> Arc<Host> {
     let settings = Settings {
-        longest: LONGEST,
+        longest,
         on_drift: OnDrift::Deny,
         ..Settings::new("notes", Principal::new(PrincipalKind::User, "alice"))
     };
     let host = Host::new(Parts {
-        gate: Gate::new(toolgate_scenarios::bundle()),
+        gate: Gate::new(bundle),
         ledger: SharedLedger::default(),
         settings,
         records: None,

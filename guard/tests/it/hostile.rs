@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, task::JoinHandle};
 use toolgate_guard::{Ended, between};
 
-use crate::common::{End, LONGEST, call, host, tools};
+use crate::common::{End, LONGEST, call, host_of, tools};
 
 struct Scene {
     client: End,
@@ -14,17 +14,22 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    fn new(longest: usize) -> Self {
         let (client, near) = tokio::io::duplex(1 << 16);
         let (server, far) = tokio::io::duplex(1 << 16);
-        let host = host(|_| ());
+        let host = host_of(toolgate_scenarios::bundle(), longest, |_| ());
         let guard = tokio::spawn(async move { between(host, near, far).await.unwrap() });
         Self { client: End::new(client), server: End::new(server), guard }
     }
 
     /// Behind the handshake and the guard's own list.
     async fn ready() -> Self {
-        let mut scene = Self::new();
+        Self::taking(LONGEST).await
+    }
+
+    /// As [`Self::ready`], with messages as long as that.
+    async fn taking(longest: usize) -> Self {
+        let mut scene = Self::new(longest);
         scene.client.send(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {}})).await;
         let hello = scene.server.next().await.unwrap();
         scene.server.send(&json!({"jsonrpc": "2.0", "id": hello["id"], "result": {}})).await;
@@ -115,6 +120,95 @@ async fn a_message_that_is_too_long_is_refused_and_the_next_one_is_not() {
     let answer: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
     assert_eq!(answer["error"]["message"], format!("Refused: longer than the {LONGEST} bytes allowed"));
     scene.client = End { lines, out: writer.await.unwrap() };
+    scene.only_a_ping().await;
+}
+
+#[tokio::test]
+async fn a_line_that_never_ends_goes_nowhere() {
+    let mut scene = Scene::ready().await;
+    let (mut out, mut lines) = (scene.client.out, scene.client.lines);
+    let writer = tokio::spawn(async move {
+        let call = call(1, "read_note").to_string();
+        for _ in 0..4 {
+            out.write_all(" ".repeat(LONGEST).as_bytes()).await.unwrap();
+        }
+        // What stands at its end is a part of it.
+        out.write_all(call.as_bytes()).await.unwrap();
+        out.shutdown().await.unwrap();
+    });
+    let answer: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+    assert_eq!(answer["error"]["message"], format!("Refused: longer than the {LONGEST} bytes allowed"));
+    writer.await.unwrap();
+    assert_eq!(scene.server.next().await, None, "no part of it has reached the server");
+    drop(scene.server);
+    assert_eq!(scene.guard.await.unwrap(), Ended::Client);
+}
+
+/// By default, 64 MiB are a message.
+#[tokio::test]
+async fn fifty_megabytes_pass_as_an_answer_and_not_as_a_call() {
+    let mut scene = Scene::taking(toolgate_guard::LONGEST).await;
+    let long = "a".repeat(50_000_000);
+    scene
+        .client
+        .send(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "read_note", "arguments": {"id": long}}}))
+        .await;
+    let denied = scene.client.next().await.unwrap();
+    assert_eq!(denied["error"]["data"]["reasons"], json!(["limit_exceeded"]));
+    scene.client.send(&call(2, "read_note")).await;
+    assert_eq!(scene.server.next().await.unwrap()["id"], 2);
+    let answer = json!({"jsonrpc": "2.0", "id": 2, "result": {"content": [{"type": "text", "text": long}]}});
+    let (sent, came) = tokio::join!(scene.server.send(&answer), scene.client.next());
+    let ((), came) = (sent, came.unwrap());
+    assert_eq!(came, answer);
+}
+
+/// Two messages in one, an id that is none, a name twice: the guard and the server would read different messages.
+#[tokio::test]
+async fn messages_that_can_be_read_in_two_ways_are_no_messages() {
+    let mut scene = Scene::ready().await;
+    let call = r#""params":{"name":"admin","arguments":{}}"#;
+    for line in [
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call",{call}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call",{call},"params":{{"name":"read_note"}}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"id":2,"method":"tools/call",{call}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":null,"method":"tools/call",{call}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":[1],"method":"tools/call",{call}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","m\u0065thod":"ping",{call}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{}},"method":"tools/call",{call}}}"#),
+        format!(r#"[{{"jsonrpc":"2.0","id":1,"method":"tools/call",{call}}}]"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping"}}{{"jsonrpc":"2.0","id":2,"method":"tools/call",{call}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"notifications/tools/call",{call}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"notifications/cancelled",{call}}}"#),
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_note","name":"admin"}}"#.to_owned(),
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_note","n\u0061me":"admin"}}"#
+            .to_owned(),
+    ] {
+        scene.client.write(&format!("{line}\n")).await;
+        let answer = scene.client.next().await.unwrap();
+        assert!(answer["error"]["code"].as_i64().is_some(), "{line}: {answer}");
+    }
+    // What has no id is no request, whatever its method: nobody answers, and nobody runs it.
+    scene.client.write(&format!("{{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",{call}}}\n")).await;
+    scene.only_a_ping().await;
+}
+
+#[tokio::test]
+async fn answers_to_what_nobody_asked_are_nobodys() {
+    let mut scene = Scene::ready().await;
+    scene.client.send(&call(1, "read_note")).await;
+    assert_eq!(scene.server.next().await.unwrap()["id"], 1);
+    // The same id again, while the first is under way: an answer would be taken for the other's.
+    scene.client.send(&call(1, "admin")).await;
+    let again = scene.client.next().await.unwrap();
+    assert_eq!(again["error"]["message"], "Refused: a request with this id has not been answered yet");
+    for id in [json!(2), json!("1"), json!(null), json!(1.5), json!("toolgate-1")] {
+        scene.server.send(&json!({"jsonrpc": "2.0", "id": id, "result": {"content": []}})).await;
+    }
+    scene.server.send(&json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [], "n": 1}})).await;
+    scene.server.send(&json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [], "n": 2}})).await;
+    assert_eq!(scene.client.next().await.unwrap()["result"]["n"], 1);
     scene.only_a_ping().await;
 }
 

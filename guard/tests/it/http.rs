@@ -6,7 +6,7 @@ use tokio::{
     net::TcpStream,
     sync::mpsc,
 };
-use toolgate_guard::{Remote, ServerCommand, Upstream, http};
+use toolgate_guard::{Remote, ServerCommand, Trust, Upstream, http};
 
 use crate::{
     common::{host, modern, request},
@@ -25,7 +25,7 @@ fn server() -> Upstream {
 /// A server that is reached by HTTP itself.
 async fn elsewhere() -> Upstream {
     let url = served(toolgate_scenarios::Notes::new(Vec::new())).await;
-    Upstream::Remote(Remote::new(&url, []).unwrap())
+    Upstream::Remote(Remote::new(&url, [], &Trust::System).unwrap())
 }
 
 /// A guard that serves as long as this lives, and where.
@@ -125,7 +125,9 @@ async fn session(served: Served) {
 }
 
 /// What goes with a call that stands by itself.
-const CALLS: [(&str, &str); 2] = [("mcp-method", "tools/call"), ("mcp-protocol-version", "2026-07-28")];
+fn calls(tool: &str) -> [(&str, &str); 3] {
+    [("mcp-method", "tools/call"), ("mcp-protocol-version", "2026-07-28"), ("mcp-name", tool)]
+}
 
 #[tokio::test]
 async fn requests_of_2026_stand_by_themselves() {
@@ -137,23 +139,47 @@ async fn stateless(served: Served) {
     let with_meta = |id: u64, tool: &str| modern(call(id, tool, json!({"id": "7"})));
     // Two clients, one id.
     let (one, other) = (with_meta(1, "read_note"), with_meta(1, "read_secret"));
-    let (one, other) = tokio::join!(served.post(&CALLS, &one), served.post(&CALLS, &other));
+    let (these, those) = (calls("read_note"), calls("read_secret"));
+    let (one, other) = tokio::join!(served.post(&these, &one), served.post(&those, &other));
     assert_eq!((one.text(), other.text()), ("read_note ran", "read_secret ran"));
     assert_eq!((&one.messages[0]["id"], &other.messages[0]["id"]), (&json!(1), &json!(1)));
-    let lying = [("mcp-method", "ping"), ("mcp-protocol-version", "2026-07-28")];
-    let refused = served.post(&lying, &with_meta(2, "read_note")).await;
-    assert_eq!((refused.status, &refused.messages[0]["error"]["code"]), (400, &json!(-32020)));
+    let encoded = calls("=?base64?cmVhZF9ub3Rl?=");
+    assert_eq!(served.post(&encoded, &with_meta(2, "read_note")).await.text(), "read_note ran");
+}
+
+/// Whoever stands in front of the guard and sees headers alone must not be told one thing, and the guard another.
+#[tokio::test]
+async fn headers_that_say_something_else_than_the_body() {
+    let served = Served::new(server()).await;
+    let version = ("mcp-protocol-version", "2026-07-28");
+    let method = ("mcp-method", "tools/call");
+    for headers in [
+        vec![],
+        vec![version, method],
+        vec![version, ("mcp-name", "read_note")],
+        vec![version, method, ("mcp-name", "ping")],
+        vec![version, method, ("mcp-name", "Read_note")],
+        vec![version, method, ("mcp-name", "=?base64?cGluZw==?=")],
+        vec![version, method, ("mcp-name", "=?base64?read_note?=")],
+        vec![version, ("mcp-method", "ping"), ("mcp-name", "read_note")],
+        vec![("mcp-protocol-version", "2025-11-25"), method, ("mcp-name", "read_note")],
+    ] {
+        let refused = served.post(&headers, &modern(call(2, "read_note", json!({"id": "7"})))).await;
+        let told = (refused.status, &refused.messages[0]["error"]["code"]);
+        assert_eq!(told, (400, &json!(-32020)), "{headers:?}");
+    }
 }
 
 /// Nobody can tell clients apart that have no session: what one of them has read counts for all.
 #[tokio::test]
 async fn requests_without_a_session_share_what_has_happened() {
     let served = Served::new(server()).await;
+    let (sends, reads) = (calls("send_note"), calls("read_secret"));
     let send = |id: u64| modern(call(id, "send_note", json!({"to": "bob@example.com", "text": "hello"})));
-    assert_eq!(served.post(&CALLS, &send(1)).await.text(), "send_note ran");
+    assert_eq!(served.post(&sends, &send(1)).await.text(), "send_note ran");
     let secret = modern(call(1, "read_secret", json!({"id": "7"})));
-    assert_eq!(served.post(&CALLS, &secret).await.text(), "read_secret ran");
-    let denied = served.post(&CALLS, &send(2)).await;
+    assert_eq!(served.post(&reads, &secret).await.text(), "read_secret ran");
+    let denied = served.post(&sends, &send(2)).await;
     assert_eq!(denied.text(), "Denied: what is restricted is not sent away (forbidden).");
 }
 
@@ -165,7 +191,7 @@ async fn a_session_that_the_server_has_ended_is_ended_for_its_client() {
         gone.then(|| axum::response::IntoResponse::into_response(axum::http::StatusCode::NOT_FOUND))
     })
     .await;
-    let served = Served::new(Upstream::Remote(Remote::new(&url, []).unwrap())).await;
+    let served = Served::new(Upstream::Remote(Remote::new(&url, [], &Trust::System).unwrap())).await;
     let hello = request(0, "initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}}));
     let session = served.post(&[], &hello).await.session.unwrap();
     let named = [("mcp-session-id", session.as_str())];

@@ -11,5 +11,7 @@
 mod common;
 mod hostile;
 mod http;
+mod origin;
 mod remote;
 mod scenarios;
+mod tls;

@@ -11,7 +11,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
-use toolgate_guard::{Ended, Remote, Upstream, stream};
+use toolgate_guard::{Ended, Remote, Trust, Upstream, stream};
 
 use crate::common::{End, LONGEST, call, host, modern, request, tools};
 
@@ -36,8 +36,8 @@ impl Heard {
 /// What a server has heard.
 pub(crate) type Log = Arc<Mutex<Vec<Heard>>>;
 
-/// A server that answers as `answer` says, where it says something, and else as a good one would. Gives its URL.
-pub(crate) async fn serve(answer: impl Fn(&Heard) -> Option<Response> + Send + Sync + 'static) -> (String, Log) {
+/// A server that answers as `answer` says, where it says something, and else as a good one would.
+pub(crate) fn app(answer: impl Fn(&Heard) -> Option<Response> + Send + Sync + 'static) -> (Router, Log) {
     let (answer, log) = (Arc::new(answer), Log::default());
     let heard = Arc::clone(&log);
     let app = Router::new().fallback(move |request: Request| {
@@ -51,6 +51,12 @@ pub(crate) async fn serve(answer: impl Fn(&Heard) -> Option<Response> + Send + S
             answer(&one).unwrap_or_else(|| good(&one))
         }
     });
+    (app, log)
+}
+
+/// As [`app`], listening. Gives its URL.
+pub(crate) async fn serve(answer: impl Fn(&Heard) -> Option<Response> + Send + Sync + 'static) -> (String, Log) {
+    let (app, log) = app(answer);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -93,11 +99,15 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new(url: &str) -> Self {
+        Self::trusting(url, &Trust::System)
+    }
+
+    pub(crate) fn trusting(url: &str, trust: &Trust) -> Self {
         let (client, near) = tokio::io::duplex(1 << 16);
         let (tell, told) = mpsc::unbounded_channel();
         let host = host(move |text| drop(tell.send(text.to_owned())));
         let key = ("authorization".to_owned(), "Bearer secret".to_owned());
-        let upstream = Upstream::Remote(Remote::new(url, [key]).unwrap());
+        let upstream = Upstream::Remote(Remote::new(url, [key], trust).unwrap());
         let guard = tokio::spawn(async move { stream(host, near, &upstream, std::future::pending()).await.unwrap() });
         Self { client: End::new(client), guard, told }
     }
@@ -241,7 +251,7 @@ async fn a_server_that_is_not_there() {
     // Nobody knows its tools: nothing is allowed.
     let answer = scene.client.ask(&call(7, "read_note")).await;
     assert_eq!(answer["error"]["code"], -31403, "{answer}");
-    assert!(scene.told.recv().await.unwrap().contains("the server is not reached"));
+    while !scene.told.recv().await.unwrap().contains("the server is not reached") {}
     assert_eq!(scene.ended().await, Ended::Client);
 }
 

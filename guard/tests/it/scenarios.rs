@@ -8,7 +8,7 @@ use rmcp::{
 };
 use tokio::{io::DuplexStream, net::TcpListener};
 use toolgate::{Chain, Gate};
-use toolgate_guard::{Host, OnDrift, Parts, Records, Remote, Settings, Upstream, between, stream};
+use toolgate_guard::{Host, OnDrift, Parts, Records, Remote, Settings, Trust, Upstream, between, stream};
 use toolgate_scenarios::{Adapter, Apply, Notes, Setup};
 
 /// What carries the messages of the server.
@@ -58,7 +58,7 @@ impl Adapter for Guard {
                 tokio::spawn(async move { between(guard, client, near).await });
             }
             Self::Http => {
-                let upstream = Upstream::Remote(Remote::new(&served(server).await, []).unwrap());
+                let upstream = Upstream::Remote(Remote::new(&served(server).await, [], &Trust::System).unwrap());
                 tokio::spawn(async move { stream(guard, client, &upstream, std::future::pending()).await });
             }
         }

@@ -1,8 +1,8 @@
 """The official Python client, with each published server bare and behind the guard: both must look the same.
 
-    python run.py GUARD NODE_MODULES WORK
+    python run.py GUARD NODE_MODULES WORK [SERVER...]
 
-Times are left out of the comparison. The everything server is tried by streamable HTTP as well.
+Without a SERVER, all of them. Times are left out of the comparison. The everything server is tried by streamable HTTP as well.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from mcp import ClientSession, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 GUARD, MODULES, WORK = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+CHOSEN = sys.argv[4:]
 PERMIT_ALL = '@id("all") permit (principal, action, resource);\n'
 
 FILES = WORK / "files"
@@ -270,7 +271,8 @@ async def main():
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
     faults = []
-    for name, command in servers().items():
+    known = servers()
+    for name, command in ((name, known[name]) for name in CHOSEN or known):
         faults += await transparent(name, command)
     faults += await policies_hold()
     print("\n".join(faults))

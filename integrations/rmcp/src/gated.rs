@@ -7,7 +7,7 @@ use rmcp::{
 };
 use serde::Serialize;
 use toolgate::{
-    Basis, Decision, DecisionRecord, Denial, Event, Json, Outcome, Reason, Status, ToolCall,
+    Basis, Decision, DecisionRecord, Denial, Event, Json, Ledger, Outcome, Reason, Status, ToolCall,
     wire::mcp::{self, Challenge, Refusal, Sealer},
 };
 
@@ -211,21 +211,22 @@ impl Host {
     fn resume(&self, call: &ToolCall, brought: (&str, &Json)) -> Result<(), Refusal> {
         let shared = &*self.shared;
         let mut view = shared.ledger.view();
-        let now = view.now().map_or(shared.now(), |last| last.max(shared.now()));
-        match mcp::resume(&shared.gate, &view, &shared.sealer, call, brought, now) {
+        let resume = |ledger: &Ledger, now| mcp::resume(&shared.gate, ledger, &shared.sealer, call, brought, now);
+        match shared.ledger.apply_made(&shared.gate, shared.now(), resume) {
             Err(error) => {
                 tracing::warn!(target: "toolgate", %error, "an answer to an approval is refused");
                 Err(mcp::invalid_state())
             }
-            Ok(Some(event @ Event::ApprovalRefused { .. })) => {
+            Ok(None) => Ok(()),
+            Ok(Some((event, applied))) => {
+                shared.applied(applied);
+                if !matches!(event, Event::ApprovalRefused { .. }) {
+                    return Ok(());
+                }
                 // What was asked, without asking again: the view is thrown away.
+                let now = view.now().map_or(shared.now(), |last| last.max(shared.now()));
                 let record = shared.gate.authorize(call, &mut view, now);
-                shared.apply(event);
                 Err(mcp::declined(&record, shared.rendering))
-            }
-            Ok(event) => {
-                event.into_iter().for_each(|event| shared.apply(event));
-                Ok(())
             }
         }
     }

@@ -277,7 +277,12 @@ impl Shared {
     }
 
     pub(crate) fn apply(&self, event: Event) {
-        match self.ledger.apply(&self.gate, event, self.now()) {
+        self.applied(self.ledger.apply(&self.gate, event, self.now()));
+    }
+
+    /// Keeps what an event has left.
+    pub(crate) fn applied(&self, applied: Result<Vec<Trace>, EventError>) {
+        match applied {
             Ok(traces) => self.keep(&traces),
             Err(error) => tracing::warn!(target: "toolgate", %error, "an event is not taken"),
         }

@@ -18,12 +18,18 @@ const ENDING: &str = "toolgate-bundle";
 pub(super) async fn bundle(name: &str, upstream: &Upstream, principal: &Principal) -> Result<PathBuf, Fault> {
     let folder = PathBuf::from(format!("{name}.{ENDING}"));
     if folder.is_dir() {
+        let shown = plain(&folder.display().to_string());
+        note(&format!("{} {shown}, which is there already", styled(GREEN, "guarding by")));
         return Ok(folder);
     }
     let list = toolgate_guard::tools(upstream).await?;
     let lists = [(name, list)];
     let hinted = init::hinted(&lists)?;
-    let (bundle, sources) = init::draft(name, &lists, &hinted, policies(principal))?;
+    let origin = match upstream {
+        Upstream::Remote(remote) => Some(remote.origin()),
+        Upstream::Command(_) => None,
+    };
+    let (bundle, sources) = init::draft(name, &lists, &hinted, policies(principal), origin.as_deref())?;
     init::write(&folder, &sources)?;
     show(&folder, &bundle);
     Ok(folder)

@@ -90,6 +90,9 @@ pub(crate) struct Args {
     /// The server, where it is reached by streamable HTTP instead of being started
     #[arg(long, value_name = "URL", conflicts_with = "command")]
     url: Option<String>,
+    /// Trust the authorities whose certificates stand in this PEM file for `--url`, instead of those that the system trusts
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// A header of every request to the server, as in `X-Team: red`; once for each
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,

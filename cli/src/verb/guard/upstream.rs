@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 
-use toolgate_guard::{Remote, ServerCommand, Upstream};
+use toolgate_guard::{Remote, ServerCommand, Trust, Upstream};
 
 use super::Args;
 use crate::{
-    exit::Fault,
+    exit::{Fault, at},
     render::{YELLOW, note, styled},
 };
 
@@ -21,6 +21,9 @@ pub(super) fn of(args: &Args) -> Result<Upstream, Fault> {
     let Some(url) = &args.url else {
         if !(args.header.is_empty() && args.header_env.is_empty()) {
             return Err("a command takes no headers: they go with `--url`".to_owned().into());
+        }
+        if args.ca_file.is_some() {
+            return Err("a command shows no certificate: `--ca-file` goes with `--url`".to_owned().into());
         }
         let Some((program, arguments)) = args.command.split_first() else {
             return Err("say which server to start, behind `--`, or where it is, with `--url`".to_owned().into());
@@ -42,7 +45,11 @@ pub(super) fn of(args: &Args) -> Result<Upstream, Fault> {
         headers.push((name.to_owned(), value));
     }
     let known = !headers.is_empty();
-    let remote = Remote::new(url, headers)?;
+    let trust = match &args.ca_file {
+        None => Trust::System,
+        Some(file) => Trust::Authorities(std::fs::read(file).map_err(|error| at(file, error))?),
+    };
+    let remote = Remote::new(url, headers, &trust)?;
     if known && remote.is_open() {
         let why = "the headers go over plain HTTP to another machine, where others can read them: use https://";
         note(&format!("{} {why}", styled(YELLOW, "warning:")));

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import Decision, Event, Gate, Identity, Ledger, Obligation, Record, UsageError
 from .._core import McpAnswers, McpRequest
 from .._errors import StateError
+from ._durable import change
 from ._options import GuardOptions
 from ._records import LOG, Records
 from ._request import Request, claims_of
@@ -108,6 +110,7 @@ class Guard:
         self._labels, self._clock = options.get("labels"), options.get("clock")
         self._records = Records(options.get("records"))
         self._listed: Event | None = None
+        self._holding = threading.Lock()
         key, rendering = options.get("key", os.urandom(32)), options.get("rendering", "tool_error")
         self._answers = McpAnswers(gate, rendering, list(self._obligations), key)
 
@@ -143,12 +146,12 @@ class Guard:
             self._records.decided(record, request.what)
             return _refused(self._answers.refusal(record))
         if self._listed is None and call.tool:
-            self._hold(await port.list_tools())
+            await self._hold(await port.list_tools())
         # A state of another form is the tool's own, which sees it if the call is allowed.
         if call.state is not None and call.state.startswith("1."):
             port.resumed()
             return await self._resumed(call, request, port)
-        record = self._authorize(call, request)
+        record = await self._authorize(call, request)
         question = self._answers.elicitation(record) if port.asks else None
         if question is None:
             return await self._decided(call, request, port, record)
@@ -158,24 +161,29 @@ class Guard:
         confirmed = self._answers.confirmation(record, call, answer)
         if confirmed is None:
             return _refused(self._answers.refusal(record))
-        self._apply(confirmed[0])
+        await self._apply(confirmed[0])
         if not confirmed[1]:
             return _refused(self._answers.declined(record))
-        return await self._decided(call, request, port, self._authorize(call, request))
+        return await self._decided(call, request, port, await self._authorize(call, request))
 
     async def _resumed(self, call: McpRequest, request: Request, port: Port) -> dict[str, Any]:
         """A request that brings the user's answer."""
+        now = self.now()
+
+        def resume() -> bool | None:
+            answered = self._answers.resume(call, self.ledger, now)
+            self._records.told(answered[1] if answered is not None else [])
+            return answered[0] if answered is not None else None
+
         try:
-            event = self._answers.resume(call, self.ledger, self.now())
+            approves = await change(self.ledger, resume)
         except StateError as fault:
             LOG.warning("refused %s: %s", request.what, fault)
             return _refused(self._answers.invalid_state())
-        if event is not None:
-            self._apply(event[0])
-            if not event[1]:
-                # How a denial of this call looks; what was asked stands in the record of the first round.
-                return _refused(self._answers.declined(self.gate.authorize(call, Ledger(), self.now())))
-        return await self._decided(call, request, port, self._authorize(call, request))
+        if approves is False:
+            # How a denial of this call looks; what was asked stands in the record of the first round.
+            return _refused(self._answers.declined(self.gate.authorize(call, Ledger(), self.now())))
+        return await self._decided(call, request, port, await self._authorize(call, request))
 
     def _host(self, request: Request) -> tuple[dict[str, Any], Identity | None] | Decision:
         """What the host says of a request, and who asks."""
@@ -205,10 +213,15 @@ class Guard:
         params = {name: value for name, value in request.params.items() if name != "_meta"}
         return self._answers.request(request.method, params, said | {"server": self.server, "tool": "-"}, identity)
 
-    def _authorize(self, call: McpRequest, request: Request) -> Record:
-        record = self.gate.authorize(call, self.ledger, self.now())
-        self._records.decided(record, request.what)
-        return record
+    async def _authorize(self, call: McpRequest, request: Request) -> Record:
+        now = self.now()
+
+        def authorize() -> Record:
+            record = self.gate.authorize(call, self.ledger, now)
+            self._records.decided(record, request.what)
+            return record
+
+        return await change(self.ledger, authorize)
 
     async def _decided(self, call: McpRequest, request: Request, port: Port, record: Record) -> dict[str, Any]:
         """Does what a decision says."""
@@ -222,7 +235,8 @@ class Guard:
             return await port.run()
         unsupported = self._answers.unsupported(record)
         if unsupported is not None:
-            self._records.told(self.gate.abort(record, self.ledger, self.now()))
+            now = self.now()
+            await change(self.ledger, lambda: self._records.told(self.gate.abort(record, self.ledger, now)))
             return _refused(unsupported)
         try:
             result = await port.run()
@@ -231,30 +245,38 @@ class Guard:
                 result = changed if changed is not None else result
             labels = self._labels(request, result) if self._labels is not None else ()
         except Exception:
-            self._complete(record, "failed")
+            await change(self.ledger, self._completion(record, "failed"))
             raise
         except BaseException:
-            self._complete(record, "timed_out")
+            # Whoever is given up may not wait for anything any more.
+            self._completion(record, "timed_out")()
             raise
         status: Literal["done", "failed"] = "failed" if result.get("isError") else "done"
-        self._complete(record, status, labels, _digest(result))
+        await change(self.ledger, self._completion(record, status, labels, _digest(result)))
         return result
 
-    def _complete(
+    def _completion(
         self,
         record: Record,
         status: Literal["done", "failed", "timed_out"],
         labels: Collection[str] = (),
         digest: str | None = None,
-    ) -> None:
-        traces = self.gate.complete(record, self.ledger, self.now(), status=status, labels=labels, output_digest=digest)
-        self._records.told(traces)
+    ) -> Callable[[], None]:
+        """The end of a call: what its outcome changes, and its records."""
+        now = self.now()
+
+        def completed() -> None:
+            self._records.told(
+                self.gate.complete(record, self.ledger, now, status=status, labels=labels, output_digest=digest)
+            )
+
+        return completed
 
     async def _list(self, request: Request, port: Port) -> dict[str, Any]:
         """A list without what is hidden from who asks. Computed for any session, so that it tells nothing of one."""
         result = await port.run()
         if request.method == "tools/list":
-            self._hold(result)
+            await self._hold(result)
         host = self._host(request)
         if isinstance(host, Decision):
             return _refused(self._answers.refusal(self.gate.refuse(host, self.now())))
@@ -264,16 +286,24 @@ class Guard:
         filtered: dict[str, Any] = json.loads(text)
         return filtered | {"cacheScope": "private"}
 
-    def _hold(self, result: dict[str, Any]) -> None:
+    async def _hold(self, result: dict[str, Any]) -> None:
         """Holds tools that the server shows against the pins. A tool that it does not show to everybody is not gone."""
         names = [tool["name"] for tool in result.get("tools", ())]
         listed = self.gate.tools_listed(self.server, result, only=names)
-        if listed != self._listed:
-            self._apply(listed)
-        self._listed = listed
+        now = self.now()
 
-    def _apply(self, event: Event) -> None:
-        self._records.told(self.ledger.apply(self.gate, event, self.now()))
+        def hold() -> None:
+            # One list at a time: what was held last is what the ledger knows.
+            with self._holding:
+                if listed != self._listed:
+                    self._records.told(self.ledger.apply(self.gate, listed, now))
+                self._listed = listed
+
+        await change(self.ledger, hold)
+
+    async def _apply(self, event: Event) -> None:
+        now = self.now()
+        await change(self.ledger, lambda: self._records.told(self.ledger.apply(self.gate, event, now)))
 
 
 def _refused(refusal: dict[str, Any] | None) -> dict[str, Any]:
