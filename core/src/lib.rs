@@ -104,7 +104,7 @@ pub use policy::{Atom, Part, Policy, PolicyBundle};
 pub use policy::{Feasible, Mutant, Mutants, Operator, Shapes, too_deep_to_parse};
 pub use reason::Reason;
 pub use record::{Chain, ChainError, DecisionRecord, Trace, verify};
-pub use shared::{SharedGate, SharedLedger};
+pub use shared::{Made, SharedGate, SharedLedger};
 pub use sources::Sources;
 pub use time::Timestamp;
 

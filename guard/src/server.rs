@@ -16,7 +16,7 @@ pub enum Upstream {
     /// It is started, once for each connection.
     Command(ServerCommand),
     /// It runs elsewhere, and each connection has a session of its own there.
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 impl Upstream {

@@ -13,6 +13,9 @@ use crate::{
 /// How often a decision is made again because the ledger was changed by others, before it is made under the lock.
 const ATTEMPTS: usize = 4;
 
+/// An event that was made of the ledger, and what came of applying it: as [`SharedLedger::apply`].
+pub type Made = (Event, Result<Vec<Trace>, EventError>);
+
 /// A [`Ledger`] that many threads use at once.
 ///
 /// A decision is made on a view of the ledger, which costs nothing to take. The lock is held to take the view, and again
@@ -137,7 +140,7 @@ impl SharedLedger {
         gate: &Gate,
         now: Timestamp,
         make: impl FnOnce(&Ledger, Timestamp) -> Result<Option<Event>, E>,
-    ) -> Result<Option<(Event, Result<Vec<Trace>, EventError>)>, E> {
+    ) -> Result<Option<Made>, E> {
         let mut state = self.lock();
         let at = after(&state.ledger, now);
         let Some(event) = make(&state.ledger, at)? else { return Ok(None) };

@@ -4,4 +4,4 @@ mod gate;
 mod ledger;
 
 pub use gate::SharedGate;
-pub use ledger::SharedLedger;
+pub use ledger::{Made, SharedLedger};

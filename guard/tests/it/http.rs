@@ -25,7 +25,7 @@ fn server() -> Upstream {
 /// A server that is reached by HTTP itself.
 async fn elsewhere() -> Upstream {
     let url = served(toolgate_scenarios::Notes::new(Vec::new())).await;
-    Upstream::Remote(Remote::new(&url, [], &Trust::System).unwrap())
+    Upstream::Remote(Remote::new(&url, [], &Trust::System).unwrap().into())
 }
 
 /// A guard that serves as long as this lives, and where.
@@ -191,7 +191,7 @@ async fn a_session_that_the_server_has_ended_is_ended_for_its_client() {
         gone.then(|| axum::response::IntoResponse::into_response(axum::http::StatusCode::NOT_FOUND))
     })
     .await;
-    let served = Served::new(Upstream::Remote(Remote::new(&url, [], &Trust::System).unwrap())).await;
+    let served = Served::new(Upstream::Remote(Remote::new(&url, [], &Trust::System).unwrap().into())).await;
     let hello = request(0, "initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}}));
     let session = served.post(&[], &hello).await.session.unwrap();
     let named = [("mcp-session-id", session.as_str())];

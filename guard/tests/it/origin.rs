@@ -32,7 +32,7 @@ fn guarding(bundle: PolicyBundle) -> (Arc<Host>, Arc<Mutex<Vec<String>>>) {
 }
 
 fn at(url: &str) -> Upstream {
-    Upstream::Remote(Remote::new(url, [], &Trust::System).unwrap())
+    Upstream::Remote(Remote::new(url, [], &Trust::System).unwrap().into())
 }
 
 #[tokio::test]

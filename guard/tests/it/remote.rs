@@ -107,7 +107,7 @@ impl Scene {
         let (tell, told) = mpsc::unbounded_channel();
         let host = host(move |text| drop(tell.send(text.to_owned())));
         let key = ("authorization".to_owned(), "Bearer secret".to_owned());
-        let upstream = Upstream::Remote(Remote::new(url, [key], trust).unwrap());
+        let upstream = Upstream::Remote(Remote::new(url, [key], trust).unwrap().into());
         let guard = tokio::spawn(async move { stream(host, near, &upstream, std::future::pending()).await.unwrap() });
         Self { client: End::new(client), guard, told }
     }

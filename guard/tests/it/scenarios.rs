@@ -58,7 +58,7 @@ impl Adapter for Guard {
                 tokio::spawn(async move { between(guard, client, near).await });
             }
             Self::Http => {
-                let upstream = Upstream::Remote(Remote::new(&served(server).await, [], &Trust::System).unwrap());
+                let upstream = Upstream::Remote(Remote::new(&served(server).await, [], &Trust::System).unwrap().into());
                 tokio::spawn(async move { stream(guard, client, &upstream, std::future::pending()).await });
             }
         }

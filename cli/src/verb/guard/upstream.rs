@@ -54,7 +54,7 @@ pub(super) fn of(args: &Args) -> Result<Upstream, Fault> {
         let why = "the headers go over plain HTTP to another machine, where others can read them: use https://";
         note(&format!("{} {why}", styled(YELLOW, "warning:")));
     }
-    Ok(Upstream::Remote(remote))
+    Ok(Upstream::Remote(remote.into()))
 }
 
 /// The name of the server, for its bundle: what `--server` says, or what its command or its host is called.
