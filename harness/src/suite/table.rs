@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Act, Asked, expect, reader::Reader, steps::Scene};
-use crate::node::{Mark, Node, Value};
+use crate::{
+    node::{Mark, Node, Value},
+    words::Words,
+};
 use toolgate::{EntityRef, Outcome, Status};
 
 /// Combinations that are looked through for one that is not listed.
@@ -76,6 +79,13 @@ pub(super) fn read(
             None => Node { mark: row.mark, value: Value::Map(Vec::new()) },
         };
         call.mark = row.mark;
+        if paths
+            .iter()
+            .zip(values)
+            .any(|(path, value)| *path == "tool" && value.as_text().and_then(Words::target).is_some())
+        {
+            untargeted(&mut call);
+        }
         for ((path, column), value) in paths.iter().zip(columns).zip(values) {
             varied(&mut call, path, column.mark, value);
         }
@@ -97,6 +107,13 @@ pub(super) fn read(
         missing(node, &paths, seen.keys(), reader);
     }
     Some(read)
+}
+
+/// Without the server and the method of the call that is varied: a row that says `server/tool` names both.
+fn untargeted(call: &mut Node) {
+    if let Value::Map(entries) = &mut call.value {
+        entries.retain(|entry| !matches!(entry.key.as_str(), "server" | "method"));
+    }
 }
 
 fn varied(call: &mut Node, path: &str, key: Mark, value: &Node) {

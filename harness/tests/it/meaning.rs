@@ -103,6 +103,17 @@ fn a_table_has_a_row_for_each_combination() {
 }
 
 #[test]
+fn a_row_may_name_another_tool_with_its_server() {
+    let table = |call: &str, vary: &str, cells: &str| {
+        format!("tests:\n  - {{name: t, call: {call}, table: {{vary: [{vary}], rows: [[{cells}, allow]]}}}}\n")
+    };
+    pass(&table("reads", "tool", "notes/read"), 1);
+    pass(&table("{extends: reads, origin: user}", "tool", "notes/read"), 1);
+    let told = told(&report(&table("reads", "server, tool", "notes, notes/read")));
+    assert!(told.contains("the server is named twice"), "{told}");
+}
+
+#[test]
 fn steps_share_a_ledger_and_a_clock() {
     let steps = |more: &str| {
         format!("tests:\n  - name: t\n    steps:\n      - {{call: reads, repeat: 3, expect: allow}}\n{more}")
