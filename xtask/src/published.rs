@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::run::root;
+use crate::run::{root, target};
 
 /// Installs what is pinned, and runs every script.
 pub(crate) fn run() -> Result<(), String> {
@@ -29,7 +29,13 @@ pub(crate) fn measure(calls: &[&str]) -> Result<(), String> {
 
 fn build(options: &[&str]) -> Result<(), String> {
     let mut command = Command::new(crate::run::program());
-    step(command.args(["build", "-p", "toolgate-cli"]).args(options).current_dir(root()))
+    step(
+        command
+            .args(["build", "-p", "toolgate-cli"])
+            .args(options)
+            .current_dir(root())
+            .env("CARGO_TARGET_DIR", target()),
+    )
 }
 
 struct Place {
@@ -41,12 +47,11 @@ struct Place {
 impl Place {
     /// What is pinned, installed unless it is.
     fn installed(profile: &str) -> Result<Self, String> {
-        let (root, folder) = (root(), root().join("target/published"));
-        let place =
-            Self { work: folder.join("work"), guard: root.join("target").join(profile).join("toolgate"), folder };
+        let folder = target().join("published");
+        let place = Self { work: folder.join("work"), guard: target().join(profile).join("toolgate"), folder };
         let told = |error: std::io::Error| format!("{}: {error}", place.folder.display());
         fs::create_dir_all(&place.work).map_err(told)?;
-        let (pinned, mut texts) = (root.join("integrations/published"), String::new());
+        let (pinned, mut texts) = (root().join("integrations/published"), String::new());
         for name in ["package.json", "package-lock.json", "requirements.txt", "run.mjs"] {
             fs::copy(pinned.join(name), place.folder.join(name)).map_err(told)?;
             texts.push_str(&fs::read_to_string(pinned.join(name)).map_err(told)?);

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::run::root;
+use crate::run::{root, target};
 
 /// The test environments, by the SDK that each has: the whole suite runs in the first, what is about the SDK in all.
 const ENVIRONMENTS: [(&str, &[&str]); 3] = [
@@ -65,10 +65,6 @@ fn environment(name: &str) -> Result<PathBuf, String> {
     run(Command::new(&python).args(["-m", "pip", "install", "-q", "-r"]).arg(&requirements))?;
     fs::write(&installed, pinned).map_err(|error| format!("{}: {error}", installed.display()))?;
     Ok(python)
-}
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |set| Path::new(&set).to_owned())
 }
 
 fn run(command: &mut Command) -> Result<(), String> {

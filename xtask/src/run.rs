@@ -84,9 +84,9 @@ fn run(program: &Path, arguments: &[&str]) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed")) }
 }
 
-/// Where everything is built.
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+/// Where everything is built: the repository's `target`, or what `CARGO_TARGET_DIR` says, seen from the repository.
+pub(crate) fn target() -> PathBuf {
+    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// Runs a task of this program again, optimised.

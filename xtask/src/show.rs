@@ -9,6 +9,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::run::target;
+
 /// Why there is nothing to see.
 type Fault = Box<dyn std::error::Error>;
 
@@ -63,7 +65,11 @@ const SCRIPT: [Step; 5] = [
 
 pub(crate) fn run(root: &Path) -> Result<(), Fault> {
     let run = |command: &mut Command| command.status().is_ok_and(|status| status.success());
-    if !run(Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "toolgate-cli"]).current_dir(root)) {
+    if !run(Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "-p", "toolgate-cli"])
+        .current_dir(root)
+        .env("CARGO_TARGET_DIR", target()))
+    {
         return Err("`toolgate` does not build".into());
     }
     for (name, text) in [
@@ -75,12 +81,12 @@ pub(crate) fn run(root: &Path) -> Result<(), Fault> {
         let made = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         made.map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    let kept = root.join("target/show");
+    let kept = target().join("show");
     fs::create_dir_all(&kept)?;
     let (told, records) = (kept.join("guard.log"), kept.join("records.jsonl"));
     // Another run's chain does not go on here.
     File::create(&records)?;
-    let mut guard = Command::new(root.join("target/debug/toolgate"));
+    let mut guard = Command::new(target().join("debug/toolgate"));
     guard.args([
         "guard",
         "--bundle",
@@ -115,7 +121,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Fault> {
     client.end()?;
     let lines = fs::read_to_string(&records)?.lines().count();
     println!("\nEvery decision and outcome left a record, {lines} in all, each with the digest of the one before:");
-    println!("target/show/records.jsonl. Now change a rule, and run it again.");
+    println!("{}. Now change a rule, and run it again.", records.strip_prefix(root).unwrap_or(&records).display());
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::run::{program, root};
+use crate::run::{program, root, target};
 
 /// A build: its name, the features of the crate, and the profile.
 const BUILDS: [(&str, &str, &str); 2] = [("toolgate", "", "wasm-quick"), ("author", "author", "wasm")];
@@ -95,10 +95,6 @@ fn remapped(folder: &Path) -> String {
     let root = root();
     let prefixes = [(Path::new(&home), "/cargo"), (root.as_path(), "/toolgate"), (folder, "/target")];
     prefixes.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).join(" ")
-}
-
-fn target() -> PathBuf {
-    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
