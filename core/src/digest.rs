@@ -165,3 +165,28 @@ impl fmt::Debug for Digest {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pieces_are_hashed_as_one_text(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..2 * PAGE), 0..6)) {
+            let mut whole = Sha256::new();
+            whole.update(Domain::Tool.tag());
+            whole.update([0]);
+            parts.iter().for_each(|part| whole.update(part));
+            let expected = Digest(whole.finalize().into());
+            prop_assert_eq!(Digest::of_bytes(Domain::Tool, parts.iter().map(Vec::as_slice)), expected);
+            // A beginning that is cloned, as that of an action's calls is.
+            let mut begun = Hasher::new(Domain::Tool);
+            let (first, rest) = parts.split_at(parts.len() / 2);
+            first.iter().for_each(|part| begun.update(part));
+            let mut other = begun.clone();
+            rest.iter().for_each(|part| other.update(part));
+            prop_assert_eq!(other.end(), expected);
+        }
+    }
+}
