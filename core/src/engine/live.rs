@@ -124,8 +124,6 @@ pub(crate) struct Shown {
 #[derive(Debug)]
 pub(crate) struct Looked {
     pub(crate) names: Vec<&'static str>,
-    /// The names as an object in JSON has them before their values: `"name":`.
-    pub(crate) keys: Vec<Box<str>>,
     /// A fact; otherwise the arguments.
     pub(crate) fact: Option<&'static Fact>,
     /// What of it they may look at.
@@ -142,8 +140,7 @@ impl Shown {
         let looked = facts.chain([input]).filter_map(|(names, fact)| {
             let tree = context.at(&names)?;
             let secret = names.first() == Some(&"credential") && names.last().is_some_and(|name| is_secret_name(name));
-            let keys = names.iter().map(|name| format!("\"{name}\":").into()).collect();
-            Some(Looked { names, keys, fact, tree, secret })
+            Some(Looked { names, fact, tree, secret })
         });
         let mut context: Vec<_> = looked.collect();
         context.sort_by(|a, b| a.names.cmp(&b.names));

@@ -9,7 +9,7 @@ use crate::{
     engine::{About, Looked, Tree},
     facts::{Facts, Seen, View},
     id::{EntityRef, put_entity},
-    json::{write_integer, write_items, write_string},
+    json::{Sink as _, write_integer, write_items, write_string},
     value::{Record, Value},
 };
 
@@ -86,13 +86,11 @@ impl Show<'_> {
     /// Puts the members of a part of the context, whose first names are the same. Whether any fact of it is there.
     fn part(&self, view: View<'_>, looked: &[Looked], depth: usize, out: &mut String) -> bool {
         let (mut rest, mut any) = (looked, false);
-        while let Some((first, name, key)) =
-            rest.first().and_then(|first| Some((first, *first.names.get(depth)?, first.keys.get(depth)?)))
-        {
+        while let Some((first, name)) = rest.first().and_then(|first| Some((first, *first.names.get(depth)?))) {
             let count = rest.iter().take_while(|one| one.names.get(depth) == Some(&name)).count();
             let Some((group, after)) = rest.split_at_checked(count) else { break };
             rest = after;
-            any |= keyed(key, out, |out| {
+            any |= named(name, out, |out| {
                 if first.names.len() == depth + 1 {
                     return self.looked(view, first, out);
                 }
@@ -246,10 +244,11 @@ fn member(name: &str, out: &mut String, put: impl FnOnce(&mut String) -> (bool, 
     })
 }
 
-/// As [`member`], with the name as it stands before a value.
-fn keyed(key: &str, out: &mut String, put: impl FnOnce(&mut String) -> (bool, bool)) -> bool {
+/// As [`member`], by a name of the schema, which needs no escapes.
+fn named(name: &'static str, out: &mut String, put: impl FnOnce(&mut String) -> (bool, bool)) -> bool {
     behind(out, |out| {
-        out.push_str(key);
+        out.put_quoted(name);
+        out.push(':');
         put(out)
     })
 }
