@@ -1,10 +1,6 @@
 //! The Python package: its wheel is built and installed as a user would install it, beside each MCP SDK, and tested there.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::run::{root, target};
 

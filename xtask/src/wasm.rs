@@ -1,10 +1,6 @@
 //! The package for JavaScript: `bindings/wasm/dist`, and its tests in every runtime.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, fs, path::Path, process::Command};
 
 use crate::run::{program, root, target};
 
