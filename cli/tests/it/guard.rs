@@ -192,6 +192,7 @@ mod terminal {
         io::{Read as _, Write as _},
         net::TcpStream,
         process::Command,
+        sync::{Arc, Mutex},
         thread::JoinHandle,
     };
 
@@ -204,6 +205,8 @@ mod terminal {
         terminal: PtySession,
         at: String,
         session: String,
+        /// What calls were answered with: a call that is answered is not asked about.
+        answers: Arc<Mutex<Vec<Value>>>,
     }
 
     /// The session and the message of an answer.
@@ -231,9 +234,10 @@ mod terminal {
             let at = terminal.exp_string("/mcp").unwrap();
             let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
             let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello});
-            let (session, _) = post(&at, "", &hello);
+            let (session, answer) = post(&at, "", &hello);
+            assert!(answer["result"].is_object(), "{answer}");
             post(&at, &session, &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-            Self { terminal, at, session }
+            Self { terminal, at, session, answers: Arc::default() }
         }
 
         /// A call that needs the word of the person at the terminal.
@@ -241,12 +245,18 @@ mod terminal {
             let (at, session) = (self.at.clone(), self.session.clone());
             let call = json!({"name": "write_note", "arguments": {"id": "7", "text": text}});
             let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call});
-            std::thread::spawn(move || post(&at, &session, &call).1)
+            let answers = Arc::clone(&self.answers);
+            std::thread::spawn(move || {
+                let (_, answer) = post(&at, &session, &call);
+                answers.lock().unwrap().push(answer.clone());
+                answer
+            })
         }
 
         /// What is asked.
         fn asked(&mut self) -> String {
-            self.terminal.exp_string("toolgate: Approve ").unwrap();
+            let question = self.terminal.exp_string("toolgate: Approve ");
+            question.unwrap_or_else(|why| panic!("{why}; answered so far: {:?}", self.answers));
             self.terminal.exp_string(" [y/N]").unwrap()
         }
 

@@ -21,6 +21,7 @@ use super::{
     sessions::{Open, Session, Sessions, Stream},
 };
 use crate::{
+    host::Notice,
     message::{self, Id, Malformed, Message},
     remote::headers::{self, METHOD, NAME, PROTOCOL_VERSION, SESSION},
 };
@@ -49,6 +50,7 @@ async fn posted(State(sessions): State<Arc<Sessions>>, headers: HeaderMap, body:
     let line = body.trim().replace(['\r', '\n'], " ");
     let (request, modern) = match Message::of_client(&line) {
         Err(Malformed { id, code, why }) => {
+            sessions.tell(Notice::Note(&format!("a message of a client is refused: {why}")));
             return problem(StatusCode::BAD_REQUEST, id.as_ref(), code, &format!("Refused: {why}"));
         }
         Ok(Message::Request { id, method, params }) => {
@@ -80,6 +82,8 @@ async fn posted(State(sessions): State<Arc<Sessions>>, headers: HeaderMap, body:
         Ok(session) => session,
         Err(why) => {
             let id = request.as_ref().map(|(id, _)| id);
+            // The client alone would know, and many show no reason.
+            sessions.tell(Notice::Warning(&format!("no session can begin: {why}")));
             return problem(StatusCode::SERVICE_UNAVAILABLE, id, -32_603, &format!("toolgate: {why}"));
         }
     };

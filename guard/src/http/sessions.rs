@@ -79,6 +79,11 @@ impl Sessions {
         self.host.settings.longest
     }
 
+    /// Tells people.
+    pub(super) fn tell(&self, notice: Notice<'_>) {
+        self.host.tell(notice);
+    }
+
     /// The session of that id.
     pub(super) fn get(&self, id: &str) -> Option<Arc<Session>> {
         locked(&self.legacy).get(id).cloned()

@@ -31,6 +31,8 @@ async fn elsewhere() -> Upstream {
 /// A guard that serves as long as this lives, and where.
 struct Served {
     at: String,
+    /// What people are told.
+    tells: mpsc::UnboundedReceiver<String>,
     _stop: mpsc::Sender<()>,
 }
 
@@ -38,16 +40,18 @@ impl Served {
     async fn new(upstream: Upstream) -> Self {
         let (told, mut tells) = mpsc::unbounded_channel();
         let (stop, mut stopped) = mpsc::channel::<()>(1);
-        let host = host(move |text| {
-            if let Some(at) = text.strip_prefix("listening on http://") {
-                told.send(at.trim_end_matches("/mcp").to_owned()).unwrap();
-            }
-        });
+        let host = host(move |text| drop(told.send(text.to_owned())));
         tokio::spawn(async move {
             let until = async move { assert!(stopped.recv().await.is_none()) };
             http(host, &upstream, "127.0.0.1:0".parse().unwrap(), until).await.unwrap();
         });
-        Self { at: tells.recv().await.unwrap(), _stop: stop }
+        let at = loop {
+            let told = tells.recv().await.unwrap();
+            if let Some(at) = told.strip_prefix("listening on http://") {
+                break at.trim_end_matches("/mcp").to_owned();
+            }
+        };
+        Self { at, tells, _stop: stop }
     }
 
     /// The status, the headers and the messages of an answer.
@@ -71,6 +75,11 @@ impl Served {
                 .map(|line| serde_json::from_str(line).unwrap())
                 .collect(),
         }
+    }
+
+    /// What people were told last: it was told before the answer came.
+    fn told(&mut self) -> String {
+        self.tells.try_recv().unwrap()
     }
 
     async fn post(&self, headers: &[(&str, &str)], message: &Value) -> Answer {
@@ -199,6 +208,21 @@ async fn a_session_that_the_server_has_ended_is_ended_for_its_client() {
     let told = answer.messages[0]["error"]["message"].as_str().unwrap();
     assert!(told.contains("the server has ended the session"), "{told}");
     while served.post(&named, &request(2, "ping", json!({}))).await.status != 404 {}
+}
+
+/// A client may show its user nothing of why it was refused.
+#[tokio::test]
+async fn people_are_told_why_no_session_begins() {
+    let missing = ServerCommand { program: "no-such-server".into(), arguments: Vec::new() };
+    let mut served = Served::new(Upstream::Command(missing)).await;
+    let hello = request(0, "initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}}));
+    let refused = served.post(&[], &hello).await;
+    assert_eq!((refused.status, refused.session), (503, None));
+    assert_eq!(served.told(), "no session can begin: there is no command `no-such-server`");
+    assert_eq!(served.post(&calls("read_note"), &modern(call(1, "read_note", json!({})))).await.status, 503);
+    assert!(served.told().starts_with("no session can begin"));
+    assert_eq!(served.ask("POST", &[], "nonsense").await.status, 400);
+    assert!(served.told().starts_with("a message of a client is refused"));
 }
 
 #[tokio::test]
