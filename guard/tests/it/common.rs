@@ -43,7 +43,7 @@ impl End {
     }
 }
 
-/// A guard for alice that goes on when tools drift, and tells its warnings and notes.
+/// A guard for alice that goes on when tools drift, and tells its warnings and notes, and which version of its bundle it has taken up.
 pub(crate) fn host(tell: impl Fn(&str) + Send + Sync + 'static) -> Arc<Host> {
     host_of(toolgate_scenarios::bundle(), LONGEST, tell)
 }
@@ -60,10 +60,10 @@ pub(crate) fn host_of(bundle: PolicyBundle, longest: usize, tell: impl Fn(&str) 
         ledger: SharedLedger::default(),
         settings,
         records: None,
-        tell: Box::new(move |notice| {
-            if let Notice::Note(text) | Notice::Warning(text) = notice {
-                tell(text);
-            }
+        tell: Box::new(move |notice| match notice {
+            Notice::Note(text) | Notice::Warning(text) => tell(text),
+            Notice::Reloaded(bundle) => tell(&format!("reloaded {}", bundle.version())),
+            _ => {}
         }),
         confirm: Box::new(|_| false),
         clock: Box::new(|| Timestamp::parse(toolgate_scenarios::NOW).unwrap()),

@@ -12,6 +12,7 @@ mod common;
 mod hostile;
 mod http;
 mod origin;
+mod reload;
 mod remote;
 mod scenarios;
 mod tls;
