@@ -40,7 +40,14 @@ impl Connection {
             return self.denied(gate, asked, Some(&call), &record);
         };
         match host.settings.ask {
-            Ask::Client if !asked.elicits => self.denied(gate, asked, Some(&call), &record),
+            Ask::Client if !asked.elicits => {
+                self.denied(gate, asked, Some(&call), &record);
+                self.note(&format!(
+                    "nobody was asked about {}, since this client cannot ask its user: let the guard ask at a terminal \
+                     (`--ask terminal`), or change the rule",
+                    what(&call)
+                ));
+            }
             Ask::Client if asked.modern => {
                 let Some(result) = mcp::input_required(gate, &record, &host.sealer) else {
                     return self.denied(gate, asked, Some(&call), &record);
@@ -113,8 +120,7 @@ impl Connection {
     }
 
     fn not_approved(&self, call: &ToolCall) {
-        let what = if call.tool.is_empty() { &call.method } else { &call.tool };
-        self.note(&format!("the user did not approve {}/{what}", call.server));
+        self.note(&format!("the user did not approve {}", what(call)));
     }
 
     /// Takes up what a client brought back (2026-07-28).
@@ -140,4 +146,10 @@ impl Connection {
             Ok(_) => Ok(()),
         }
     }
+}
+
+/// What a call asks for, as people are told.
+fn what(call: &ToolCall) -> String {
+    let what = if call.tool.is_empty() { &call.method } else { &call.tool };
+    format!("{}/{what}", call.server)
 }

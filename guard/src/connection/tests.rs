@@ -286,6 +286,7 @@ fn people_are_told_that_the_user_said_no() {
 fn a_client_that_cannot_ask_is_told() {
     let mut guard = Guard::ready(r#"{"elicitation":{"url":{}}}"#, |_| ());
     guard.client(&call("1", "write", "{}"), &["client* 1 result Needs approval by initiator"]);
+    assert!(guard.told("nobody was asked about notes/write, since this client cannot ask its user"));
 }
 
 #[test]
