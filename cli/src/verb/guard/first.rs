@@ -22,6 +22,9 @@ pub(super) async fn bundle(name: &str, upstream: &Upstream, principal: &Principa
         note(&format!("{} {shown}, which is there already", styled(GREEN, "guarding by")));
         return Ok(folder);
     }
+    // A package may have to be downloaded first, and a server that says nothing is waited for.
+    let shown = plain(&folder.display().to_string());
+    note(&styled(DIM, format!("there is no {shown} yet: asking the server for its tools, to write it")));
     let list = toolgate_guard::tools(upstream).await?;
     let lists = [(name, list)];
     let hinted = init::hinted(&lists)?;
