@@ -52,7 +52,12 @@ impl Asking {
         let version = env!("CARGO_PKG_VERSION");
         let info = json!({"name": "toolgate-guard", "version": version});
         // Some servers have tools for clients of certain abilities alone: the list is one for a client that can do everything.
-        let able = json!({"roots": {"listChanged": true}, "sampling": {}, "elicitation": {"form": {}, "url": {}}});
+        let able = json!({
+            "roots": {"listChanged": true},
+            "sampling": {"tools": {}, "context": {}},
+            "elicitation": {"form": {}, "url": {}},
+            "tasks": {"list": {}, "cancel": {}, "requests": {"sampling": {"createMessage": {}}, "elicitation": {"create": {}}}},
+        });
         let hello = json!({"protocolVersion": "2025-11-25", "capabilities": able, "clientInfo": info});
         // A server of 2026-07-28 alone has no handshake: there, each request says who asks.
         let meta = match self.ask("initialize", &hello).await? {
