@@ -13,6 +13,7 @@ pub(crate) fn run() -> Result<(), String> {
     build(&[])?;
     let place = Place::installed("debug")?;
     place.python("run.py", &[])?;
+    place.python("everything.py", &[])?;
     place.step(Command::new("node").arg("run.mjs").arg(&place.guard).arg(place.work.join("typescript")))
 }
 

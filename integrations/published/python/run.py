@@ -146,7 +146,7 @@ async def everything_of(name, command):
         if "resources" in capabilities:
             found["resources"] = resources = await tried(session.list_resources())
             found["templates"] = await tried(session.list_resource_templates())
-            for resource in resources["resources"][:5]:
+            for resource in resources["resources"]:
                 found[resource["uri"]] = await tried(session.read_resource(resource["uri"]))
         if "prompts" in capabilities:
             found["prompts"] = prompts = await tried(session.list_prompts())
