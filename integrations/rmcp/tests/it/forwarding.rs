@@ -40,8 +40,13 @@ fn functions(text: &str) -> BTreeSet<&str> {
 fn every_method_of_the_trait_is_forwarded() {
     let text = std::fs::read_to_string(rmcp().join("src/handler/server.rs")).unwrap();
     let (_, rest) = text.split_once("macro_rules! server_handler_methods").unwrap();
-    let (methods, _) = rest.split_once("pub trait ServerHandler").unwrap();
+    let (methods, bodies) = rest.split_once("pub trait ServerHandler").unwrap();
     let wanted = functions(methods);
+    let (body, _) = bodies.split_once("\n}").unwrap();
+    assert!(
+        body.contains("server_handler_methods!()") && functions(body).is_empty(),
+        "methods beside the macro's: {body}"
+    );
     assert!(wanted.len() >= 32, "{wanted:?}");
     let ours = include_str!("../../src/forward.rs");
     let (_, ours) = ours.split_once("impl<S: ServerHandler> ServerHandler for Gated<S>").unwrap();
