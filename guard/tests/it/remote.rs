@@ -405,3 +405,16 @@ async fn more_calls_at_once_than_connections_each_get_their_own_answer() {
     }
     assert_eq!(answered.len(), 600);
 }
+
+/// Some servers show tools to those clients alone that can do what the tool asks of them: a bundle without such a tool would hide it.
+#[tokio::test]
+async fn the_first_start_asks_as_a_client_that_can_do_everything() {
+    let (url, log) = serve(|_| None).await;
+    let upstream = Upstream::Remote(Remote::new(&url, [], &Trust::System).unwrap().into());
+    toolgate_guard::tools(&upstream).await.unwrap();
+    let log = log.lock().unwrap();
+    let said = &log.iter().find(|heard| heard.is("initialize")).unwrap().message["params"]["capabilities"];
+    for able in ["/roots", "/sampling", "/elicitation/form", "/elicitation/url", "/tasks/requests/elicitation/create"] {
+        assert!(said.pointer(able).is_some(), "{able}: {said}");
+    }
+}
