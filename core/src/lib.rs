@@ -82,6 +82,8 @@ pub use engine::Engine;
 #[cfg(feature = "explain")]
 pub use engine::Truth;
 pub use error::{Diagnostic, Error, Place, Severity};
+#[cfg(feature = "author")]
+pub use gate::Conditions;
 #[cfg(feature = "explain")]
 pub use gate::{
     Difference, Explained, ExplainedAtom, Explanation, Finding, Nearest, NearestPermit, Refusal, Survey, Who,

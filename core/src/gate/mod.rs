@@ -6,6 +6,8 @@
 //!
 //! Every step that cannot go on ends in a `Deny` with its reason; nothing here returns an error.
 
+#[cfg(feature = "author")]
+mod conditions;
 mod course;
 #[cfg(feature = "explain")]
 mod explain;
@@ -26,6 +28,8 @@ mod tests;
 #[cfg(feature = "explain")]
 mod who;
 
+#[cfg(feature = "author")]
+pub use conditions::Conditions;
 pub use filter::{Filtered, filter_list, filter_tools};
 pub use list::{ListRequest, Listed, Standing};
 #[cfg(feature = "explain")]

@@ -132,6 +132,22 @@ pub(super) struct Loaded {
 }
 
 pub(super) fn load(sources: &Sources) -> Result<Loaded, Error> {
+    let own = |catalog: &Catalog, found: &mut Vec<Diagnostic>| {
+        let mut parsed = parse(&BASELINE_FILE.into(), BASELINE, found);
+        disable(catalog, &mut parsed, found);
+        for (file, text) in sources.folder("policies", "cedar") {
+            parsed.extend(parse(file, text, found));
+        }
+        parsed
+    };
+    with(sources, own)
+}
+
+/// Loads a bundle with policies that need not be its own.
+pub(super) fn with(
+    sources: &Sources,
+    policies: impl FnOnce(&Catalog, &mut Vec<Diagnostic>) -> Vec<Parsed>,
+) -> Result<Loaded, Error> {
     let mut found = Vec::new();
     for name in sources.names() {
         if sources.text(name).is_some_and(|text| text.len() > BUNDLE_FILE) {
@@ -149,12 +165,7 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Error> {
     }
     found.extend(problems);
     let fragments = fragments(sources, &mut found);
-    let baseline: Arc<str> = BASELINE_FILE.into();
-    let mut parsed = parse(&baseline, BASELINE, &mut found);
-    disable(&catalog, &mut parsed, &mut found);
-    for (file, text) in sources.folder("policies", "cedar") {
-        parsed.extend(parse(file, text, &mut found));
-    }
+    let parsed = policies(&catalog, &mut found);
     let parsed = unique(parsed, &mut found);
     let mut store = entities::levels(&catalog);
     let mut schema_digest = Digest::of_text(Domain::Schema, "");
@@ -398,13 +409,13 @@ pub(super) fn schemas(
     if found.iter().skip(before).any(|one| one.severity == Severity::Error) {
         return None;
     }
-    build(&declared.own, fragments, found).map(|schema| (declared, schema))
+    build(declared.own.clone(), fragments, found).map(|schema| (declared, schema))
 }
 
 /// Joins toolgate's schema with the author's.
-pub(super) fn build(own: &serde_json::Value, fragments: &[Fragment], found: &mut Vec<Diagnostic>) -> Option<Schema> {
+pub(super) fn build(own: serde_json::Value, fragments: &[Fragment], found: &mut Vec<Diagnostic>) -> Option<Schema> {
     let whole = |file: &str| Place::whole(&file.into());
-    let own = match SchemaFragment::from_json_value(own.clone()) {
+    let own = match SchemaFragment::from_json_value(own) {
         Ok(own) => own,
         Err(error) => {
             found.push(Diagnostic::error("schema", error.to_string()).at(whole(MANIFEST)));

@@ -15,6 +15,8 @@ mod annotate;
 mod cedar;
 #[cfg(feature = "author")]
 mod compile;
+#[cfg(feature = "author")]
+mod conditions;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "author")]

@@ -19,6 +19,9 @@ use crate::engine::Root;
 /// A schema for so many actions costs little more than one for a single action.
 const BLOCK: usize = 4;
 
+/// A schema of so many actions costs less than the schemas that it stands for.
+const JOINED: usize = 16;
+
 /// What is known of a bundle's actions.
 pub(super) struct Samples<'a> {
     actions: &'a Actions<'a>,
@@ -45,7 +48,7 @@ impl<'a> Samples<'a> {
         for (place, one) in parsed.iter().enumerate() {
             groups.entry(self.sample(one)).or_default().push(place);
         }
-        let groups: Vec<_> = groups.into_iter().collect();
+        let groups = joined(groups);
         let doubtful: BTreeSet<usize> = threads::each(&groups, |(sample, places)| self.found(sample, places, parsed))
             .into_iter()
             .flatten()
@@ -134,8 +137,24 @@ impl<'a> Samples<'a> {
             }
             namespaces.insert(name.clone(), Json::Object(kept));
         }
-        load::build(&Json::Object(namespaces), self.fragments, &mut Vec::new())
+        load::build(Json::Object(namespaces), self.fragments, &mut Vec::new())
     }
+}
+
+/// Samples joined where one schema will do for all of them: among more actions a policy is found as doubtful as before.
+fn joined(groups: BTreeMap<BTreeSet<usize>, Vec<usize>>) -> Vec<(BTreeSet<usize>, Vec<usize>)> {
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(sample, _)| std::cmp::Reverse(sample.len()));
+    let mut joined: Vec<(BTreeSet<usize>, Vec<usize>)> = Vec::new();
+    for (sample, places) in groups {
+        let fits =
+            |(wider, _): &&mut (BTreeSet<usize>, _)| sample.is_subset(wider) && wider.len() <= sample.len().max(JOINED);
+        match joined.iter_mut().find(fits) {
+            Some((_, others)) => others.extend(places),
+            None => joined.push((sample, places)),
+        }
+    }
+    joined
 }
 
 #[cfg(test)]

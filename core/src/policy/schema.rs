@@ -18,7 +18,7 @@ pub(super) const OWN_TYPES: [&str; 9] =
 /// Common types that hold the records of the context carry this prefix, to stay out of the author's way.
 const PREFIX: &str = "Toolgate";
 
-/// Whether to demand what the manifest requires of principals. Entities on file need not carry what claims will say.
+/// What the schema is for. Entities on file need not carry what claims will say of principals, and call nothing.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Principals {
     AtDecision,
@@ -31,7 +31,7 @@ pub(super) fn json(catalog: &Catalog, mapped: &BTreeSet<&str>, principals: Princ
     let (common, parts) = context();
     let own = json!({
         "entityTypes": own_types(catalog, principals),
-        "actions": actions(catalog, &parts),
+        "actions": actions(catalog, &parts, principals),
         "commonTypes": common,
     });
     namespaces.insert(String::new(), own);
@@ -141,7 +141,7 @@ fn capital(name: &str) -> String {
     chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
 }
 
-fn actions(catalog: &Catalog, parts: &Map<String, Json>) -> Json {
+fn actions(catalog: &Catalog, parts: &Map<String, Json>, principals: Principals) -> Json {
     let members = |names: &[&str]| names.iter().map(|name| json!({"id": name})).collect::<Vec<_>>();
     let mut actions = Map::new();
     for (name, groups) in GROUPS {
@@ -152,6 +152,11 @@ fn actions(catalog: &Catalog, parts: &Map<String, Json>) -> Json {
             actions.insert(tool.id.to_string(), json!({"memberOf": members(&["call"])}));
         }
         for action in tool.actions() {
+            let groups = direct_groups(tool, action);
+            if principals == Principals::OnFile {
+                actions.insert(action.id.to_string(), json!({"memberOf": members(&groups)}));
+                continue;
+            }
             let mut attributes = parts.clone();
             attributes.insert("input".to_owned(), json!({"type": "Record", "attributes": fields(tool.shape.fields())}));
             for (name, required) in [("task", catalog.require.task), ("credential", catalog.require.credential)] {
@@ -164,7 +169,6 @@ fn actions(catalog: &Catalog, parts: &Map<String, Json>) -> Json {
                 "resourceTypes": action.resource_types(),
                 "context": {"type": "Record", "attributes": attributes},
             });
-            let groups = direct_groups(tool, action);
             actions.insert(action.id.to_string(), json!({"memberOf": members(&groups), "appliesTo": applies}));
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use toolgate::{Decision, Gate, Ledger, Timestamp, ToolCall};
+use toolgate::{Conditions, Decision, Gate, Ledger, Timestamp, ToolCall};
 
 use super::{case, explain, generate, judge};
 use crate::{
@@ -19,9 +19,9 @@ pub(super) struct Held {
     pub(super) note: Option<String>,
 }
 
-/// Holds everything that a suite does against one invariant. `probe`: the gate in which the invariant is a forbid.
-pub(super) fn run(gate: &Gate, probe: &Gate, suite: &Suite, invariant: &Invariant) -> Held {
-    let mut check = Check { gate, probe, invariant, calls: 0, about: 0, broken: None };
+/// Holds everything that a suite does against one invariant. `conditions`: those of the suite's invariants.
+pub(super) fn run(gate: &Gate, conditions: &Conditions, suite: &Suite, invariant: &Invariant) -> Held {
+    let mut check = Check { gate, conditions, invariant, calls: 0, about: 0, broken: None };
     each(gate, suite, &mut |origin, call, ledger, now, decision| {
         check.call(origin, call, ledger, now, decision);
         check.broken.is_none()
@@ -43,10 +43,10 @@ pub(crate) struct About<'s> {
 }
 
 impl<'s> About<'s> {
-    pub(super) fn of(gate: &Gate, probe: &Gate, suite: &'s Suite, invariant: &'s Invariant) -> Self {
+    pub(super) fn of(gate: &Gate, conditions: &Conditions, suite: &'s Suite, invariant: &'s Invariant) -> Self {
         let mut calls = Vec::new();
         each(gate, suite, &mut |_, call, ledger, now, _| {
-            if concerns(&probe.decide(call, ledger, now), invariant).is_some() {
+            if concerns(conditions.holds(invariant.number, call, ledger, now)).is_some() {
                 calls.push((call.clone(), ledger.clone(), now));
             }
             true
@@ -93,12 +93,11 @@ fn each(
 }
 
 /// Whether an invariant is about a call: its condition holds, or fails to evaluate for this reason and so might hold.
-fn concerns<'d>(probed: &'d Decision, invariant: &Invariant) -> Option<Option<&'d str>> {
-    let answers = &probed.basis().answers;
-    let errors = answers.iter().flat_map(|one| &one.errors);
-    let error = errors.filter(|(id, _)| **id == *invariant.policy).map(|(_, why)| why.as_str()).next();
-    let holds = answers.iter().any(|one| one.forbids.iter().any(|id| **id == *invariant.policy));
-    (holds || error.is_some()).then_some(error)
+fn concerns(held: Result<bool, String>) -> Option<Option<String>> {
+    match held {
+        Ok(holds) => holds.then_some(None),
+        Err(why) => Some(Some(why)),
+    }
 }
 
 impl Invariant {
@@ -116,7 +115,7 @@ enum Origin<'a> {
 
 struct Check<'a> {
     gate: &'a Gate,
-    probe: &'a Gate,
+    conditions: &'a Conditions,
     invariant: &'a Invariant,
     /// Calls that were looked at.
     calls: usize,
@@ -128,8 +127,8 @@ struct Check<'a> {
 impl Check<'_> {
     fn call(&mut self, origin: Origin<'_>, call: &ToolCall, ledger: &Ledger, now: Timestamp, decision: &Decision) {
         self.calls += 1;
-        let probed = self.probe.decide(call, ledger, now);
-        let Some(error) = concerns(&probed, self.invariant) else { return };
+        let held = self.conditions.holds(self.invariant.number, call, ledger, now);
+        let Some(error) = concerns(held) else { return };
         self.about += 1;
         if self.invariant.allows(decision) {
             return;

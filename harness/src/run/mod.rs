@@ -15,7 +15,7 @@ use std::{
     thread,
 };
 
-use toolgate::{Decision, Gate, Ledger, Place, PolicyBundle, Sources, Timestamp, ToolCall};
+use toolgate::{Conditions, Decision, Gate, Ledger, Place, PolicyBundle, Sources, Timestamp, ToolCall};
 
 pub use choose::{Choice, ChoiceError};
 pub(crate) use invariants::About;
@@ -39,7 +39,7 @@ pub struct Loaded {
     /// The suite.
     pub suite: Suite,
     /// A gate in which each invariant is a forbid.
-    probe: Option<Gate>,
+    conditions: Option<Conditions>,
 }
 
 /// How a run goes.
@@ -124,8 +124,8 @@ impl Bench {
     /// Reads one test file.
     pub fn suite(&self, name: &str) -> Loaded {
         let from = suite::From { gate: &self.gate, words: &self.words, sources: &self.sources, packed: self.packed };
-        let (suite, probe) = suite::load(&from, name);
-        Loaded { suite, probe }
+        let (suite, conditions) = suite::load(&from, name);
+        Loaded { suite, conditions }
     }
 
     /// Reads a test file as if this were its text.
@@ -169,8 +169,8 @@ impl Bench {
         let (outcome, note) = match &job.what {
             What::Case(Case { skip: Some(reason), .. }) => (Outcome::Skipped(reason.clone()), None),
             What::Case(case) => (case::run(&self.gate, case, options.observer), None),
-            What::Invariant { invariant, probe, suite } => {
-                let held = invariants::run(&self.gate, probe, suite, invariant);
+            What::Invariant { invariant, conditions, suite } => {
+                let held = invariants::run(&self.gate, conditions, suite, invariant);
                 (held.outcome, held.note)
             }
         };
@@ -187,24 +187,27 @@ impl Bench {
 impl Loaded {
     /// What there is to run of a suite, in the order of the file, its invariants last; nothing if it is not valid.
     fn jobs(&self, place: usize) -> impl Iterator<Item = Job<'_>> {
-        let Self { suite, probe } = self;
+        let Self { suite, conditions } = self;
         let valid = suite.is_valid();
         let cases = suite.cases.iter().map(|case| (case.id.clone(), What::Case(case)));
-        let invariants =
-            suite.invariants.iter().zip(std::iter::repeat(probe.as_ref())).filter_map(|(invariant, probe)| {
+        let invariants = suite.invariants.iter().zip(std::iter::repeat(conditions.as_ref())).filter_map(
+            |(invariant, conditions)| {
                 Some((
                     format!("{}::{}", suite.file, invariant.name),
-                    What::Invariant { invariant, probe: probe?, suite },
+                    What::Invariant { invariant, conditions: conditions?, suite },
                 ))
-            });
+            },
+        );
         cases.chain(invariants).filter(move |_| valid).map(move |(id, what)| Job { suite: place, id, what })
     }
 
     /// The calls that each of its invariants is about.
     pub(crate) fn about<'l>(&'l self, gate: &Gate) -> Vec<About<'l>> {
-        let Self { suite, probe } = self;
-        let probed = probe.iter().flat_map(|probe| suite.invariants.iter().map(move |invariant| (probe, invariant)));
-        probed.map(|(probe, invariant)| About::of(gate, probe, suite, invariant)).collect()
+        let Self { suite, conditions } = self;
+        let pairs = conditions
+            .iter()
+            .flat_map(|conditions| suite.invariants.iter().map(move |invariant| (conditions, invariant)));
+        pairs.map(|(conditions, invariant)| About::of(gate, conditions, suite, invariant)).collect()
     }
 
     /// The cases and invariants that a choice takes, its shard aside.
@@ -223,7 +226,7 @@ pub struct Job<'a> {
 
 enum What<'a> {
     Case(&'a Case),
-    Invariant { invariant: &'a Invariant, probe: &'a Gate, suite: &'a Suite },
+    Invariant { invariant: &'a Invariant, conditions: &'a Conditions, suite: &'a Suite },
 }
 
 impl Job<'_> {

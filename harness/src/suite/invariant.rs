@@ -1,51 +1,45 @@
 //! What holds for every call: a condition in Cedar, and the answer that it always or never has.
 
-use toolgate::{Diagnostic, Gate, PolicyBundle, Severity, Sources};
+use std::ops::Range;
+
+use toolgate::{Conditions, Diagnostic, Sources};
 
 use super::{Invariant, reader::Reader};
 use crate::node::Node;
 
-/// The folder and the ids of the policies that stand for the conditions.
-const PREFIX: &str = "toolgate-invariant/";
-
-/// Reads `invariants:`, and makes the bundle in which each condition is a forbid: where that forbid is satisfied, the
-/// condition holds. Nothing else of that bundle is looked at.
-pub(super) fn read(node: &Node, sources: Option<&Sources>, reader: &mut Reader<'_>) -> (Vec<Invariant>, Option<Gate>) {
+/// Reads `invariants:`, and their conditions, each with its invariant's number.
+pub(super) fn read(
+    node: &Node,
+    sources: Option<&Sources>,
+    reader: &mut Reader<'_>,
+) -> (Vec<Invariant>, Option<Conditions>) {
     let mut read = Vec::new();
-    let mut with = sources.cloned().unwrap_or_default();
-    let mut origins = Vec::new();
+    let mut conditions = Vec::new();
     let before = reader.found.len();
-    for (number, one) in
-        reader.list(node, "`invariants`", "a list of invariants").unwrap_or_default().iter().enumerate()
-    {
-        let Some((invariant, condition)) = invariant(one, number, &read, reader) else { continue };
-        let file = format!("policies/{PREFIX}{number}.cedar");
-        let head = format!("@id(\"{}\") forbid (principal, action, resource) when {{\n", invariant.policy);
-        let text = condition.as_text().unwrap_or_default();
-        with.insert(file.as_str(), format!("{head}{text}\n}};"));
-        origins.push((file, head.len(), condition));
+    for one in reader.list(node, "`invariants`", "a list of invariants").unwrap_or_default() {
+        let Some((invariant, condition)) = invariant(one, &read, reader) else { continue };
+        conditions.push(condition);
         read.push(invariant);
     }
     if read.is_empty() || reader.found.len() > before {
         return (read, None);
     }
-    if sources.is_none() {
+    let Some(sources) = sources else {
         let message = "invariants need the bundle's own files, and this bundle is packed";
         reader.error(node.mark, "packed_bundle", message, "run the tests on the bundle's folder");
         return (read, None);
-    }
-    match PolicyBundle::load(&with) {
-        Ok(bundle) => (read, Some(Gate::new(bundle))),
-        Err(error) => {
-            for told in error.diagnostics().iter().filter(|told| told.severity == Severity::Error) {
-                let file = told.place.as_ref().map(|place| &*place.file);
-                let origin = origins.iter().find(|(name, ..)| Some(name.as_str()) == file);
-                let mark = origin.map_or(node.mark, |(_, head, condition)| {
-                    let inner = told.place.as_ref().map(|place| (place.start, place.end)).unwrap_or_default();
-                    within(condition, inner, *head, reader)
-                });
-                let moved = Diagnostic { place: None, ..told.clone() };
-                reader.tell(mark, moved);
+    };
+    let texts: Vec<_> = conditions.iter().map(|condition| condition.as_text().unwrap_or_default()).collect();
+    match Conditions::load(sources, &texts) {
+        Ok(conditions) => (read, Some(conditions)),
+        Err(wrong) => {
+            for (number, told) in wrong {
+                let mark = match (conditions.get(number), &told.place) {
+                    (Some(condition), Some(place)) => within(condition, place.start..place.end, reader),
+                    (Some(condition), None) => condition.mark,
+                    (None, _) => node.mark,
+                };
+                reader.tell(mark, Diagnostic { place: None, ..told });
             }
             (read, None)
         }
@@ -53,28 +47,19 @@ pub(super) fn read(node: &Node, sources: Option<&Sources>, reader: &mut Reader<'
 }
 
 /// A place within a condition that stands in one line as it is; otherwise the condition as a whole.
-fn within(condition: &Node, (start, end): (usize, usize), head: usize, reader: &Reader<'_>) -> crate::node::Mark {
+fn within(condition: &Node, place: Range<usize>, reader: &Reader<'_>) -> crate::node::Mark {
     let mut mark = condition.mark;
     let text = condition.as_text().unwrap_or_default();
     let written = reader.texts.written(mark);
     let Some(shift) = written.find(text).filter(|_| !text.contains('\n')) else { return mark };
-    let (Some(from), Some(to)) = (start.checked_sub(head), end.checked_sub(head)) else { return mark };
-    if from > text.len() || to > text.len() {
-        return mark;
-    }
-    let before = written.get(..shift + from).unwrap_or_default();
+    let before = written.get(..shift + place.start).unwrap_or_default();
     mark.column += before.chars().count();
-    mark.end = mark.start + shift + to;
-    mark.start += shift + from;
+    mark.end = mark.start + shift + place.end;
+    mark.start += shift + place.start;
     mark
 }
 
-fn invariant<'n>(
-    node: &'n Node,
-    number: usize,
-    before: &[Invariant],
-    reader: &mut Reader<'_>,
-) -> Option<(Invariant, &'n Node)> {
+fn invariant<'n>(node: &'n Node, before: &[Invariant], reader: &mut Reader<'_>) -> Option<(Invariant, &'n Node)> {
     let example = "`{name: .., never: allow, where: 'CONDITION'}`";
     let mut keys = reader.map(node, "an invariant", example)?;
     let name = keys.required("name", "`name: nothing secret leaves`", reader);
@@ -114,7 +99,7 @@ fn invariant<'n>(
         place: reader.place(node.mark),
         always,
         answer: answer.to_owned(),
-        policy: format!("{PREFIX}{number}"),
+        number: before.len(),
     };
     Some((invariant, condition))
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use toolgate::{Diagnostic, EntityRef, Gate, Ledger, Sources, Timestamp};
+use toolgate::{Conditions, Diagnostic, EntityRef, Gate, Ledger, Sources, Timestamp};
 
 use super::{
     Case, Start, Step, Suite,
@@ -30,8 +30,8 @@ pub(crate) struct From<'a> {
     pub(crate) packed: bool,
 }
 
-/// What is checked for every call of a suite: a suite and the gate that knows its invariants.
-pub(crate) type Loaded = (Suite, Option<Gate>);
+/// What is checked for every call of a suite: a suite, and the conditions of its invariants.
+pub(crate) type Loaded = (Suite, Option<Conditions>);
 
 /// Reads the test file `name`.
 pub(crate) fn load(from: &From<'_>, name: &str) -> Loaded {
@@ -39,14 +39,14 @@ pub(crate) fn load(from: &From<'_>, name: &str) -> Loaded {
     let mut found = Vec::new();
     let mut suite =
         Suite { file: name.into(), cases: Vec::new(), invariants: Vec::new(), found: Vec::new(), texts: Vec::new() };
-    let mut probe = None;
+    let mut conditions = None;
     let text = from.sources.text(name).unwrap_or_default();
     match yaml::read(&mut texts, name, text) {
         Err(fault) => found.push(*fault),
         Ok(document) => {
             let fixtures = fixtures(from.sources, name, &document, &mut texts, &mut found);
             let mut reader = Reader { texts: &mut texts, found };
-            probe = read(from, &document, &fixtures, &mut suite, &mut reader);
+            conditions = read(from, &document, &fixtures, &mut suite, &mut reader);
             found = reader.found;
         }
     }
@@ -54,7 +54,7 @@ pub(crate) fn load(from: &From<'_>, name: &str) -> Loaded {
     found.dedup();
     suite.found = found;
     suite.texts = texts.into_files().collect();
-    (suite, probe)
+    (suite, conditions)
 }
 
 /// The documents of the files that a suite uses.
@@ -130,7 +130,7 @@ fn read<'n>(
     fixtures: &'n [Node],
     suite: &mut Suite,
     reader: &mut Reader<'_>,
-) -> Option<Gate> {
+) -> Option<Conditions> {
     if import::is_foreign(document) {
         let check = Check { gate: from.gate, words: from.words, strangers: Vec::new() };
         import::read(document, from.sources, &check, suite, reader);
@@ -200,7 +200,7 @@ fn read<'n>(
     }
     keys.finish(reader);
     let sources = (!from.packed).then_some(from.sources);
-    let (read, probe) = invariants.map(|node| invariant::read(node, sources, reader)).unwrap_or_default();
+    let (read, conditions) = invariants.map(|node| invariant::read(node, sources, reader)).unwrap_or_default();
     for invariant in &read {
         if let (Some(first), Some(node)) = (names.get(&invariant.name), invariants) {
             let message = format!("the test at {first} is called `{}`, as this invariant is", invariant.name);
@@ -208,7 +208,7 @@ fn read<'n>(
         }
     }
     suite.invariants = read;
-    probe
+    conditions
 }
 
 fn strangers_of(nodes: &[&Node], reader: &mut Reader<'_>) -> Vec<EntityRef> {

@@ -175,6 +175,6 @@ pub struct Invariant {
     pub always: bool,
     /// `allow`, `deny` or `needs_approval`.
     pub answer: String,
-    /// The policy that stands for its condition, in a bundle of its own.
-    pub(crate) policy: String,
+    /// The number of its condition.
+    pub(crate) number: usize,
 }
