@@ -94,6 +94,22 @@ impl Node {
         }
     }
 
+    /// Where it stands, and everything in it.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = Mark> {
+        let mut left = vec![(self.mark, Some(self))];
+        std::iter::from_fn(move || {
+            let (mark, node) = left.pop()?;
+            match node.map(|node| &node.value) {
+                Some(Value::Map(entries)) => {
+                    left.extend(entries.iter().flat_map(|one| [(one.mark, None), (one.value.mark, Some(&one.value))]))
+                }
+                Some(Value::List(items)) => left.extend(items.iter().map(|one| (one.mark, Some(one)))),
+                Some(Value::Scalar(_)) | None => {}
+            }
+            Some(mark)
+        })
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.value, Value::Scalar(Json::Null))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use toolgate::{Decision, Diagnostic, EntityRef, Gate, PrincipalKind, Reason, Severity, ToolCall, wire};
+use toolgate::{Decision, Diagnostic, EntityRef, Gate, Place, PrincipalKind, Reason, Severity, ToolCall, wire};
 
 use super::{Expected, reader::Reader};
 use crate::{
@@ -55,6 +55,11 @@ impl<'n> Named<'n> {
                 self.own.insert(&entry.key, (entry.mark, &entry.value));
             }
         }
+    }
+
+    /// Whether a place is in one of these calls.
+    pub(super) fn written_at(&self, place: &Place, reader: &Reader<'_>) -> bool {
+        self.own.values().any(|(_, node)| node.marks().any(|mark| reader.place(mark) == *place))
     }
 
     /// Merges each call once, so that what is wrong with one is told once.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use toolgate::{Diagnostic, EntityRef, Event, Gate, Json, Ledger, Outcome, Status, Timestamp, wire};
+use toolgate::{Diagnostic, EntityRef, Event, Gate, Json, Ledger, Outcome, Status, Timestamp, ToolCall, wire};
 
 use super::{
     Act, Asked, Expected, Start, Step,
@@ -28,6 +28,27 @@ const DOES: [&str; 6] = ["call", "event", "advance", "complete", "abort", "confi
 pub(super) struct Scene<'a, 'n> {
     pub(super) check: &'a Check<'a>,
     pub(super) calls: &'a Named<'n>,
+}
+
+impl Scene<'_, '_> {
+    /// The call that a test makes. What is wrong in a named call that it uses is told there, with the place that uses it.
+    pub(super) fn asked(&self, node: &Node, wanted: &Expected, reader: &mut Reader<'_>) -> Option<ToolCall> {
+        let before = reader.found.len();
+        let call = self.check.call(node, wanted, reader);
+        let told = reader.found.split_off(before);
+        let user = reader.place(node.mark);
+        for mut one in told {
+            if one.place.as_ref().is_some_and(|place| self.calls.written_at(place, reader)) {
+                let known = |other: &Diagnostic| other.place == one.place && other.message.starts_with(&one.message);
+                if reader.found.iter().any(known) {
+                    continue;
+                }
+                one.message = format!("{}, in the call at {user}", one.message);
+            }
+            reader.found.push(one);
+        }
+        call
+    }
 }
 
 /// The steps of one test, while they are being read.
@@ -126,7 +147,7 @@ impl Script {
         let expect = expect.and_then(|node| expect::read(node, scene.check.words, reader));
         let call = call.and_then(|node| scene.calls.used(node, reader));
         let wanted = expect.as_ref().map_or(Expected::AnyDeny, |expect| expect.answer.clone());
-        let call = call.and_then(|node| scene.check.call(&node, &wanted, reader));
+        let call = call.and_then(|node| scene.asked(&node, &wanted, reader));
         if let Some((mark, name)) = name
             && self.names.insert(name.to_owned(), self.steps.len()).is_some()
         {

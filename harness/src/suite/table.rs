@@ -91,7 +91,7 @@ pub(super) fn read(
         }
         let Some(expect) = expect::read(wanted, scene.check.words, reader) else { continue };
         let Some(call) = scene.calls.written(&call, reader) else { continue };
-        let Some(call) = scene.check.call(&call, &expect.answer, reader) else { continue };
+        let Some(call) = scene.asked(&call, &expect.answer, reader) else { continue };
         let mut label = values.iter().map(label).collect::<Vec<_>>().join(", ");
         // Two values may look the same: actors that differ in their claims.
         if !labels.insert(label.clone()) {

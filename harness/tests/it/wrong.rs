@@ -60,6 +60,13 @@ fn suites_written_wrong() {
             "a circle of calls",
             format!("{HEAD}  a: {{extends: b}}\n  b: {{extends: c}}\n  c: {{extends: a}}\ntests:\n{good}"),
         ),
+        (
+            "a named call that does not fit where it is used",
+            format!(
+                "{HEAD}  one: {{extends: alice, input: {{di: 1}}}}\ntests:\n  - name: s\n    call: {{extends: one, tool: notes/read}}\n    \
+                 expect: allow\n  - name: u\n    call: {{extends: one, tool: notes/read}}\n    expect: allow\n{good}"
+            ),
+        ),
         ("no expectation", tests("  - {name: t, call: reads}\n")),
         ("no call", tests("  - {name: t, expect: allow}\n")),
         ("no name", tests("  - {call: reads, expect: allow}\n")),
