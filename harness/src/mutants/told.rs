@@ -156,8 +156,11 @@ pub(super) fn written(bench: &Bench, mutant: &Mutant, found: &Found<'_>) -> Opti
     Some((file, indented, suite))
 }
 
+/// A name that no other mutant's test has, so that all of them can stand in one file.
 fn name(mutant: &Mutant) -> String {
-    format!("tells {} in line {} of {}", mutant.operator.name(), mutant.place.line, mutant.policy)
+    let Mutant { policy, operator, place, after, .. } = mutant;
+    let after = if after.is_empty() { String::new() } else { format!(", {}", single(after)) };
+    format!("tells {policy} from {} at {}:{}{after}", operator.name(), place.line, place.column)
 }
 
 /// Where the member behind another begins, if there is one.
