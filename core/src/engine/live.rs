@@ -117,13 +117,27 @@ pub(crate) struct Shown {
     pub(crate) principal: Tree,
     pub(crate) resource: Tree,
     /// Sorted by their names.
-    pub(crate) context: Vec<Looked>,
+    pub(crate) context: Vec<Member>,
 }
 
-/// A part of the context that policies may look at.
+/// A member of the context, or of a part of it.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// Its name as JSON has it before a value: in quotes, with the colon.
+    pub(crate) key: Box<str>,
+    pub(crate) is: Inner,
+}
+
+/// What a member of the context is.
+#[derive(Debug)]
+pub(crate) enum Inner {
+    Part(Vec<Member>),
+    Looked(Looked),
+}
+
+/// What policies may look at in the context: a fact, or the arguments.
 #[derive(Debug)]
 pub(crate) struct Looked {
-    pub(crate) names: Vec<&'static str>,
     /// A fact; otherwise the arguments.
     pub(crate) fact: Option<&'static Fact>,
     /// What of it they may look at.
@@ -140,11 +154,28 @@ impl Shown {
         let looked = facts.chain([input]).filter_map(|(names, fact)| {
             let tree = context.at(&names)?;
             let secret = names.first() == Some(&"credential") && names.last().is_some_and(|name| is_secret_name(name));
-            Some(Looked { names, fact, tree, secret })
+            Some((names, Looked { fact, tree, secret }))
         });
-        let mut context: Vec<_> = looked.collect();
-        context.sort_by(|a, b| a.names.cmp(&b.names));
+        let mut all: Vec<_> = looked.collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut context = Vec::new();
+        all.into_iter().for_each(|(names, looked)| put(&mut context, &names, looked));
         Self { principal: reads.tree(Root::Principal), resource: reads.tree(Root::Resource), context }
+    }
+}
+
+/// Puts a fact by its names, behind those that come before it: as deep as a fact has names.
+fn put(members: &mut Vec<Member>, names: &[&'static str], looked: Looked) {
+    let Some((name, below)) = names.split_first() else { return };
+    let key = format!("\"{name}\":");
+    match members.last_mut() {
+        Some(Member { key: last, is: Inner::Part(inner) }) if **last == key => put(inner, below, looked),
+        _ if below.is_empty() => members.push(Member { key: key.into(), is: Inner::Looked(looked) }),
+        _ => {
+            let mut inner = Vec::new();
+            put(&mut inner, below, looked);
+            members.push(Member { key: key.into(), is: Inner::Part(inner) });
+        }
     }
 }
 

@@ -39,7 +39,7 @@ mod ways;
 mod weigh;
 
 pub(crate) use holes::{Hole, Holes, Kind};
-pub(crate) use live::{About, Live, Looked, Where};
+pub(crate) use live::{About, Inner, Live, Looked, Member, Where};
 pub(crate) use outcome::Outcome;
 pub(crate) use packed::{pack_reads, unpack_reads};
 pub(crate) use possible::Mapped;

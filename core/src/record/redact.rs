@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::{
     id::{EntityRef, is_secret_name, put_entity},
-    json::{Json, Number, Pointer, Step, write_integer, write_items, write_string},
+    json::{Json, Number, Pointer, Sink as _, Step, write_integer, write_items, write_string},
 };
 
 const REDACTED: &str = "[redacted]";
@@ -86,6 +86,9 @@ impl<'s> Veil<'s> {
     }
 
     pub(super) fn put_string(&self, text: &str, out: &mut String) {
+        if is_short_word(text) && !self.named && !self.is_closed() {
+            return out.put_quoted(text);
+        }
         write_string(if self.named || self.is_closed() || holds_secret(text) { REDACTED } else { text }, out);
     }
 
@@ -145,6 +148,11 @@ pub(super) fn holds_secret(text: &str) -> bool {
     // To look for one byte is cheap, for a text it is not.
     let key = || text.as_bytes().contains(&b' ') && text.contains("-----BEGIN ");
     has_password(text) || (long && (key() || text.split(|c: char| !word(c)).any(is_secret)))
+}
+
+/// Whether a text is too short and too plain to hold a secret, or to need escapes. Most are.
+fn is_short_word(text: &str) -> bool {
+    text.len() < SHORTEST && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 /// A URL with a user's password in it.

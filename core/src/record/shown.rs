@@ -6,10 +6,10 @@ use std::{cell::Cell, sync::Arc};
 use super::redact::Veil;
 use crate::{
     catalog::Argument,
-    engine::{About, Looked, Tree},
+    engine::{About, Inner, Looked, Member, Tree},
     facts::{Facts, Seen, View},
     id::{EntityRef, put_entity},
-    json::{Sink as _, write_integer, write_items, write_string},
+    json::{write_integer, write_items, write_string},
     value::{Record, Value},
 };
 
@@ -42,7 +42,7 @@ fn write(facts: &Facts<'_, '_>, about: &About, out: &mut String) {
     out.push_str("{\"hops\":");
     write_items(facts.hops.iter(), out, |hop, out| {
         out.push_str("{\"context\":{");
-        show.part(facts.view(hop), &shown.context, 0, out);
+        show.part(facts.view(hop), &shown.context, out);
         out.push_str("},\"principal\":");
         show.subject(hop.id(), &shown.principal, out);
         out.push('}');
@@ -83,21 +83,21 @@ impl<'t> Extent<'t> {
 }
 
 impl Show<'_> {
-    /// Puts the members of a part of the context, whose first names are the same. Whether any fact of it is there.
-    fn part(&self, view: View<'_>, looked: &[Looked], depth: usize, out: &mut String) -> bool {
-        let (mut rest, mut any) = (looked, false);
-        while let Some((first, name)) = rest.first().and_then(|first| Some((first, *first.names.get(depth)?))) {
-            let count = rest.iter().take_while(|one| one.names.get(depth) == Some(&name)).count();
-            let Some((group, after)) = rest.split_at_checked(count) else { break };
-            rest = after;
-            any |= named(name, out, |out| {
-                if first.names.len() == depth + 1 {
-                    return self.looked(view, first, out);
+    /// Puts the members of the context, or of a part of it, as deep as a fact has names. Whether any fact of them is there.
+    fn part(&self, view: View<'_>, members: &[Member], out: &mut String) -> bool {
+        let mut any = false;
+        for Member { key, is } in members {
+            any |= behind(out, |out| {
+                out.push_str(key);
+                match is {
+                    Inner::Looked(looked) => self.looked(view, looked, out),
+                    Inner::Part(members) => {
+                        out.push('{');
+                        let there = self.part(view, members, out);
+                        out.push('}');
+                        (there, there)
+                    }
                 }
-                out.push('{');
-                let there = self.part(view, group, depth + 1, out);
-                out.push('}');
-                (there, there)
             });
         }
         any
@@ -239,15 +239,6 @@ impl Show<'_> {
 fn member(name: &str, out: &mut String, put: impl FnOnce(&mut String) -> (bool, bool)) -> bool {
     behind(out, |out| {
         write_string(name, out);
-        out.push(':');
-        put(out)
-    })
-}
-
-/// As [`member`], by a name of the schema, which needs no escapes.
-fn named(name: &'static str, out: &mut String, put: impl FnOnce(&mut String) -> (bool, bool)) -> bool {
-    behind(out, |out| {
-        out.put_quoted(name);
         out.push(':');
         put(out)
     })
