@@ -142,30 +142,29 @@ fn list_request(json: &Json) -> Result<ListRequest, String> {
 
 /// `{"type": "User", "id": "alice", "claims": {..}}`, or Cedar's `User::"alice"`.
 fn principal(value: &Json, at: &str) -> Result<Principal, String> {
-    let (entity, claims) = match value {
+    let of_text;
+    let (kind, id, claims) = match value {
         Json::String(text) => {
-            let entity =
-                EntityRef::parse(text).ok_or_else(|| format!("`{at}` is no actor such as `User::\"alice\"`"))?;
-            (entity, Object::new())
+            of_text = EntityRef::parse(text).ok_or_else(|| format!("`{at}` is no actor such as `User::\"alice\"`"))?;
+            (&*of_text.kind, &*of_text.id, Object::new())
         }
         other => {
             let mut fields = Fields::of(other, at)?;
-            let entity = EntityRef::new(fields.required("type")?, fields.required("id")?);
+            let (kind, id) = (fields.required_text("type")?, fields.required_text("id")?);
             let claims = match fields.value("claims") {
                 None => Object::new(),
                 Some(Json::Object(claims)) => claims.clone(),
                 Some(_) => return Err(format!("`{at}/claims` is not an object")),
             };
             fields.finish()?;
-            (entity, claims)
+            (kind, id, claims)
         }
     };
-    let kind =
-        PrincipalKind::parse(&entity.kind).ok_or_else(|| format!("`{at}` is none of `User`, `Agent`, `Workload`"))?;
-    if entity.id.is_empty() {
+    let kind = PrincipalKind::parse(kind).ok_or_else(|| format!("`{at}` is none of `User`, `Agent`, `Workload`"))?;
+    if id.is_empty() {
         return Err(format!("`{at}` has an empty id"));
     }
-    Ok(Principal { kind, id: entity.id.to_string(), claims })
+    Ok(Principal { kind, id: id.to_owned(), claims })
 }
 
 fn credential(value: &Json) -> Result<Credential, String> {

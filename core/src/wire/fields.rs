@@ -55,16 +55,24 @@ impl<'a> Fields<'a> {
         self.members.get(key).filter(|value| **value != Json::Null)
     }
 
-    pub(super) fn string(&mut self, key: &'static str) -> Result<Option<String>, String> {
+    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<&'a str>, String> {
         match self.value(key) {
             None => Ok(None),
-            Some(Json::String(text)) => Ok(Some(text.clone())),
+            Some(Json::String(text)) => Ok(Some(text)),
             Some(other) => Err(format!("`{}` is {}, not a string", self.pointer(key), kind(other))),
         }
     }
 
+    pub(super) fn string(&mut self, key: &'static str) -> Result<Option<String>, String> {
+        Ok(self.text(key)?.map(str::to_owned))
+    }
+
+    pub(super) fn required_text(&mut self, key: &'static str) -> Result<&'a str, String> {
+        self.text(key)?.ok_or_else(|| self.missing(key))
+    }
+
     pub(super) fn required(&mut self, key: &'static str) -> Result<String, String> {
-        self.string(key)?.ok_or_else(|| self.missing(key))
+        self.required_text(key).map(str::to_owned)
     }
 
     pub(super) fn missing(&self, key: &str) -> String {
@@ -77,17 +85,17 @@ impl<'a> Fields<'a> {
         if let Json::String(text) = value {
             return Ok(Some(vec![text.clone()]));
         }
-        let items = value.as_array().map(|items| items.iter().map(Json::as_str).collect::<Option<Vec<_>>>());
-        match items.flatten() {
-            Some(items) => Ok(Some(items.into_iter().map(str::to_owned).collect())),
+        let owned = |item: &Json| item.as_str().map(str::to_owned);
+        match value.as_array().and_then(|items| items.iter().map(owned).collect()) {
+            Some(items) => Ok(Some(items)),
             None => Err(format!("`{}` is not a list of strings", self.pointer(key))),
         }
     }
 
     pub(super) fn time(&mut self, key: &'static str) -> Result<Option<Timestamp>, String> {
-        let Some(text) = self.string(key)? else { return Ok(None) };
+        let Some(text) = self.text(key)? else { return Ok(None) };
         let fault = || format!("`{}` is no time; write RFC 3339, as in `2026-01-05T10:00:00Z`", self.pointer(key));
-        Timestamp::parse(&text).map(Some).ok_or_else(fault)
+        Timestamp::parse(text).map(Some).ok_or_else(fault)
     }
 
     /// A time that may lie beyond the years that RFC 3339 can write: then it is milliseconds since 1970, as `…ms`.
@@ -132,7 +140,7 @@ impl<'a> Fields<'a> {
 
     pub(super) fn digest(&mut self, key: &'static str) -> Result<Digest, String> {
         let pointer = self.pointer(key);
-        Digest::parse(&self.required(key)?)
+        Digest::parse(self.required_text(key)?)
             .ok_or_else(|| format!("`{pointer}` is no digest such as `sha256:` and 64 hexadecimal digits"))
     }
 
@@ -173,7 +181,7 @@ impl<'a> Fields<'a> {
         all: &[T],
         name: fn(T) -> &'static str,
     ) -> Result<Option<T>, String> {
-        let Some(text) = self.string(key)? else { return Ok(None) };
+        let Some(text) = self.text(key)? else { return Ok(None) };
         match all.iter().find(|one| name(**one) == text) {
             Some(one) => Ok(Some(*one)),
             None => {
@@ -209,7 +217,7 @@ pub(super) fn entity(value: &Json, pointer: &str) -> Result<EntityRef, String> {
         return EntityRef::parse(text).ok_or_else(|| format!("`{pointer}` is no entity such as `User::\"alice\"`"));
     }
     let mut fields = Fields::of(value, pointer)?;
-    let entity = EntityRef::new(fields.required("type")?, fields.required("id")?);
+    let entity = EntityRef::new(fields.required_text("type")?, fields.required_text("id")?);
     fields.finish()?;
     Ok(entity)
 }
