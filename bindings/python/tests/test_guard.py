@@ -19,6 +19,7 @@ import pytest
 from conftest import FILES
 from toolgate import Gate, JournalError, Ledger, UsageError, verify
 from toolgate.mcp import Guard, Request, challenges
+from toolgate.mcp._durable import change
 from toolgate.mcp._guard import Challenge, Port, Refused
 from toolgate.mcp._records import RecordFile
 from toolgate.mcp._request import CHALLENGES, claims_of
@@ -150,6 +151,72 @@ def test_a_call_that_is_given_up_while_the_disk_is_waited_for_is_known(gate: Gat
     events = [json.loads(line)["event"] for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
     kinds = [next(iter(event)) for event in events]
     assert kinds[-2:] == ["call_reserved", "call_completed"], kinds
+
+
+def test_a_call_that_asyncio_cancels_while_the_disk_is_waited_for_is_aborted(gate: Gate, tmp_path: Path) -> None:
+    """The cancellation comes while the thread is at work: a record is told of there."""
+    ledger, server = Ledger.open(tmp_path / "ledger.jsonl", gate), Server()
+    cancelled, aborted = threading.Event(), threading.Event()
+    met: dict[str, Any] = {"redact": lambda request, obligation, result: None}
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if cancelled.is_set():
+                aborted.set()
+            else:
+                loop.call_soon_threadsafe(task.cancel)
+                cancelled.wait(60)
+
+    async def given_up() -> None:
+        nonlocal loop, task
+        guard = Guard(gate, ledger, principal='User::"alice"', session=lambda request: "s1", obligations=met)
+        guard._listed = gate.tools_listed("notes", await server.list_tools(), only=[])
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(guard.handle(request(), server))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        cancelled.set()
+
+    loop: Any = None
+    task: Any = None
+    log, handler = logging.getLogger("toolgate"), Told()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        asyncio.run(given_up())
+        assert aborted.wait(60)
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+    events = [json.loads(line)["event"] for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    kinds = [next(iter(event)) for event in events]
+    assert kinds[-2:] == ["call_reserved", "call_aborted"] and server.ran == 0, kinds
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_what_nobody_waits_for_is_taken_back_once(gate: Gate, tmp_path: Path, late: bool) -> None:
+    """Whether the step had come to its end when its caller was cancelled, or not."""
+    ledger, undone = Ledger.open(tmp_path / "ledger.jsonl", gate), []
+    done, taken_back = threading.Event(), threading.Event()
+
+    def undo(changed: str) -> None:
+        undone.append(changed)
+        taken_back.set()
+
+    async def given_up() -> None:
+        def step() -> str:
+            loop.call_soon_threadsafe(task.cancel)
+            if late:
+                done.wait(60)
+            return "changed"
+
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(change(ledger, step, undo))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        done.set()
+
+    asyncio.run(given_up())
+    assert taken_back.wait(60) and undone == ["changed"]
 
 
 def fails(*arguments: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import Ledger
@@ -19,16 +20,36 @@ THREADS = 4
 _limiter: RunVar[CapacityLimiter] | None = None
 
 
-async def change(ledger: Ledger, step: Callable[[], T]) -> T:
+async def change(ledger: Ledger, step: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
     """Runs a step that changes a ledger: at once in memory, on a thread with a journal. What has begun there comes to
-    its end whoever gives up meanwhile, so that what was reserved is known."""
+    its end whoever gives up meanwhile; `undo` takes back what nobody waits for any more."""
     if not ledger.durable:
         return step()
     # Every SDK brings it; the package by itself needs none.
     from anyio import CancelScope, to_thread
 
-    with CancelScope(shield=True):
-        changed = await to_thread.run_sync(step, limiter=_threads())
+    lock, came, given_up = Lock(), [], False
+
+    def run() -> T:
+        changed = step()
+        with lock:
+            came.append(changed)
+            late = given_up
+        if late and undo is not None:
+            undo(changed)
+        return changed
+
+    try:
+        with CancelScope(shield=True):
+            changed = await to_thread.run_sync(run, limiter=_threads())
+    except BaseException:
+        # A shield holds off what anyio cancels, but not what asyncio does.
+        with lock:
+            given_up, left = True, list(came)
+        if undo is not None:
+            for one in left:
+                undo(one)
+        raise
     return changed
 
 

@@ -221,7 +221,11 @@ class Guard:
             self._records.decided(record, request.what)
             return record
 
-        return await change(self.ledger, authorize)
+        def give_up(record: Record) -> None:
+            if record.id is not None:
+                self._records.told(self.gate.abort(record, self.ledger, now))
+
+        return await change(self.ledger, authorize, give_up)
 
     async def _decided(self, call: McpRequest, request: Request, port: Port, record: Record) -> dict[str, Any]:
         """Does what a decision says."""
