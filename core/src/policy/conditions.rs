@@ -41,7 +41,11 @@ impl PolicyBundle {
                 let (start, end) = (at.start.checked_sub(head)?, at.end.checked_sub(head)?);
                 (end <= text.len()).then(|| Place::new(&at.file, text, start..end))
             });
-            (number, Diagnostic { place, ..told.clone() })
+            let message = match told.code {
+                "never_matches" => "the condition is false for every call".to_owned(),
+                _ => told.message.clone(),
+            };
+            (number, Diagnostic { place, message, ..told.clone() })
         });
         Err(wrong.collect())
     }

@@ -150,6 +150,10 @@ fn suites_written_wrong() {
             "a typo in a condition",
             format!("{HEAD}invariants: [{{name: i, never: allow, where: 'action in Action::\"raed\"'}}]\n"),
         ),
+        (
+            "an invariant that can never hold",
+            format!("{HEAD}invariants: [{{name: i, never: allow, where: 'false'}}]\n"),
+        ),
         ("a file outside the bundle", format!("{HEAD}use: [../../people.yaml]\ntests:\n{good}")),
         ("a file that is not there", format!("{HEAD}use: [fixtures/poeple.yaml]\ntests:\n{good}")),
         ("a stranger that is no entity", format!("{HEAD}strangers: [mallory]\ntests:\n{good}")),
