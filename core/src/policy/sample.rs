@@ -147,8 +147,7 @@ fn joined(groups: BTreeMap<BTreeSet<usize>, Vec<usize>>) -> Vec<(BTreeSet<usize>
     groups.sort_by_key(|(sample, _)| std::cmp::Reverse(sample.len()));
     let mut joined: Vec<(BTreeSet<usize>, Vec<usize>)> = Vec::new();
     for (sample, places) in groups {
-        let fits =
-            |(wider, _): &&mut (BTreeSet<usize>, _)| sample.is_subset(wider) && wider.len() <= sample.len().max(JOINED);
+        let fits = |(wider, _): &&mut (BTreeSet<usize>, _)| wider.len() <= JOINED && sample.is_subset(wider);
         match joined.iter_mut().find(fits) {
             Some((_, others)) => others.extend(places),
             None => joined.push((sample, places)),
