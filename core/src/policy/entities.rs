@@ -53,7 +53,7 @@ pub(super) fn load(
     let parents = parents(&json);
     let with_children: BTreeSet<_> = parents.values().flatten().collect();
     let mapped = load::mapped(catalog, fragments, sources, &mut Vec::new());
-    let on_file = schema::json(catalog, &mapped, schema::Principals::OnFile);
+    let on_file = schema::json(catalog, &mapped, schema::Purpose::OnFile);
     let Some(schema) = load::build(on_file, fragments, found) else { return };
     let entities = match Entities::from_json_str(text, Some(&schema)) {
         Ok(entities) => entities,

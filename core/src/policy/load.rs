@@ -403,7 +403,7 @@ pub(super) fn schemas(
 ) -> Option<(Declared, Schema)> {
     let before = found.len();
     let mapped = mapped(catalog, fragments, sources, found);
-    let own = schema::json(catalog, &mapped, schema::Principals::AtDecision);
+    let own = schema::json(catalog, &mapped, schema::Purpose::AtDecision);
     let declared = Declared { own, authors: fragments.iter().map(|one| one.json.clone()).collect() };
     lint::author_types(catalog, &declared, fragments, found);
     if found.iter().skip(before).any(|one| one.severity == Severity::Error) {

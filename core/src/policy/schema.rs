@@ -20,18 +20,18 @@ const PREFIX: &str = "Toolgate";
 
 /// What the schema is for. Entities on file need not carry what claims will say of principals, and call nothing.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Principals {
+pub(super) enum Purpose {
     AtDecision,
     OnFile,
 }
 
 /// The schema as Cedar's JSON, without the author's fragments. `mapped` are the resource types that no fragment declares.
-pub(super) fn json(catalog: &Catalog, mapped: &BTreeSet<&str>, principals: Principals) -> Json {
+pub(super) fn json(catalog: &Catalog, mapped: &BTreeSet<&str>, purpose: Purpose) -> Json {
     let mut namespaces: BTreeMap<String, Json> = BTreeMap::new();
     let (common, parts) = context();
     let own = json!({
-        "entityTypes": own_types(catalog, principals),
-        "actions": actions(catalog, &parts, principals),
+        "entityTypes": own_types(catalog, purpose),
+        "actions": actions(catalog, &parts, purpose),
         "commonTypes": common,
     });
     namespaces.insert(String::new(), own);
@@ -45,7 +45,7 @@ pub(super) fn json(catalog: &Catalog, mapped: &BTreeSet<&str>, principals: Princ
     json!(namespaces)
 }
 
-fn own_types(catalog: &Catalog, principals: Principals) -> Json {
+fn own_types(catalog: &Catalog, purpose: Purpose) -> Json {
     let mut types = Map::new();
     for kind in PrincipalKind::ALL {
         let mut attributes = Map::new();
@@ -58,7 +58,7 @@ fn own_types(catalog: &Catalog, principals: Principals) -> Json {
                 AttributeType::Strings => json!({"type": "Set", "element": {"type": "String"}}),
                 AttributeType::Level => json!({"type": "Entity", "name": "Level"}),
             };
-            require(&mut attribute, *required && principals == Principals::AtDecision);
+            require(&mut attribute, *required && purpose == Purpose::AtDecision);
             attributes.insert(name.clone(), attribute);
         }
         types.insert(
@@ -141,7 +141,7 @@ fn capital(name: &str) -> String {
     chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
 }
 
-fn actions(catalog: &Catalog, parts: &Map<String, Json>, principals: Principals) -> Json {
+fn actions(catalog: &Catalog, parts: &Map<String, Json>, purpose: Purpose) -> Json {
     let members = |names: &[&str]| names.iter().map(|name| json!({"id": name})).collect::<Vec<_>>();
     let mut actions = Map::new();
     for (name, groups) in GROUPS {
@@ -153,7 +153,7 @@ fn actions(catalog: &Catalog, parts: &Map<String, Json>, principals: Principals)
         }
         for action in tool.actions() {
             let groups = direct_groups(tool, action);
-            if principals == Principals::OnFile {
+            if purpose == Purpose::OnFile {
                 actions.insert(action.id.to_string(), json!({"memberOf": members(&groups)}));
                 continue;
             }
