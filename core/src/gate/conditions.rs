@@ -24,8 +24,8 @@ impl Conditions {
         PolicyBundle::of_conditions(sources, conditions).map(|bundle| Self(Gate::new(bundle)))
     }
 
-    /// Whether a condition holds for a call, for one of its actors and resources at least. A call that never reaches policy is one
-    /// that no condition holds for.
+    /// Whether a condition holds for a call, for one of its actors and resources at least. No condition
+    /// holds for a call that never reaches policy, and none has a number that was not loaded.
     ///
     /// # Errors
     /// Why it failed to evaluate, and so might hold.
