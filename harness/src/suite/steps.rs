@@ -39,7 +39,9 @@ impl Scene<'_, '_> {
         let user = reader.place(node.mark);
         for mut one in told {
             if one.place.as_ref().is_some_and(|place| self.calls.written_at(place, reader)) {
-                let known = |other: &Diagnostic| other.place == one.place && other.message.starts_with(&one.message);
+                let known = |other: &Diagnostic| {
+                    (other.code, &other.place) == (one.code, &one.place) && other.message.starts_with(&one.message)
+                };
                 if reader.found.iter().any(known) {
                     continue;
                 }
