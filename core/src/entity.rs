@@ -116,6 +116,7 @@ impl Store {
     }
 
     /// Whether `id` is in a level.
+    #[cfg(feature = "author")]
     pub(crate) fn has_level(&self, id: &EntityRef) -> bool {
         self.find(&id.kind, &id.id).is_some_and(|stored| stored.has_level)
     }

@@ -1,8 +1,6 @@
 //! The names of things: servers, tools, entities. Checked once, where they come in.
 
-use std::{fmt, sync::Arc};
-
-use smallvec::SmallVec;
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use crate::json::{Sink, write_string};
 
@@ -18,36 +16,52 @@ pub(crate) fn is_server_id(name: &str) -> bool {
     is_tool_name(name)
 }
 
-/// A member whose name holds one of these is a secret, if its value is a string.
-const SECRET_NAMES: [&str; 12] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "apikey",
-    "authorization",
-    "credential",
-    "privatekey",
-    "cookie",
-    "bearer",
-    "accesskey",
-];
+/// A member whose name holds one of these is a secret, if its value is a string; by the letters that they begin with.
+fn secret_names(first: u8, second: u8) -> &'static [&'static str] {
+    match (first, second) {
+        (b'a', b'c') => &["accesskey"],
+        (b'a', b'p') => &["apikey"],
+        (b'a', b'u') => &["authorization"],
+        (b'b', b'e') => &["bearer"],
+        (b'c', b'o') => &["cookie"],
+        (b'c', b'r') => &["credential"],
+        (b'p', b'a') => &["passphrase", "passwd", "password"],
+        (b'p', b'r') => &["privatekey"],
+        (b's', b'e') => &["secret"],
+        (b't', b'o') => &["token"],
+        _ => &[],
+    }
+}
 
 /// Whether a member of this name holds a secret, by its name.
 pub(crate) fn is_secret_name(name: &str) -> bool {
-    let plain: SmallVec<[u8; 64]> =
-        name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect();
-    SECRET_NAMES.iter().any(|secret| plain.windows(secret.len()).any(|part| part == secret.as_bytes()))
+    let plain = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9');
+    let lower: Cow<'_, [u8]> = match name.as_bytes() {
+        bytes if bytes.iter().all(plain) => bytes.into(),
+        bytes => bytes.to_ascii_lowercase().into_iter().filter(plain).collect(),
+    };
+    let begins = |(at, pair): (usize, &[u8])| {
+        let [first, second] = pair else { return false };
+        let begins = |secret: &&str| lower.get(at..).is_some_and(|rest| rest.starts_with(secret.as_bytes()));
+        secret_names(*first, *second).iter().any(begins)
+    };
+    lower.windows(2).enumerate().any(begins)
 }
 
 /// An entity of the Cedar model: a type and an id, printed as Cedar writes it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityRef {
     /// The type, with its namespace: `Repository`, `Acme::Account`.
     pub kind: Arc<str>,
     /// The id, any string.
     pub id: Arc<str>,
+}
+
+/// Ids first: two entities mostly differ there, and in length.
+impl PartialEq for EntityRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.kind == other.kind
+    }
 }
 
 impl EntityRef {
@@ -158,6 +172,19 @@ mod tests {
             let mut text = String::new();
             put_entity(&entity.kind, &entity.id, &mut text);
             prop_assert_eq!(Json::parse(text.as_bytes()).unwrap(), Json::String(entity.to_string()));
+        }
+    }
+
+    #[test]
+    fn secret_names() {
+        for secret in ["accessKey", "X-Api-Key", "Authorization", "bearer", "cookie2", "aws_credentials", "PASSPHRASE"] {
+            assert!(is_secret_name(secret), "{secret}");
+        }
+        for secret in ["db.passwd", "newPassword", "private key", "clientSecret", "p_a_s_s_w_o_r_d", "tokens", "ttoken"] {
+            assert!(is_secret_name(secret), "{secret}");
+        }
+        for plain in ["", "p", "path", "title", "tok", "pass", "keys", "to", "sécret"] {
+            assert!(!is_secret_name(plain), "{plain}");
         }
     }
 

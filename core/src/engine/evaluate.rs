@@ -3,11 +3,11 @@
 use std::cell::Cell;
 
 use super::{
-    Evaluation, Link,
+    Evaluation, Link, PolicyIndex,
     index::Index,
     machine::{Machine, Scratch},
-    ops::{self, Computed, Fault},
-    program::{ActionScope, Op, Program, Rule, Scope, ScopeEntity, Var},
+    ops::{Computed, Fault},
+    program::{ActionScope, Program, Rule, Scope, ScopeEntity, Var},
     source::{Reading, Source},
 };
 use crate::{gather::order, id::EntityRef};
@@ -30,6 +30,7 @@ impl Program {
         self.with(source, |machine| {
             machine.candidates(&self.index);
             machine.candidates_into(out);
+            machine.sole_into(&self.index.sole, out);
             machine.links_into(links, out);
         });
         out.sort();
@@ -74,6 +75,23 @@ impl Evaluation {
         self.forbids.clear();
         self.errors.clear();
         self.granted.clear();
+    }
+
+    /// Adds what came of a rule: mostly nothing.
+    #[inline(always)]
+    pub(super) fn put(&mut self, policy: PolicyIndex, forbids: bool, found: Computed<bool>) {
+        if !matches!(found, Ok(false)) {
+            self.put_result(policy, forbids, found);
+        }
+    }
+
+    fn put_result(&mut self, policy: PolicyIndex, forbids: bool, found: Computed<bool>) {
+        match found {
+            Ok(false) => {}
+            Ok(true) if forbids => self.forbids.push(policy),
+            Ok(true) => self.permits.push(policy),
+            Err(fault) => self.errors.push((policy, fault.to_string())),
+        }
     }
 
     fn sort(&mut self) {
@@ -131,12 +149,8 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         out.clear();
         let candidates = std::mem::take(&mut self.scratch.plain.candidates);
         for rule in candidates.iter().filter_map(|place| self.program.rules.get(*place as usize)) {
-            match self.rule(rule, None) {
-                Ok(false) => {}
-                Ok(true) if rule.forbids => out.forbids.push(rule.policy),
-                Ok(true) => out.permits.push(rule.policy),
-                Err(fault) => out.errors.push((rule.policy, fault.to_string())),
-            }
+            let found = self.rule(rule, None);
+            out.put(rule.policy, rule.forbids, found);
         }
         self.scratch.plain.candidates = candidates;
     }
@@ -163,22 +177,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         if !in_scope {
             return Ok(false);
         }
-        // Most rules that apply to every call are a single test.
-        match self.program.code.get(rule.code.clone()) {
-            Some([Op::SlotEq { slot, constant }, Op::Require]) => match self.source.glance(*slot) {
-                Some(own) => self.is_constant(own, *constant),
-                None => self.equals(*slot, *constant),
-            },
-            Some([Op::SlotOrder { slot, constant, op }, Op::Require]) => match self.source.glance(*slot) {
-                Some(own) => self.compares(own, *constant, *op),
-                None => self.order(*slot, *constant, *op),
-            },
-            Some([Op::Slot(slot), Op::Require]) => match self.source.glance(*slot) {
-                Some(own) => ops::bool(own),
-                None => ops::bool(self.value(*slot)?),
-            },
-            _ => self.run(rule.code.clone()),
-        }
+        self.run(rule.code.clone())
     }
 
     /// Whether a rule is about the action.

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    program::{ActionScope, Guard, Need, Rule, Scope, ScopeEntity},
+    program::{ActionScope, Guard, Need, Op, Rule, Scope, ScopeEntity},
+    sole::Sole,
     val::Val,
 };
 use crate::{
@@ -56,6 +57,8 @@ pub(crate) struct Index {
     /// From a node and a key to a node of the next level.
     table: Table<u64, u32>,
     nodes: Vec<Node>,
+    /// The rules that stand nowhere in the levels: for every question, and a single test.
+    pub(crate) sole: Vec<Sole>,
 }
 
 #[derive(Debug, Default)]
@@ -120,10 +123,14 @@ impl Key {
 }
 
 impl Index {
-    pub(crate) fn of(rules: &[Rule]) -> Self {
-        let mut index = Self { table: Table::default(), nodes: vec![Node::default()] };
+    pub(crate) fn of(rules: &[Rule], code: &[Op]) -> Self {
+        let mut index = Self { table: Table::default(), nodes: vec![Node::default()], sole: Vec::new() };
         let mut ends: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (rule, place) in rules.iter().zip(0..) {
+            if let Some(sole) = Sole::of(rule, code) {
+                index.sole.push(sole);
+                continue;
+            }
             let actions: Vec<_> = match &rule.action {
                 ActionScope::Any => vec![Key::Any],
                 ActionScope::Is(action) => vec![Key::Is(*action)],

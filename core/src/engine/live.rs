@@ -29,8 +29,17 @@ pub(crate) enum Where {
     Input,
     /// An argument.
     Argument(Box<str>),
+    /// An attribute of the tool, or of the server.
+    Of(Own, Box<str>),
     /// Something that has to be walked to.
     Elsewhere,
+}
+
+/// An entity that every call has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Own {
+    Tool,
+    Server,
 }
 
 impl Where {
@@ -51,6 +60,8 @@ impl Where {
             (Some(fact), _) => Self::Fact(fact, part, names.len() as u32),
             (None, ["input"]) => Self::Input,
             (None, ["input", name]) => Self::Argument((*name).into()),
+            (None, ["tool", name]) => Self::Of(Own::Tool, (*name).into()),
+            (None, ["server", name]) => Self::Of(Own::Server, (*name).into()),
             (None, [name]) if CONTEXT.iter().any(|fact| first(fact) == *name) => Self::Part(part),
             _ => Self::Elsewhere,
         }
@@ -71,6 +82,8 @@ pub(crate) struct About {
     pub(crate) digest: Hasher,
     action: Known,
     tool: Known,
+    /// The place of the server, if policies name it.
+    server: Vec<u32>,
 }
 
 impl About {
@@ -91,10 +104,11 @@ impl About {
         let action = known(&fixed.action, &mut groups.iter());
         let levels = store.get(&fixed.level).into_iter().flat_map(|level| &level.parents);
         let tool = known(fixed.tool_id(), &mut [&fixed.server.id, &fixed.level].into_iter().chain(levels));
+        let server = program.entity(&fixed.server.id).into_iter().collect();
         let named = reads.entities().iter().fold(0, |sum: usize, id| sum.saturating_add(store.weight(id)));
         let weights = (named, store.weight(&fixed.level));
         let digest = Hasher::of_call(&fixed.action.id, bundle);
-        Self { fixed, groups, reads, shown: OnceLock::new(), weights, digest, action, tool }
+        Self { fixed, groups, reads, shown: OnceLock::new(), weights, digest, action, tool, server }
     }
 }
 
@@ -192,7 +206,7 @@ impl<'f> From<Seen<'f>> for Val<'f> {
         match seen {
             Seen::Bool(value) => Self::Bool(value),
             Seen::Long(value) => Self::Long(value),
-            Seen::Text(text) => Self::String(text),
+            Seen::Word(text) | Seen::Text(text) => Self::String(text),
             Seen::Datetime(time) => Self::Datetime(time.millis()),
             Seen::Duration(millis) => Self::Duration(millis),
             Seen::Entity(id) => Self::Entity(id),
@@ -204,6 +218,15 @@ impl<'f> From<Seen<'f>> for Val<'f> {
 impl<'f> Live<'f> {
     fn facts(&self) -> &'f Facts<'f, 'f> {
         self.view.facts()
+    }
+
+    /// An attribute of the tool, or of the server.
+    fn of(&self, own: Own, name: &str) -> Option<Val<'f>> {
+        let entity = match own {
+            Own::Tool => self.facts().tool(),
+            Own::Server => &self.about.fixed.server,
+        };
+        entity.attributes.get(name).map(Val::from)
     }
 
     /// An attribute, or a tag.
@@ -245,6 +268,7 @@ impl<'f> Source<'f> for Live<'f> {
                 Argument::Absent => Some(Reading::Absent { depth: 2 }),
                 Argument::Made => None,
             },
+            Where::Of(own, name) => Some(self.of(*own, name).map_or(Reading::Absent { depth: 2 }, Reading::Value)),
             Where::Elsewhere => None,
         }
     }
@@ -253,6 +277,7 @@ impl<'f> Source<'f> for Live<'f> {
     fn glance(&self, slot: u32) -> Option<Val<'f>> {
         match self.places.get(slot as usize)? {
             Where::Fact(fact, ..) => (fact.of)(self.view).map(Val::from),
+            Where::Of(own, name) => self.of(*own, name),
             _ => None,
         }
     }
@@ -301,10 +326,10 @@ impl<'f> Source<'f> for Live<'f> {
         if !known.above.is_sorted() {
             known.above.sort_unstable();
         }
-        for besides in self.facts().besides(entity).into_iter().flatten().filter(|_| resource) {
-            program.entity(besides).into_iter().for_each(|place| known.add(place));
-            let above = self.facts().above(besides);
-            above.into_iter().flat_map(|above| &above.places).for_each(|place| known.add(*place));
+        if resource {
+            // The tool is in nothing but its server and its level.
+            let besides = if self.facts().has_level(entity) { &self.about.server } else { &self.about.tool.above };
+            besides.iter().for_each(|place| known.add(*place));
         }
     }
 }

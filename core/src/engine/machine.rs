@@ -168,7 +168,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
         Ok(match (own, self.program.constants.get(constant as usize).ok_or_else(damaged)?) {
             (Val::String(own), Value::String(other)) => own == &**other,
             (Val::Long(own), Value::Long(other)) => own == *other,
-            (Val::Entity(own), Value::Entity(other)) => own.id == other.id && own.kind == other.kind,
+            (Val::Entity(own), Value::Entity(other)) => own == other,
             (own, other) => self.scratch.made.same(own, other.into()),
         })
     }

@@ -22,6 +22,7 @@ mod program;
 mod reads;
 #[cfg(feature = "explain")]
 mod residual;
+mod sole;
 mod source;
 #[cfg(feature = "conformance")]
 mod store;

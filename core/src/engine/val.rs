@@ -192,7 +192,7 @@ impl<'f> Made<'f> {
     pub(crate) fn same(&self, a: Val<'f>, b: Val<'f>) -> bool {
         match (a, b) {
             (Val::String(a), Val::String(b)) => a == b,
-            (Val::Entity(a), Val::Entity(b)) => a.id == b.id && a.kind == b.kind,
+            (Val::Entity(a), Val::Entity(b)) => a == b,
             _ => self.compare(a, b) == Ordering::Equal,
         }
     }

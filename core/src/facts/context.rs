@@ -29,6 +29,8 @@ pub(crate) struct View<'f> {
 pub(crate) enum Seen<'f> {
     Bool(bool),
     Long(i64),
+    /// A word of ours.
+    Word(&'static str),
     Text(&'f str),
     Datetime(Timestamp),
     Duration(i64),
@@ -41,6 +43,7 @@ impl Seen<'_> {
         match self {
             Self::Bool(value) => Value::Bool(*value),
             Self::Long(value) => Value::Long(*value),
+            Self::Word(word) => Value::string(*word),
             Self::Text(text) => Value::string(*text),
             Self::Datetime(time) => Value::Datetime(*time),
             Self::Duration(millis) => Value::Duration(*millis),
@@ -82,13 +85,17 @@ pub(super) fn text(text: &str) -> Option<Seen<'_>> {
     Some(Seen::Text(text))
 }
 
+pub(super) fn word<'f>(word: &'static str) -> Option<Seen<'f>> {
+    Some(Seen::Word(word))
+}
+
 pub(super) fn long<'f>(count: u64) -> Option<Seen<'f>> {
     Some(Seen::Long(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 
 /// The state of a fact that may have nothing to judge.
 pub(super) fn state<'f>(known: Option<bool>) -> Option<Seen<'f>> {
-    Some(Seen::Text(match known {
+    Some(Seen::Word(match known {
         Some(true) => "yes",
         Some(false) => "no",
         None => "absent",
@@ -164,7 +171,8 @@ impl<'f> View<'f> {
     }
 
     pub(super) fn revoked(self) -> bool {
-        self.facts.from.ledger.revokes(self.call(), Some(&self.facts.admitted.tool.id), self.now())
+        let tool = Some(&*self.facts.admitted.tool.id);
+        self.facts.from.ledger.revokes(self.call(), self.session(), tool, self.now())
     }
 }
 

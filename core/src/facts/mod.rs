@@ -18,7 +18,7 @@ use crate::{
     Limits, Reason, ToolCall,
     catalog::{Admitted, Catalog, Fault, Require},
     digest::Digest,
-    entity::{Entity, Store},
+    entity::{Entity, Store, Stored},
     id::EntityRef,
     ledger::{Ledger, Session, Task},
     time::Timestamp,
@@ -33,6 +33,8 @@ pub(crate) struct Facts<'c, 'l> {
     pub(crate) admitted: Admitted<'c>,
     /// The actors, caller first.
     pub(crate) hops: Hops<'c>,
+    /// What the bundle knows of the first resource: mostly there is one.
+    stored: Option<&'c Stored>,
     session: Option<&'l Session>,
     task: Option<&'l Task>,
     kept: OnceCell<Box<Kept>>,
@@ -119,7 +121,8 @@ impl<'c, 'l> Facts<'c, 'l> {
         };
         let session = call.session.as_deref().and_then(|id| ledger.session(id, now));
         let task = call.task.as_deref().and_then(|id| ledger.task(id, now));
-        let facts = Self { from, admitted, hops, session, task, kept: OnceCell::new() };
+        let stored = admitted.resources.first().and_then(|id| store.find(&id.kind, &id.id));
+        let facts = Self { from, admitted, hops, stored, session, task, kept: OnceCell::new() };
         match facts.within_limit() {
             Ok(()) => Ok(facts),
             Err(fault) => Err(Box::new((fault, facts.admitted))),
@@ -128,6 +131,11 @@ impl<'c, 'l> Facts<'c, 'l> {
 
     fn kept(&self) -> &Kept {
         self.kept.get_or_init(Box::default)
+    }
+
+    /// The task of the call, if the ledger knows it.
+    pub(crate) fn task(&self) -> Option<&'l Task> {
+        self.task
     }
 
     fn initiator(&self) -> &EntityRef {

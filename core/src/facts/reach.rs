@@ -4,7 +4,7 @@ use super::{Facts, actors::Is};
 use crate::{
     Reason,
     catalog::Fault,
-    entity::{Above, Entity, Reach},
+    entity::{Above, Entity, Reach, Stored},
     id::EntityRef,
     value::Record,
 };
@@ -47,23 +47,34 @@ impl Facts<'_, '_> {
         if let Some(hop) = self.hops.iter().rev().find(|hop| hop.actor.id() == id) {
             return plain(hop.actor.entity());
         }
-        let stored = self.from.store.get(id).map(|entity| &**entity);
+        let stored = self.stored(id).map(|stored| &*stored.entity);
         if self.admitted.resources.contains(id) {
             return Some(Here { entity: stored, besides: self.besides(id) });
         }
         stored.and_then(plain)
     }
 
+    /// What the bundle knows of an entity.
+    fn stored(&self, id: &EntityRef) -> Option<&Stored> {
+        let is_first = self.admitted.resources.first() == Some(id);
+        if is_first { self.stored } else { self.from.store.find(&id.kind, &id.id) }
+    }
+
     /// What a resource that arguments name is in: this server, and the tool's level if it has none of its own.
     pub(crate) fn besides<'f>(&'f self, resource: &EntityRef) -> [Option<&'f EntityRef>; 2] {
         let fixed = self.from.fixed;
-        let level = (!self.from.store.has_level(resource)).then_some(&fixed.level);
+        let level = (!self.has_level(resource)).then_some(&fixed.level);
         [Some(&fixed.server.id), level]
+    }
+
+    /// Whether the bundle says that an entity is in a level.
+    pub(crate) fn has_level(&self, id: &EntityRef) -> bool {
+        self.stored(id).is_some_and(|stored| stored.has_level)
     }
 
     /// Whether the bundle knows an entity.
     pub(crate) fn is_stored(&self, id: &EntityRef) -> bool {
-        self.from.store.get(id).is_some()
+        self.stored(id).is_some()
     }
 
     /// What the bundle knows of what an entity is in, unless something there is otherwise in this call.
@@ -72,7 +83,7 @@ impl Facts<'_, '_> {
         let above = match own.map(|hop| &hop.actor.is) {
             Some(Is::Own(_)) => return None,
             Some(Is::Stored(stored)) => stored.above.as_ref(),
-            None => self.from.store.find(&id.kind, &id.id)?.above.as_ref(),
+            None => self.stored(id)?.above.as_ref(),
         }?;
         let changed = |id: &EntityRef| {
             let own = |hop: &super::Hop<'_>| matches!(hop.actor.is, Is::Own(_)) && hop.actor.id() == id;
@@ -106,7 +117,8 @@ impl Facts<'_, '_> {
         });
         let mapped = self.admitted.resources.iter().filter(|id| self.is_mapped(id));
         let level = self.from.named.level;
-        let resources = mapped.map(|id| store.weight(id).saturating_add(3).saturating_add(level));
+        let known = |id: &EntityRef| self.stored(id).map_or(0, |stored| stored.weight);
+        let resources = mapped.map(|id| known(id).saturating_add(3).saturating_add(level));
         // The tool, the server, and the level that the session has seen.
         let own = [4, level, self.from.named.weight, store.level_weight()];
         own.into_iter().chain(actors).chain(resources).fold(0, usize::saturating_add)

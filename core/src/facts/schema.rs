@@ -1,6 +1,6 @@
 //! The facts of `context`, once: the name and type of each, which the Cedar schema is generated from, and what it comes to.
 
-use super::context::{Seen, View, flag, long, state, text};
+use super::context::{Seen, View, flag, long, state, text, word};
 
 /// The type of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) const CONTEXT: &[Fact] = &[
     fact("server", Entity("Server"), |v| Some(Seen::Entity(&v.fixed().server.id))),
     fact("destinations", Strings, |v| v.destinations()),
     fact("objects", Strings, |v| v.objects()),
-    fact("origin", String, |v| text(v.call().origin.name())),
+    fact("origin", String, |v| word(v.call().origin.name())),
     fact("transport", String, |v| text(v.call().transport.as_deref().unwrap_or("unknown"))),
     fact("halted", Bool, |v| flag(v.halted())),
     fact("revoked", Bool, |v| flag(v.revoked())),
@@ -80,7 +80,7 @@ pub(crate) const CONTEXT: &[Fact] = &[
     fact("credential?.audience", Strings, |v| v.credential_audience()),
     fact("credential?.expires?", Datetime, |v| Some(Seen::Datetime(v.credential()?.expires?))),
     fact("credential?.issued?", Datetime, |v| Some(Seen::Datetime(v.credential()?.issued?))),
-    fact("credential?.bound", String, |v| text(v.credential()?.bound.name())),
+    fact("credential?.bound", String, |v| word(v.credential()?.bound.name())),
     fact("credential?.scopes", Strings, |v| v.credential_scopes()),
     fact("credential?.expired", Bool, |v| flag(v.expired()?)),
     fact("credential?.audience_matches", Bool, |v| flag(v.audience_matches()?)),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Decision, Denial, EntityRef, Ledger, Part, Place, Reason, Timestamp, ToolCall, Truth,
     engine::{Inside, Question, SCOPE, UNSAID, questions},
-    facts::Gathered,
+    facts::{Facts, Gathered},
 };
 
 /// Why the answer to a call is what it is. For the host and its people: a client gets the reason codes and `@reason`.
@@ -109,7 +109,7 @@ impl Gate {
     /// ```
     pub fn explain(&self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Explanation {
         let judgement = self.judge(call, ledger, now);
-        let linked = self.linked(call, ledger, now);
+        let linked = self.linked(judgement.facts().and_then(Facts::task), ledger, now);
         let survey = self.surveyed(&judgement, &linked);
         let secrets = Secrets::of(call, judgement.admitted());
         let (mut policies, mut nearest) = (Vec::new(), Nearest::default());

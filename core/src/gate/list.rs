@@ -175,11 +175,12 @@ impl Gate {
                 continue;
             }
             let call = request.call(server, tool);
+            let task = call.task.as_deref().and_then(|id| ledger.task(id, now));
             let each = tool.actions().map(|action| {
                 let of = (server, tool, action);
                 match &lent {
                     None => {
-                        self.listed(&call, of, &self.linked(&call, ledger, now), holes::Known::Session, ledger, now)
+                        self.listed(&call, of, &self.linked(task, ledger, now), holes::Known::Session, ledger, now)
                     }
                     Some(lent) => self.listed_for_any(&call, of, lent, ledger, now),
                 }

@@ -52,7 +52,7 @@ use crate::{
     facts::{Facts, Origins, Refused},
     id::put_entity,
     json::{Sink as _, write_canonical, write_items, write_string},
-    ledger::Watched,
+    ledger::{Task, Watched},
 };
 
 /// Decides calls by one bundle.
@@ -215,7 +215,7 @@ impl Gate {
 
     fn evaluate(&self, facts: &Facts<'_, '_>, about: &About) -> Decision {
         let Origins { call, ledger, ask, now, .. } = facts.from;
-        let linked = self.linked(call, ledger, now);
+        let linked = self.linked(facts.task(), ledger, now);
         let links: Vec<_> = linked.iter().map(Linked::link).collect();
         let evaluations = match self.bundle.engine().evaluate(facts, about, &links) {
             Ok(evaluations) => evaluations,
@@ -236,9 +236,9 @@ impl Gate {
         decision::combine(&asked, &linked, &self.bundle.policies, digest, approved)
     }
 
-    /// The grants that count in a call: those of its task whose templates the bundle has.
-    fn linked<'l>(&self, call: &ToolCall, ledger: &'l Ledger, now: Timestamp) -> Vec<Linked<'l>> {
-        let grants = call.task.iter().flat_map(|task| ledger.grants(task, now));
+    /// The grants that count in a call of a task: those whose templates the bundle has.
+    fn linked<'l>(&self, task: Option<&'l Task>, ledger: &'l Ledger, now: Timestamp) -> Vec<Linked<'l>> {
+        let grants = ledger.grants(task, now);
         grants.filter_map(|grant| Some(Linked { grant, template: self.bundle.links(grant).ok()? })).collect()
     }
 

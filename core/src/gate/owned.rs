@@ -18,8 +18,10 @@ impl Gate {
             Err(fault) => return Decision::refused(fault, None),
         };
         let halted = ledger.halts(&call.server, tenants.iter().map(String::as_str));
-        let revoked =
-            ledger.revokes(call, None, now) || ledger.revokes_task(call, now) || ledger.revokes_credential(call, now);
+        let session = call.session.as_deref().and_then(|id| ledger.session(id, now));
+        let revoked = ledger.revokes(call, session, None, now)
+            || ledger.revokes_task(call, now)
+            || ledger.revokes_credential(call, now);
         if halted || revoked {
             return refused(
                 Reason::Forbidden,
@@ -40,7 +42,6 @@ impl Gate {
         if call.task.as_deref().is_some_and(|task| !ledger.task_active(task, now)) {
             return refused(Reason::Forbidden, "the task is over, or was never opened");
         }
-        let session = call.session.as_deref().and_then(|id| ledger.session(id, now));
         if session.is_some_and(|one| one.owner != call.initiator().entity() || !one.accepts(call.key())) {
             return refused(Reason::Forbidden, "the session belongs to another principal, or to another key");
         }

@@ -66,7 +66,7 @@ impl Gate {
     /// ```
     pub fn survey(&self, call: &ToolCall, ledger: &Ledger, now: Timestamp) -> Survey {
         let judgement = self.judge(call, ledger, now);
-        let linked = self.linked(call, ledger, now);
+        let linked = self.linked(judgement.facts().and_then(Facts::task), ledger, now);
         self.surveyed(&judgement, &linked)
     }
 

@@ -81,7 +81,9 @@ impl Ledger {
 
     /// Nobody waits for the approval of this call any more.
     pub(super) fn settle(&mut self, call: &Digest) {
-        let Some(initiator) = self.waiting_by.get(call).cloned() else { return };
+        let known = || self.waiting_by.get(call).cloned();
+        // Mostly nobody waits for anything, and to ask an empty map costs as much as to ask a full one.
+        let Some(initiator) = (!self.waiting_by.is_empty()).then(known).flatten() else { return };
         self.waiting_by.remove_mut(call);
         let Some(waiting) = self.waiting.get_mut(&initiator).map(Arc::make_mut) else { return };
         if let Some(request) = waiting.remove(call) {
@@ -127,6 +129,9 @@ impl Ledger {
 
     /// The approvals of a call, which are used up.
     pub(super) fn take_approvals(&mut self, call: &Digest) -> Vec<Approval> {
+        if self.approvals.is_empty() {
+            return Vec::new();
+        }
         let taken = self.approvals.get(call).map(|approvals| approvals.to_vec()).unwrap_or_default();
         if !taken.is_empty() {
             self.rules = self.tick;

@@ -191,8 +191,9 @@ impl Ledger {
         }
         limits::room("reserved calls", self.calls.size(), limits::CALLS)?;
         // A full ledger takes no new session; those that it has go on.
-        if call.session.as_deref().is_some_and(|id| self.session(id, now).is_none()) {
-            limits::room("sessions", self.sessions.size(), limits::SESSIONS)?;
+        let room = limits::room("sessions", self.sessions.size(), limits::SESSIONS);
+        if room.is_err() && call.session.as_deref().is_some_and(|id| self.session(id, now).is_none()) {
+            return room;
         }
         self.advance(call.id)?;
         if let (Some(id), Some(initiator)) = (&call.session, call.chain.last()) {

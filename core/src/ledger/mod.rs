@@ -216,14 +216,21 @@ impl Ledger {
     }
 
     /// Whether an actor, the session or the server of a call is revoked, or the tool it calls, or the session is over.
-    pub(crate) fn revokes(&self, call: &ToolCall, tool: Option<&str>, now: Timestamp) -> bool {
+    /// `session`: that of the call, as the ledger knows it.
+    pub(crate) fn revokes(
+        &self,
+        call: &ToolCall,
+        session: Option<&Session>,
+        tool: Option<&str>,
+        now: Timestamp,
+    ) -> bool {
         let revoked = |what| self.is_revoked(&what, now);
-        let over = |id: &String| self.session(id, now).is_some_and(|session| session.over);
-        if self.revoked.is_empty() {
-            return call.session.as_ref().is_some_and(over);
+        let over = session.is_some_and(|session| session.over);
+        if over || self.revoked.is_empty() {
+            return over;
         }
         call.chain().any(|actor| revoked(Revocation::Principal(actor.entity())))
-            || call.session.as_ref().is_some_and(|id| over(id) || revoked(Revocation::Session(id.clone())))
+            || call.session.as_ref().is_some_and(|id| revoked(Revocation::Session(id.clone())))
             || revoked(Revocation::Server(call.server.clone()))
             || tool.is_some_and(|id| revoked(Revocation::Tool(id.to_owned())))
     }
@@ -286,25 +293,26 @@ impl Ledger {
     }
 
     fn track_tool(&mut self, tool: &str, now: Timestamp, change: impl FnOnce(&mut Tracked)) {
-        if !self.tools.contains_key(tool) {
-            self.tools.insert_mut(tool.into(), Arc::new(Tracked::new(now)));
-        }
         let tick = self.tick;
-        if let Some(tracked) = self.tools.get_mut(tool).map(Arc::make_mut) {
-            tracked.changed = tick;
-            change(tracked);
+        match self.tools.get_mut(tool) {
+            Some(tracked) => Arc::make_mut(tracked).change(tick, change),
+            None => {
+                let mut tracked = Tracked::new(now);
+                tracked.change(tick, change);
+                self.tools.insert_mut(tool.into(), Arc::new(tracked));
+            }
         }
     }
 
     fn track_principal(&mut self, id: &EntityRef, now: Timestamp, change: impl FnOnce(&mut Tracked)) {
-        let gone = |tracked: &Tracked| tracked.used.plus(forget::PRINCIPAL) <= now;
-        if self.principals.get(id).is_none_or(|tracked| gone(tracked)) {
-            self.put_principal(id.clone(), Tracked::new(now));
-        }
         let tick = self.tick;
-        if let Some(tracked) = self.principals.get_mut(id).map(Arc::make_mut) {
-            tracked.changed = tick;
-            change(tracked);
+        match self.principals.get_mut(id).filter(|tracked| now < tracked.used.plus(forget::PRINCIPAL)) {
+            Some(tracked) => Arc::make_mut(tracked).change(tick, change),
+            None => {
+                let mut tracked = Tracked::new(now);
+                tracked.change(tick, change);
+                self.put_principal(id.clone(), tracked);
+            }
         }
     }
 
@@ -344,6 +352,11 @@ impl Tracked {
 
     pub(crate) fn restored(used: Timestamp, usage: Usage) -> Self {
         Self { used, usage, changed: 0 }
+    }
+
+    fn change(&mut self, tick: u64, change: impl FnOnce(&mut Self)) {
+        self.changed = tick;
+        change(self);
     }
 
     fn add(&mut self, now: Timestamp) {

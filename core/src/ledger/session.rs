@@ -215,14 +215,19 @@ impl Ledger {
         now: Timestamp,
         change: impl FnOnce(&mut Session),
     ) {
-        if self.session(id, now).is_none() {
-            self.put_session(id.into(), Session::new(owner, key, now));
-        }
         let tick = self.tick;
-        if let Some(session) = self.session_mut(id) {
+        let touch = |session: &mut Session| {
             session.changed = tick;
             session.used = now;
             change(session);
+        };
+        match self.session_mut(id).filter(|session| !session.gone(now)) {
+            Some(session) => touch(session),
+            None => {
+                let mut session = Session::new(owner, key, now);
+                touch(&mut session);
+                self.put_session(id.into(), session);
+            }
         }
     }
 

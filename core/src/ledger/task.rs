@@ -84,12 +84,12 @@ impl Ledger {
     /// The grants that count in calls of any task of an initiator.
     pub(crate) fn grants_for(&self, initiator: &EntityRef, now: Timestamp) -> impl Iterator<Item = &Grant> {
         let tasks = self.tasks.values().filter(move |task| task.opened.initiator == *initiator);
-        tasks.flat_map(move |task| self.grants(&task.opened.id, now))
+        tasks.flat_map(move |task| self.grants(Some(&**task).filter(|task| !task.gone(now)), now))
     }
 
     /// The grants that count in calls of a task.
-    pub(crate) fn grants(&self, task: &str, now: Timestamp) -> impl Iterator<Item = &Grant> {
-        let known = self.task(task, now).filter(|task| !task.grants.is_empty() && self.is_active(Some(task), now));
+    pub(crate) fn grants<'l>(&'l self, task: Option<&'l Task>, now: Timestamp) -> impl Iterator<Item = &'l Grant> {
+        let known = task.filter(|task| !task.grants.is_empty() && self.is_active(Some(task), now));
         let ids = known.into_iter().flat_map(|task| task.grants.iter().map(move |id| (&task.opened.id, id)));
         let grants = ids.filter_map(|(task, id)| Some((task, self.grants.get(id.as_str())?)));
         grants

@@ -1,5 +1,7 @@
 //! How often: calls in the last minute, in the last hour, and in total.
 
+use smallvec::SmallVec;
+
 use crate::time::Timestamp;
 
 const MINUTE: i64 = 60_000;
@@ -15,7 +17,10 @@ pub(crate) struct Usage {
 
 /// Counts of calls, in buckets of `WIDTH` milliseconds, for the last `SPAN` milliseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Window<const WIDTH: i64, const SPAN: i64>(Vec<Bucket>);
+struct Window<const WIDTH: i64, const SPAN: i64>(Buckets);
+
+/// There are many sessions, and most have one bucket.
+type Buckets = SmallVec<[Bucket; 1]>;
 
 /// The calls of one bucket. All of them count as long as the last one does, so that none is left out too early.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,7 +65,6 @@ impl<const WIDTH: i64, const SPAN: i64> Window<WIDTH, SPAN> {
                 last.count = last.count.saturating_add(1);
             }
             _ => {
-                // There are many sessions, and most have one bucket.
                 self.0.reserve_exact(1);
                 self.0.push(Bucket { last: now, count: 1 });
             }
@@ -122,7 +126,7 @@ impl Usage {
                 && buckets.is_sorted_by(|a, b| bucket(a) < bucket(b))
         };
         let good = follow(&seconds, 1_000, 61) && follow(&minutes, 60_000, 61);
-        good.then_some(Self { seconds: Window(seconds), minutes: Window(minutes), total })
+        good.then(|| Self { seconds: Window(seconds.into()), minutes: Window(minutes.into()), total })
     }
 }
 

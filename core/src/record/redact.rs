@@ -73,6 +73,11 @@ impl<'s> Veil<'s> {
         Self { named, ..Self::default() }
     }
 
+    /// Puts a word of ours: it cannot look like a secret, and needs no escapes.
+    pub(super) fn put_word(&self, word: &str, out: &mut String) {
+        out.put_quoted(if self.named { REDACTED } else { word });
+    }
+
     /// Puts a text that cannot look like a secret.
     pub(super) fn put_plain(&self, text: &str, out: &mut String) {
         write_string(if self.named { REDACTED } else { text }, out);
@@ -142,12 +147,32 @@ pub(super) fn text(text: &mut String) {
 /// The bytes of the shortest word that is a secret, and of what a key begins with.
 const SHORTEST: usize = 11;
 
+/// The bytes that a secret can be made of.
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        word[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'_' | b'-' | b'.' | b'+' | b'/');
+        byte += 1;
+    }
+    word
+};
+
 pub(super) fn holds_secret(text: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '/');
-    let long = text.len() >= SHORTEST;
-    // To look for one byte is cheap, for a text it is not.
-    let key = || text.as_bytes().contains(&b' ') && text.contains("-----BEGIN ");
-    has_password(text) || (long && (key() || text.split(|c: char| !word(c)).any(is_secret)))
+    let bytes = text.as_bytes();
+    let is_secret_at = |from, to| bytes.get(from..to).is_some_and(is_secret);
+    let (mut start, mut at, mut space) = (0, false, false);
+    for (here, byte) in bytes.iter().enumerate() {
+        if WORD.get(usize::from(*byte)) == Some(&true) {
+            continue;
+        }
+        if is_secret_at(start, here) {
+            return true;
+        }
+        (start, at, space) = (here + 1, at || *byte == b'@', space || *byte == b' ');
+    }
+    // To look for a text is not cheap.
+    is_secret_at(start, bytes.len()) || (at && has_password(text)) || (space && text.contains("-----BEGIN "))
 }
 
 /// Whether a text is too short and too plain to hold a secret, or to need escapes. Most are.
@@ -157,25 +182,23 @@ fn is_short_word(text: &str) -> bool {
 
 /// A URL with a user's password in it.
 fn has_password(text: &str) -> bool {
-    text.as_bytes().contains(&b'@')
-        && text.split_whitespace().any(|word| {
-            let authority = word.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
-            let user = authority.and_then(|authority| authority.rsplit_once('@'));
-            user.is_some_and(|(user, _)| user.contains(':'))
-        })
+    text.split_whitespace().any(|word| {
+        let authority = word.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+        let user = authority.and_then(|authority| authority.rsplit_once('@'));
+        user.is_some_and(|(user, _)| user.contains(':'))
+    })
 }
 
-fn is_secret(word: &str) -> bool {
-    let begins = |part: Option<&str>| part.is_some_and(|part| part.len() > 4 && part.starts_with("eyJ"));
+fn is_secret(word: &[u8]) -> bool {
+    let Some(first) = word.first().filter(|_| word.len() >= SHORTEST) else { return false };
+    let begins = |part: Option<&[u8]>| part.is_some_and(|part| part.len() > 4 && part.starts_with(b"eyJ"));
     let jwt = || {
-        let mut parts = word.split('.');
+        let mut parts = word.split(|byte| *byte == b'.');
         begins(parts.next()) && begins(parts.next()) && parts.next().is_some() && parts.next().is_none()
     };
-    let first = word.as_bytes().first();
-    let known = |(prefix, length): &(&str, usize)| {
-        prefix.as_bytes().first() == first && word.len() >= *length && word.starts_with(prefix)
-    };
-    word.len() >= SHORTEST && (PREFIXES.iter().any(known) || jwt())
+    let known = |(prefix, length): &(&str, usize)| word.len() >= *length && word.starts_with(prefix.as_bytes());
+    let may = |(prefix, _): &&(&str, usize)| prefix.as_bytes().first() == Some(first);
+    PREFIXES.iter().filter(may).any(known) || (*first == b'e' && jwt())
 }
 
 #[cfg(test)]

@@ -170,6 +170,7 @@ impl Show<'_> {
             _ if veil.is_closed() => veil.put_string("", out),
             Seen::Bool(value) => out.push_str(if value { "true" } else { "false" }),
             Seen::Long(value) => write_integer(value, out),
+            Seen::Word(word) => veil.put_word(word, out),
             Seen::Text(text) => veil.put_string(text, out),
             Seen::Datetime(time) => veil.put_plain(&time.to_string(), out),
             Seen::Duration(millis) => veil.put_plain(&Value::Duration(millis).bare(), out),
@@ -248,7 +249,7 @@ fn member(name: &str, out: &mut String, put: impl FnOnce(&mut String) -> (bool, 
 #[inline]
 fn behind(out: &mut String, put: impl FnOnce(&mut String) -> (bool, bool)) -> bool {
     let before = out.len();
-    if !out.ends_with('{') {
+    if out.as_bytes().last() != Some(&b'{') {
         out.push(',');
     }
     let (there, put) = put(out);

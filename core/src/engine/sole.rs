@@ -1,0 +1,64 @@
+//! Rules that are for every question and test one path, once. Most of the baseline is such: they need no index, and no
+//! machine.
+
+use super::{
+    Evaluation, PolicyIndex,
+    machine::Machine,
+    ops::{self, Binary, Computed, Unary},
+    program::{ActionScope, Op, Rule, Scope},
+    source::Source,
+    val::Val,
+};
+
+/// Such a rule.
+#[derive(Debug)]
+pub(crate) struct Sole {
+    policy: PolicyIndex,
+    forbids: bool,
+    slot: u32,
+    test: Test,
+}
+
+/// What must be true of what stands at the path.
+#[derive(Clone, Copy, Debug)]
+enum Test {
+    Equals(u32),
+    Order(u32, Binary),
+    Is(bool),
+}
+
+impl Sole {
+    /// The rule, if it is one.
+    pub(crate) fn of(rule: &Rule, code: &[Op]) -> Option<Self> {
+        let every = rule.action == ActionScope::Any && rule.principal == Scope::ANY && rule.resource == Scope::ANY;
+        let (slot, test) = match code.get(rule.code.clone()).filter(|_| every)? {
+            [Op::SlotEq { slot, constant }, Op::Require] => (*slot, Test::Equals(*constant)),
+            [Op::SlotOrder { slot, constant, op }, Op::Require] => (*slot, Test::Order(*constant, *op)),
+            [Op::Slot(slot), Op::Require] => (*slot, Test::Is(true)),
+            [Op::Slot(slot), Op::Unary(Unary::Not), Op::Require] => (*slot, Test::Is(false)),
+            _ => return None,
+        };
+        Some(Self { policy: rule.policy, forbids: rule.forbids, slot, test })
+    }
+}
+
+impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
+    pub(super) fn sole_into(&mut self, all: &[Sole], out: &mut Evaluation) {
+        for sole in all {
+            let found = match self.source.glance(sole.slot) {
+                Some(own) => self.passes(own, sole.test),
+                None => self.value(sole.slot).and_then(|own| self.passes(own, sole.test)),
+            };
+            out.put(sole.policy, sole.forbids, found);
+        }
+    }
+
+    #[inline]
+    fn passes(&self, own: Val<'f>, test: Test) -> Computed<bool> {
+        match test {
+            Test::Equals(constant) => self.is_constant(own, constant),
+            Test::Order(constant, op) => self.compares(own, constant, op),
+            Test::Is(wanted) => Ok(ops::bool(own)? == wanted),
+        }
+    }
+}
