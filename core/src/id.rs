@@ -50,6 +50,7 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
 
 /// An entity of the Cedar model: a type and an id, printed as Cedar writes it.
 #[derive(Clone, Debug, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::derived_hash_with_manual_eq, reason = "what is compared is the same, in another order")]
 pub struct EntityRef {
     /// The type, with its namespace: `Repository`, `Acme::Account`.
     pub kind: Arc<str>,
@@ -177,10 +178,12 @@ mod tests {
 
     #[test]
     fn secret_names() {
-        for secret in ["accessKey", "X-Api-Key", "Authorization", "bearer", "cookie2", "aws_credentials", "PASSPHRASE"] {
+        for secret in ["accessKey", "X-Api-Key", "Authorization", "bearer", "cookie2", "aws_credentials", "PASSPHRASE"]
+        {
             assert!(is_secret_name(secret), "{secret}");
         }
-        for secret in ["db.passwd", "newPassword", "private key", "clientSecret", "p_a_s_s_w_o_r_d", "tokens", "ttoken"] {
+        for secret in ["db.passwd", "newPassword", "private key", "clientSecret", "p_a_s_s_w_o_r_d", "tokens", "ttoken"]
+        {
             assert!(is_secret_name(secret), "{secret}");
         }
         for plain in ["", "p", "path", "title", "tok", "pass", "keys", "to", "sécret"] {

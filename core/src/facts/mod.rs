@@ -12,6 +12,8 @@ use std::{cell::OnceCell, collections::BTreeSet};
 pub(crate) use context::{Part, Seen, View, covers_tool};
 pub(crate) use fixed::Fixed;
 pub(crate) use reach::Gathered;
+#[cfg(feature = "author")]
+pub(crate) use schema::{BINDINGS, ENVIRONMENTS, ORIGINS, STATES};
 pub(crate) use schema::{CONTEXT, Fact, FactType};
 
 use crate::{

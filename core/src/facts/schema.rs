@@ -1,5 +1,8 @@
 //! The facts of `context`, once: the name and type of each, which the Cedar schema is generated from, and what it comes to.
 
+#[cfg(feature = "explain")]
+use crate::value::Value;
+
 use super::context::{Seen, View, flag, long, state, text, word};
 
 /// The type of a fact.
@@ -8,11 +11,18 @@ pub(crate) enum FactType {
     Bool,
     Long,
     String,
+    /// A String that is one of these.
+    Word(&'static [&'static str]),
     Strings,
     Datetime,
     Duration,
     Entity(&'static str),
 }
+
+pub(crate) const ORIGINS: &[&str] = &["user", "agent", "retrieved"];
+pub(crate) const ENVIRONMENTS: &[&str] = &["development", "test", "production", "unknown"];
+pub(crate) const STATES: &[&str] = &["yes", "no", "absent"];
+pub(crate) const BINDINGS: &[&str] = &["none", "dpop", "mtls"];
 
 /// A fact of `context`. `context.input` is none of them: it differs from tool to tool.
 #[derive(Debug)]
@@ -29,13 +39,30 @@ impl Fact {
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.path.split('.').map(|name| name.trim_end_matches('?'))
     }
+
+    /// Whether it may come to this, or to nothing.
+    #[cfg(feature = "explain")]
+    pub(crate) fn admits(&self, value: Option<&Value>) -> bool {
+        let Some(value) = value else { return self.path.ends_with('?') };
+        match (self.ty, value) {
+            (Bool, Value::Bool(_))
+            | (Long, Value::Long(_))
+            | (String, Value::String(_))
+            | (Datetime, Value::Datetime(_))
+            | (Duration, Value::Duration(_)) => true,
+            (Word(words), Value::String(word)) => words.contains(&&**word),
+            (Strings, Value::Set(items)) => items.iter().all(|item| matches!(item, Value::String(_))),
+            (Entity(kind), Value::Entity(id)) => *id.kind == *kind,
+            _ => false,
+        }
+    }
 }
 
 const fn fact(path: &'static str, ty: FactType, of: for<'f> fn(View<'f>) -> Option<Seen<'f>>) -> Fact {
     Fact { path, ty, of }
 }
 
-use FactType::{Bool, Datetime, Duration, Entity, Long, String, Strings};
+use FactType::{Bool, Datetime, Duration, Entity, Long, String, Strings, Word};
 
 pub(crate) const CONTEXT: &[Fact] = &[
     fact("now", Datetime, |v| Some(Seen::Datetime(v.now()))),
@@ -43,7 +70,7 @@ pub(crate) const CONTEXT: &[Fact] = &[
     fact("server", Entity("Server"), |v| Some(Seen::Entity(&v.fixed().server.id))),
     fact("destinations", Strings, |v| v.destinations()),
     fact("objects", Strings, |v| v.objects()),
-    fact("origin", String, |v| word(v.call().origin.name())),
+    fact("origin", Word(ORIGINS), |v| word(v.call().origin.name())),
     fact("transport", String, |v| text(v.call().transport.as_deref().unwrap_or("unknown"))),
     fact("halted", Bool, |v| flag(v.halted())),
     fact("revoked", Bool, |v| flag(v.revoked())),
@@ -80,7 +107,7 @@ pub(crate) const CONTEXT: &[Fact] = &[
     fact("credential?.audience", Strings, |v| v.credential_audience()),
     fact("credential?.expires?", Datetime, |v| Some(Seen::Datetime(v.credential()?.expires?))),
     fact("credential?.issued?", Datetime, |v| Some(Seen::Datetime(v.credential()?.issued?))),
-    fact("credential?.bound", String, |v| word(v.credential()?.bound.name())),
+    fact("credential?.bound", Word(BINDINGS), |v| word(v.credential()?.bound.name())),
     fact("credential?.scopes", Strings, |v| v.credential_scopes()),
     fact("credential?.expired", Bool, |v| flag(v.expired()?)),
     fact("credential?.audience_matches", Bool, |v| flag(v.audience_matches()?)),
@@ -100,23 +127,41 @@ pub(crate) const CONTEXT: &[Fact] = &[
     fact("usage.distinct_tools", Long, |v| v.distinct(|session| session.tools.len())),
     fact("usage.distinct_servers", Long, |v| v.distinct(|session| session.servers.len())),
     fact("usage.pending_approvals", Long, |v| v.pending_approvals()),
-    fact("environment.server", String, |v| text(v.server_environment().unwrap_or("unknown"))),
+    fact("environment.server", Word(ENVIRONMENTS), |v| text(v.server_environment().unwrap_or("unknown"))),
     fact("environment.principal", String, |v| text(v.principal_environment().unwrap_or("unknown"))),
-    fact("status.credential_expired", String, |v| state(v.expired())),
-    fact("status.credential_audience_matches", String, |v| state(v.audience_matches())),
-    fact("status.credential_revoked", String, |v| state(v.credential_revoked().filter(|_| v.credential_named()))),
-    fact("status.credential_bound", String, |v| state(v.credential_bound())),
-    fact("status.credential_not_yet_valid", String, |v| state(v.not_yet_valid())),
-    fact("status.credential_seen_elsewhere", String, |v| state(v.seen_elsewhere().filter(|_| v.credential_named()))),
+    fact("status.credential_expired", Word(STATES), |v| state(v.expired())),
+    fact("status.credential_audience_matches", Word(STATES), |v| state(v.audience_matches())),
+    fact("status.credential_revoked", Word(STATES), |v| state(v.credential_revoked().filter(|_| v.credential_named()))),
+    fact("status.credential_bound", Word(STATES), |v| state(v.credential_bound())),
+    fact("status.credential_not_yet_valid", Word(STATES), |v| state(v.not_yet_valid())),
+    fact("status.credential_seen_elsewhere", Word(STATES), |v| {
+        state(v.seen_elsewhere().filter(|_| v.credential_named()))
+    }),
     fact("status.credential_lifetime", Duration, |v| Some(Seen::Duration(v.judged_lifetime()))),
     // Of a task that nobody opened, one thing is wrong: that.
-    fact("status.task_active", String, |v| state(v.task_active())),
-    fact("status.task_initiator_matches", String, |v| state(v.task_initiator_matches().filter(|_| v.task_known()))),
-    fact("status.task_covers_tool", String, |v| state(v.task_covers_tool().filter(|_| v.task_known()))),
-    fact("status.task_covers_destinations", String, |v| state(v.task_covers_destinations().filter(|_| v.task_known()))),
-    fact("status.task_covers_objects", String, |v| state(v.task_covers_objects().filter(|_| v.task_known()))),
-    fact("status.task_has_calls", String, |v| state(v.task_calls_left().map(|left| left > 0))),
-    fact("status.session_principal_matches", String, |v| state(v.in_session().then(|| v.session_owned()))),
-    fact("status.session_binding_matches", String, |v| state(v.in_session().then(|| v.session_bound()))),
-    fact("status.environment_matches", String, |v| state(v.environment_matches())),
+    fact("status.task_active", Word(STATES), |v| state(v.task_active())),
+    fact("status.task_initiator_matches", Word(STATES), |v| {
+        state(v.task_initiator_matches().filter(|_| v.task_known()))
+    }),
+    fact("status.task_covers_tool", Word(STATES), |v| state(v.task_covers_tool().filter(|_| v.task_known()))),
+    fact("status.task_covers_destinations", Word(STATES), |v| {
+        state(v.task_covers_destinations().filter(|_| v.task_known()))
+    }),
+    fact("status.task_covers_objects", Word(STATES), |v| state(v.task_covers_objects().filter(|_| v.task_known()))),
+    fact("status.task_has_calls", Word(STATES), |v| state(v.task_calls_left().map(|left| left > 0))),
+    fact("status.session_principal_matches", Word(STATES), |v| state(v.in_session().then(|| v.session_owned()))),
+    fact("status.session_binding_matches", Word(STATES), |v| state(v.in_session().then(|| v.session_bound()))),
+    fact("status.environment_matches", Word(STATES), |v| state(v.environment_matches())),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Binding, Origin};
+
+    #[test]
+    fn words_are_the_names() {
+        assert_eq!(ORIGINS, Origin::ALL.map(Origin::name));
+        assert_eq!(BINDINGS, Binding::ALL.map(Binding::name));
+    }
+}

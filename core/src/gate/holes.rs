@@ -98,7 +98,7 @@ fn kind(ty: FactType) -> Kind {
     match ty {
         FactType::Bool => Kind::Bool,
         FactType::Long => Kind::Long,
-        FactType::String => Kind::String,
+        FactType::String | FactType::Word(_) => Kind::String,
         FactType::Strings => Kind::Set,
         FactType::Datetime => Kind::Datetime,
         FactType::Duration => Kind::Duration,

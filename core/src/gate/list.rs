@@ -179,9 +179,7 @@ impl Gate {
             let each = tool.actions().map(|action| {
                 let of = (server, tool, action);
                 match &lent {
-                    None => {
-                        self.listed(&call, of, &self.linked(task, ledger, now), holes::Known::Session, ledger, now)
-                    }
+                    None => self.listed(&call, of, &self.linked(task, ledger, now), holes::Known::Session, ledger, now),
                     Some(lent) => self.listed_for_any(&call, of, lent, ledger, now),
                 }
             });

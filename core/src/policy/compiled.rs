@@ -18,7 +18,7 @@ use crate::{
 
 /// The program, and what is known beforehand of the calls that it decides.
 pub(super) struct Compiled {
-    pub(super) program: Program,
+    pub(super) program: Arc<Program>,
     /// What the policies that can apply to each action may look at.
     pub(super) reads: BTreeMap<String, Arc<Reads>>,
     /// For each action.
@@ -30,12 +30,13 @@ pub(super) struct Compiled {
 impl Compiled {
     /// `bundle`: the digest of the bundle, which stands in those of its calls.
     pub(super) fn new(
-        program: Program,
+        program: impl Into<Arc<Program>>,
         catalog: &Catalog,
         store: &mut Store,
         reads: BTreeMap<String, Arc<Reads>>,
         bundle: Digest,
     ) -> Self {
+        let program = program.into();
         store.settle(|id| program.entity(id));
         let nothing = Arc::new(Reads::default());
         let group = |name: &String| EntityRef::new("Action", name.as_str());
@@ -66,6 +67,12 @@ impl Compiled {
             }
         }
         Self::new(program, catalog, store, all, bundle)
+    }
+
+    /// The same over other entities, in a bundle of this digest.
+    #[cfg(feature = "author")]
+    pub(super) fn over(&self, catalog: &Catalog, store: &mut Store, bundle: Digest) -> Self {
+        Self::new(self.program.clone(), catalog, store, self.reads.clone(), bundle)
     }
 
     /// A question as the program is asked it.

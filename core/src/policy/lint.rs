@@ -21,17 +21,14 @@ use crate::{
     catalog::{Action, Catalog, Tool},
     engine::Root,
     error::{Diagnostic, Place, Severity},
+    facts::{BINDINGS, CONTEXT, ENVIRONMENTS, FactType, ORIGINS, STATES},
     id::EntityRef,
 };
 
-const ORIGINS: [&str; 3] = ["user", "agent", "retrieved"];
-const ENVIRONMENTS: [&str; 4] = ["development", "test", "production", "unknown"];
-const STATES: [&str; 3] = ["yes", "no", "absent"];
-const EFFECTS: [&str; 4] = ["read", "write", "destructive", "execute"];
-const BINDINGS: [&str; 3] = ["none", "dpop", "mtls"];
+const EFFECTS: &[&str] = &["read", "write", "destructive", "execute"];
 
 /// The values of facts that have only a few.
-pub(super) const FEW: [&[&str]; 5] = [&ORIGINS, &ENVIRONMENTS, &STATES, &EFFECTS, &BINDINGS];
+pub(super) const FEW: [&[&str]; 5] = [ORIGINS, ENVIRONMENTS, STATES, EFFECTS, BINDINGS];
 
 /// An author's schema may not take toolgate's names or actions, and its resource types must be in `Level` and `Server`.
 pub(super) fn author_types(
@@ -290,12 +287,10 @@ impl Walk<'_> {
             return;
         };
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let known: &[&str] = match names.as_slice() {
-            ["origin"] => &ORIGINS,
-            ["environment", "server"] => &ENVIRONMENTS,
-            ["status", _] => &STATES,
-            ["tool", "effect"] => &EFFECTS,
-            ["credential", "bound"] => &BINDINGS,
+        let fact = CONTEXT.iter().find(|fact| fact.names().eq(names.iter().copied()));
+        let known = match (fact.map(|fact| fact.ty), names.as_slice()) {
+            (Some(FactType::Word(words)), _) => words,
+            (None, ["tool", "effect"]) => EFFECTS,
             _ => return,
         };
         if !known.contains(&value.as_str()) {

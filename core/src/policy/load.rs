@@ -14,7 +14,9 @@ use super::{
     annotate, compile,
     compiled::Compiled,
     declared::Declared,
-    entities, leaves, lint, read_paths,
+    entities,
+    files::{self, Files},
+    leaves, lint, read_paths,
     sample::Samples,
     schema, session, slots,
     text::{self, Language, Statement},
@@ -25,8 +27,6 @@ use crate::{
     digest::{Digest, Domain},
     engine::{Engine, Reads},
     error::{self, Diagnostic, Error, Lines, Place, Severity},
-    json::{Json, Object},
-    limits::BUNDLE_FILE,
     sources::Sources,
 };
 
@@ -148,17 +148,8 @@ pub(super) fn with(
     sources: &Sources,
     policies: impl FnOnce(&Catalog, &mut Vec<Diagnostic>) -> Vec<Parsed>,
 ) -> Result<Loaded, Error> {
+    files::lengths(sources)?;
     let mut found = Vec::new();
-    for name in sources.names() {
-        if sources.text(name).is_some_and(|text| text.len() > BUNDLE_FILE) {
-            let place = Place::whole(&name.into());
-            let message = format!("the file is longer than the {BUNDLE_FILE} bytes allowed");
-            found.push(Diagnostic::error("file_too_long", message).at(place));
-        }
-    }
-    if !found.is_empty() {
-        return Err(Error::new(found));
-    }
     let (mut catalog, problems) = catalog::load(sources);
     if sources.entry(MANIFEST).is_none() {
         return Err(Error::new(problems));
@@ -198,14 +189,15 @@ pub(super) fn with(
     let reads = read(&catalog, &parsed);
     let program = compile::all(parsed.iter().map(|one| (&one.policy, &one.tree))).map_err(Error::new)?;
     let by_id = parsed.iter().enumerate().map(|(place, one)| (one.policy.id.clone(), place)).collect();
-    let digest = bundle_digest(sources, &catalog);
+    let digest = files::digest(sources, &catalog, Files::All);
     let identity = Arc::new(Identity::of(&catalog, digest, schema_digest));
     let bundle = PolicyBundle {
         compiled: Compiled::new(program, &catalog, &mut store, reads, digest),
         chosen: Engine::default(),
         unpacked: false,
+        others: Some(files::digest(sources, &catalog, Files::WithoutEntities)),
         #[cfg(feature = "oracle")]
-        cedar: Some(super::cedar::CedarEngine::of(&catalog, &parsed)),
+        cedar: Some(Arc::new(super::cedar::CedarEngine::of(&catalog, &parsed))),
         slots: Arc::new(filled),
         store: Arc::new(store),
         by_id: Arc::new(by_id),
@@ -215,25 +207,6 @@ pub(super) fn with(
         catalog: Arc::new(catalog),
     };
     Ok(Loaded { bundle, parsed, schema })
-}
-
-/// The digest of all files that decide, of just those: whatever else a host puts beside them changes nothing.
-fn bundle_digest(sources: &Sources, catalog: &Catalog) -> Digest {
-    let pins: BTreeSet<_> = catalog.servers.values().map(|server| server.file.as_str()).collect();
-    let decides = |name: &str| {
-        let of = |folder: &str, kind: &str| name.starts_with(folder) && name.ends_with(kind);
-        name == catalog::MANIFEST
-            || name == entities::FILE
-            || pins.contains(name)
-            || of("policies/", ".cedar")
-            || of("schema/", ".cedarschema")
-    };
-    let files: Object = sources
-        .names()
-        .filter(|name| decides(name))
-        .filter_map(|name| Some((name.to_owned(), Json::String(sources.text(name)?.to_owned()))))
-        .collect();
-    Digest::of(Domain::Bundle, &Json::Object(files))
 }
 
 /// Parses one file of policies. Text that is too deep never reaches Cedar.

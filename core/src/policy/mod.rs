@@ -26,6 +26,8 @@ mod engines;
 #[cfg(feature = "author")]
 mod entities;
 #[cfg(feature = "author")]
+mod files;
+#[cfg(feature = "author")]
 mod form;
 #[cfg(feature = "author")]
 mod guard;
@@ -39,6 +41,8 @@ mod load;
 mod mutate;
 #[cfg(feature = "author")]
 mod read_paths;
+#[cfg(feature = "author")]
+mod refill;
 #[cfg(feature = "author")]
 mod sample;
 #[cfg(feature = "author")]
@@ -157,7 +161,7 @@ impl Policy {
 
 /// Policies, schema and catalog: validated, compiled, immutable.
 pub struct PolicyBundle {
-    // What mutants of a bundle have in common is shared.
+    // What mutants of a bundle have in common, and what stays when its entities are replaced, is shared.
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) store: Arc<Store>,
     pub(crate) policies: Vec<Policy>,
@@ -166,9 +170,12 @@ pub struct PolicyBundle {
     compiled: compiled::Compiled,
     pub(crate) chosen: Engine,
     unpacked: bool,
+    /// The digest of its files without the entities; nothing where it was not loaded from them.
+    #[cfg(feature = "author")]
+    others: Option<Digest>,
     /// Cedar's policies; a bundle that was unpacked has none.
     #[cfg(feature = "oracle")]
-    pub(crate) cedar: Option<cedar::CedarEngine>,
+    pub(crate) cedar: Option<Arc<cedar::CedarEngine>>,
     pub(crate) identity: Arc<Identity>,
     warnings: Vec<Diagnostic>,
 }

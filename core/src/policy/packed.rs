@@ -137,6 +137,8 @@ impl PolicyBundle {
             by_id: Arc::new(by_id),
             chosen: Engine::default(),
             unpacked: true,
+            #[cfg(feature = "author")]
+            others: None,
             #[cfg(feature = "oracle")]
             cedar: None,
             identity,

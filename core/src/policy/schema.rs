@@ -122,7 +122,7 @@ fn fact(ty: FactType) -> Json {
     match ty {
         FactType::Bool => json!({"type": "Boolean"}),
         FactType::Long => json!({"type": "Long"}),
-        FactType::String => json!({"type": "String"}),
+        FactType::String | FactType::Word(_) => json!({"type": "String"}),
         FactType::Strings => json!({"type": "Set", "element": {"type": "String"}}),
         FactType::Datetime => json!({"type": "Extension", "name": "datetime"}),
         FactType::Duration => json!({"type": "Extension", "name": "duration"}),

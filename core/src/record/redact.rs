@@ -147,23 +147,28 @@ pub(super) fn text(text: &mut String) {
 /// The bytes of the shortest word that is a secret, and of what a key begins with.
 const SHORTEST: usize = 11;
 
-/// The bytes that a secret can be made of.
-const WORD: [bool; 256] = {
-    let mut word = [false; 256];
-    let mut byte = 0;
+/// The characters that a secret can be made of, a bit for each.
+const WORD: u128 = {
+    let (mut word, mut byte) = (0, 0_u8);
     while byte < 128 {
-        word[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'_' | b'-' | b'.' | b'+' | b'/');
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/') {
+            word |= 1 << byte;
+        }
         byte += 1;
     }
     word
 };
+
+fn is_word(byte: u8) -> bool {
+    byte < 128 && WORD >> byte & 1 == 1
+}
 
 pub(super) fn holds_secret(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_secret_at = |from, to| bytes.get(from..to).is_some_and(is_secret);
     let (mut start, mut at, mut space) = (0, false, false);
     for (here, byte) in bytes.iter().enumerate() {
-        if WORD.get(usize::from(*byte)) == Some(&true) {
+        if is_word(*byte) {
             continue;
         }
         if is_secret_at(start, here) {

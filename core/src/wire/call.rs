@@ -54,21 +54,15 @@ fn refused(reason: Reason, detail: String) -> Decision {
     Decision::refused(Fault::new(reason, detail), None)
 }
 
-fn call(mut json: Json) -> Result<ToolCall, String> {
-    // The arguments are moved: they may be large.
-    let input = match &mut json {
-        Json::Object(members) => members.get_mut("input").map(std::mem::take),
-        _ => None,
-    };
-    let mut fields = Fields::of(&json, "")?;
+fn call(json: Json) -> Result<ToolCall, String> {
+    let mut fields = Fields::of(json, "")?;
     let server = fields.required("server")?;
     let method = fields.string("method")?.unwrap_or_else(|| "tools/call".to_owned());
     let tool = fields.string("tool")?;
     if tool.is_none() && method == "tools/call" {
         return Err(fields.missing("tool"));
     }
-    fields.value("input");
-    let input = match input.filter(|input| *input != Json::Null) {
+    let input = match fields.value("input") {
         None => Json::default(),
         Some(input @ Json::Object(_)) => input,
         Some(_) => return Err("`/input` is not an object".to_owned()),
@@ -99,7 +93,8 @@ fn chain(fields: &mut Fields<'_>) -> Result<(Principal, Vec<Principal>), String>
     let on_behalf_of = match fields.value("on_behalf_of") {
         None => Vec::new(),
         Some(Json::Array(items)) => {
-            let actors = items.iter().enumerate().map(|(i, item)| self::principal(item, &format!("/on_behalf_of/{i}")));
+            let actors =
+                items.into_iter().enumerate().map(|(i, item)| self::principal(item, &format!("/on_behalf_of/{i}")));
             actors.collect::<Result<_, _>>()?
         }
         Some(_) => return Err("`/on_behalf_of` is not a list of actors".to_owned()),
@@ -118,10 +113,10 @@ fn chain(fields: &mut Fields<'_>) -> Result<(Principal, Vec<Principal>), String>
 /// assert_eq!(request.principal.id, "alice");
 /// ```
 pub fn read_list_request(text: &[u8], limits: &Limits) -> Result<ListRequest, Denial> {
-    list_request(&json(text, limits)?).map_err(malformed)
+    list_request(json(text, limits)?).map_err(malformed)
 }
 
-fn list_request(json: &Json) -> Result<ListRequest, String> {
+fn list_request(json: Json) -> Result<ListRequest, String> {
     let mut fields = Fields::of(json, "")?;
     let (principal, on_behalf_of) = chain(&mut fields)?;
     let credential = fields.value("credential").map(credential).transpose()?;
@@ -141,45 +136,42 @@ fn list_request(json: &Json) -> Result<ListRequest, String> {
 }
 
 /// `{"type": "User", "id": "alice", "claims": {..}}`, or Cedar's `User::"alice"`.
-fn principal(value: &Json, at: &str) -> Result<Principal, String> {
-    let of_text;
+fn principal(value: Json, at: &str) -> Result<Principal, String> {
     let (kind, id, claims) = match value {
         Json::String(text) => {
-            of_text = EntityRef::parse(text).ok_or_else(|| format!("`{at}` is no actor such as `User::\"alice\"`"))?;
-            (&*of_text.kind, &*of_text.id, Object::new())
+            let actor =
+                EntityRef::parse(&text).ok_or_else(|| format!("`{at}` is no actor such as `User::\"alice\"`"))?;
+            (actor.kind.to_string(), actor.id.to_string(), Object::new())
         }
-        other => {
-            let mut fields = Fields::of(other, at)?;
-            let (kind, id) = (fields.required_text("type")?, fields.required_text("id")?);
+        other => Fields::of(other, at)?.read(|fields| {
+            let (kind, id) = (fields.required("type")?, fields.required("id")?);
             let claims = match fields.value("claims") {
                 None => Object::new(),
-                Some(Json::Object(claims)) => claims.clone(),
+                Some(Json::Object(claims)) => claims,
                 Some(_) => return Err(format!("`{at}/claims` is not an object")),
             };
-            fields.finish()?;
-            (kind, id, claims)
-        }
+            Ok((kind, id, claims))
+        })?,
     };
-    let kind = PrincipalKind::parse(kind).ok_or_else(|| format!("`{at}` is none of `User`, `Agent`, `Workload`"))?;
+    let kind = PrincipalKind::parse(&kind).ok_or_else(|| format!("`{at}` is none of `User`, `Agent`, `Workload`"))?;
     if id.is_empty() {
         return Err(format!("`{at}` has an empty id"));
     }
-    Ok(Principal { kind, id: id.to_owned(), claims })
+    Ok(Principal { kind, id, claims })
 }
 
-fn credential(value: &Json) -> Result<Credential, String> {
-    let mut fields = Fields::of(value, "/credential")?;
-    let credential = Credential {
-        id: fields.string("id")?,
-        issuer: fields.string("issuer")?,
-        audience: fields.strings("audience")?.unwrap_or_default(),
-        expires: fields.time("expires")?,
-        issued: fields.time("issued")?,
-        not_before: fields.time("not_before")?,
-        key: fields.string("key")?,
-        bound: fields.choice("bound", &Binding::ALL, Binding::name)?.unwrap_or(Binding::None),
-        scopes: fields.strings("scopes")?.unwrap_or_default(),
-    };
-    fields.finish()?;
-    Ok(credential)
+fn credential(value: Json) -> Result<Credential, String> {
+    Fields::of(value, "/credential")?.read(|fields| {
+        Ok(Credential {
+            id: fields.string("id")?,
+            issuer: fields.string("issuer")?,
+            audience: fields.strings("audience")?.unwrap_or_default(),
+            expires: fields.time("expires")?,
+            issued: fields.time("issued")?,
+            not_before: fields.time("not_before")?,
+            key: fields.string("key")?,
+            bound: fields.choice("bound", &Binding::ALL, Binding::name)?.unwrap_or(Binding::None),
+            scopes: fields.strings("scopes")?.unwrap_or_default(),
+        })
+    })
 }

@@ -7,29 +7,26 @@ use std::{
 
 use smallvec::SmallVec;
 
-use crate::{
-    digest::Digest,
-    error::closest,
-    gather::Gather as _,
-    id::EntityRef,
-    json::{Json, Object},
-    time::Timestamp,
-};
+use crate::{digest::Digest, error::closest, gather::Gather as _, id::EntityRef, json::Json, time::Timestamp};
 
-/// An object that is being read.
+/// An object that is being read. What is asked for is moved out of it.
 pub(super) struct Fields<'a> {
-    members: &'a Object,
+    /// Each member, until it is asked for. There are few: to look through them is quicker than to descend.
+    members: SmallVec<[(String, Option<Json>); 12]>,
     at: Cow<'a, str>,
     asked: SmallVec<[&'static str; 12]>,
 }
 
 impl<'a> Fields<'a> {
     /// `at` is the JSON Pointer of the object; empty for the document.
-    pub(super) fn of(value: &'a Json, at: impl Into<Cow<'a, str>>) -> Result<Self, String> {
+    pub(super) fn of(value: Json, at: impl Into<Cow<'a, str>>) -> Result<Self, String> {
         let at = at.into();
         match value {
-            Json::Object(members) => Ok(Self { members, at, asked: SmallVec::new() }),
-            other => Err(format!("{} is {}, not an object", place(&at), kind(other))),
+            Json::Object(members) => {
+                let members = members.into_iter().map(|(name, value)| (name, Some(value))).collect();
+                Ok(Self { members, at, asked: SmallVec::new() })
+            }
+            other => Err(format!("{} is {}, not an object", place(&at), kind(&other))),
         }
     }
 
@@ -49,30 +46,26 @@ impl<'a> Fields<'a> {
         format!("{}/{key}", self.at)
     }
 
-    /// The member, unless it is absent or `null`.
-    pub(super) fn value(&mut self, key: &'static str) -> Option<&'a Json> {
-        self.asked.push(key);
-        self.members.get(key).filter(|value| **value != Json::Null)
+    fn member(&mut self, key: &str) -> Option<&mut Option<Json>> {
+        self.members.iter_mut().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<&'a str>, String> {
-        match self.value(key) {
-            None => Ok(None),
-            Some(Json::String(text)) => Ok(Some(text)),
-            Some(other) => Err(format!("`{}` is {}, not a string", self.pointer(key), kind(other))),
-        }
+    /// The member, unless it is absent or `null`.
+    pub(super) fn value(&mut self, key: &'static str) -> Option<Json> {
+        self.asked.push(key);
+        self.member(key)?.take().filter(|value| !matches!(value, Json::Null))
     }
 
     pub(super) fn string(&mut self, key: &'static str) -> Result<Option<String>, String> {
-        Ok(self.text(key)?.map(str::to_owned))
-    }
-
-    pub(super) fn required_text(&mut self, key: &'static str) -> Result<&'a str, String> {
-        self.text(key)?.ok_or_else(|| self.missing(key))
+        match self.value(key) {
+            None => Ok(None),
+            Some(Json::String(text)) => Ok(Some(text)),
+            Some(other) => Err(format!("`{}` is {}, not a string", self.pointer(key), kind(&other))),
+        }
     }
 
     pub(super) fn required(&mut self, key: &'static str) -> Result<String, String> {
-        self.required_text(key).map(str::to_owned)
+        self.string(key)?.ok_or_else(|| self.missing(key))
     }
 
     pub(super) fn missing(&self, key: &str) -> String {
@@ -81,29 +74,31 @@ impl<'a> Fields<'a> {
 
     /// A list of strings; a single string is a list of one.
     pub(super) fn strings(&mut self, key: &'static str) -> Result<Option<Vec<String>>, String> {
-        let Some(value) = self.value(key) else { return Ok(None) };
-        if let Json::String(text) = value {
-            return Ok(Some(vec![text.clone()]));
-        }
-        let owned = |item: &Json| item.as_str().map(str::to_owned);
-        match value.as_array().and_then(|items| items.iter().map(owned).collect()) {
-            Some(items) => Ok(Some(items)),
-            None => Err(format!("`{}` is not a list of strings", self.pointer(key))),
-        }
+        let text = |item| match item {
+            Json::String(text) => Some(text),
+            _ => None,
+        };
+        let texts = match self.value(key) {
+            None => return Ok(None),
+            Some(Json::String(text)) => Some(vec![text]),
+            Some(Json::Array(items)) => items.into_iter().map(text).collect(),
+            Some(_) => None,
+        };
+        texts.map(Some).ok_or_else(|| format!("`{}` is not a list of strings", self.pointer(key)))
     }
 
     pub(super) fn time(&mut self, key: &'static str) -> Result<Option<Timestamp>, String> {
-        let Some(text) = self.text(key)? else { return Ok(None) };
+        let Some(text) = self.string(key)? else { return Ok(None) };
         let fault = || format!("`{}` is no time; write RFC 3339, as in `2026-01-05T10:00:00Z`", self.pointer(key));
-        Timestamp::parse(text).map(Some).ok_or_else(fault)
+        Timestamp::parse(&text).map(Some).ok_or_else(fault)
     }
 
     /// A time that may lie beyond the years that RFC 3339 can write: then it is milliseconds since 1970, as `…ms`.
     pub(super) fn maybe_instant(&mut self, key: &'static str) -> Result<Option<Timestamp>, String> {
-        let text = self.members.get(key).and_then(Json::as_str);
+        let text = self.member(key).and_then(|value| value.as_ref()?.as_str());
         match text.and_then(|text| text.strip_suffix("ms")).and_then(|millis| millis.parse().ok()) {
             Some(millis) => {
-                self.asked.push(key);
+                self.value(key);
                 Ok(Some(Timestamp::from_millis(millis)))
             }
             None => self.time(key),
@@ -140,7 +135,7 @@ impl<'a> Fields<'a> {
 
     pub(super) fn digest(&mut self, key: &'static str) -> Result<Digest, String> {
         let pointer = self.pointer(key);
-        Digest::parse(self.required_text(key)?)
+        Digest::parse(&self.required(key)?)
             .ok_or_else(|| format!("`{pointer}` is no digest such as `sha256:` and 64 hexadecimal digits"))
     }
 
@@ -160,14 +155,25 @@ impl<'a> Fields<'a> {
     pub(super) fn each<T>(
         &mut self,
         key: &'static str,
-        read: impl Fn(&mut Fields<'a>) -> Result<T, String>,
+        read: impl Fn(&mut Fields<'_>) -> Result<T, String>,
     ) -> Result<Vec<T>, String> {
         let pointer = self.pointer(key);
-        let Some(value) = self.value(key) else { return Ok(Vec::new()) };
-        let items = value.as_array().ok_or_else(|| format!("`{pointer}` is no list"))?;
-        let items =
-            items.iter().enumerate().map(|(index, item)| Fields::of(item, format!("{pointer}/{index}"))?.read(&read));
-        items.collect()
+        let items = match self.value(key) {
+            None => return Ok(Vec::new()),
+            Some(Json::Array(items)) => items.into_iter().enumerate(),
+            Some(_) => return Err(format!("`{pointer}` is no list")),
+        };
+        items.map(|(index, item)| Fields::of(item, format!("{pointer}/{index}"))?.read(&read)).collect()
+    }
+
+    /// A list of at least one entity.
+    pub(super) fn actors(&mut self, key: &'static str) -> Result<Vec<EntityRef>, String> {
+        let pointer = self.pointer(key);
+        match self.value(key) {
+            Some(Json::Array(items)) if items.is_empty() => Err(format!("`{pointer}` names nobody")),
+            Some(Json::Array(items)) => items.into_iter().map(|item| entity(item, &pointer)).collect(),
+            _ => Err(format!("`{pointer}` is no list of actors")),
+        }
     }
 
     pub(super) fn maybe_entity(&mut self, key: &'static str) -> Result<Option<EntityRef>, String> {
@@ -181,7 +187,7 @@ impl<'a> Fields<'a> {
         all: &[T],
         name: fn(T) -> &'static str,
     ) -> Result<Option<T>, String> {
-        let Some(text) = self.text(key)? else { return Ok(None) };
+        let Some(text) = self.string(key)? else { return Ok(None) };
         match all.iter().find(|one| name(**one) == text) {
             Some(one) => Ok(Some(*one)),
             None => {
@@ -200,32 +206,30 @@ impl<'a> Fields<'a> {
 
     /// Refuses members that nobody asked for.
     pub(super) fn finish(self) -> Result<(), String> {
-        for name in self.members.keys() {
-            if !self.asked.contains(&name.as_str()) {
-                let near = closest(name, self.asked.iter().copied());
-                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                let shown: String = name.chars().take(60).collect();
-                return Err(format!("{} has an unknown member `{}`{near}", place(&self.at), shown.escape_debug()));
-            }
-        }
-        Ok(())
+        let Some((name, _)) = self.members.iter().find(|(_, value)| value.is_some()) else { return Ok(()) };
+        let near = closest(name, self.asked.iter().copied());
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let shown: String = name.chars().take(60).collect();
+        Err(format!("{} has an unknown member `{}`{near}", place(&self.at), shown.escape_debug()))
     }
 }
 
-pub(super) fn entity(value: &Json, pointer: &str) -> Result<EntityRef, String> {
-    if let Json::String(text) = value {
+pub(super) fn entity(value: Json, pointer: &str) -> Result<EntityRef, String> {
+    if let Json::String(text) = &value {
         return EntityRef::parse(text).ok_or_else(|| format!("`{pointer}` is no entity such as `User::\"alice\"`"));
     }
     let mut fields = Fields::of(value, pointer)?;
-    let entity = EntityRef::new(fields.required_text("type")?, fields.required_text("id")?);
+    let entity = EntityRef::new(fields.required("type")?, fields.required("id")?);
     fields.finish()?;
     Ok(entity)
 }
 
 /// A list of entities.
-pub(super) fn entities(value: &Json, pointer: &str) -> Result<BTreeSet<EntityRef>, String> {
-    let items = value.as_array().ok_or_else(|| format!("`{pointer}` is not a list of entities"))?;
-    items.iter().map(|item| entity(item, pointer)).try_gather()
+pub(super) fn entities(value: Json, pointer: &str) -> Result<BTreeSet<EntityRef>, String> {
+    match value {
+        Json::Array(items) => items.into_iter().map(|item| entity(item, pointer)).try_gather(),
+        _ => Err(format!("`{pointer}` is not a list of entities")),
+    }
 }
 
 fn place(at: &str) -> String {

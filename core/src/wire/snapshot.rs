@@ -113,8 +113,8 @@ impl Snapshot {
         }
         let value = json(line.as_bytes(), &Caps::file(Numbers::Exact)).map_err(|e| fault(e.to_string()))?;
         match before {
-            0 => head(&mut self.ledger, &value).map_err(fault)?,
-            _ => self.ended = thing(&mut self.ledger, &value, before).map_err(fault)?,
+            0 => head(&mut self.ledger, value).map_err(fault)?,
+            _ => self.ended = thing(&mut self.ledger, value, before).map_err(fault)?,
         }
         self.read = before + 1;
         self.lines.push(digest(line));
@@ -194,7 +194,7 @@ fn usage(one: &Usage, now: Timestamp) -> Json {
     Members::default().put("seconds", seconds).put("minutes", minutes).count("total", total).end()
 }
 
-fn head(ledger: &mut Ledger, value: &Json) -> Result<(), String> {
+fn head(ledger: &mut Ledger, value: Json) -> Result<(), String> {
     Fields::of(value, "")?.read(|fields| {
         let version = fields.count("toolgate_ledger")?;
         if version != VERSION {
@@ -207,19 +207,19 @@ fn head(ledger: &mut Ledger, value: &Json) -> Result<(), String> {
 }
 
 /// Puts one thing into the ledger. Whether it was the end.
-fn thing(ledger: &mut Ledger, value: &Json, before: usize) -> Result<bool, String> {
-    let one = value.as_object().filter(|members| members.len() == 1).and_then(|members| members.iter().next());
+fn thing(ledger: &mut Ledger, value: Json, before: usize) -> Result<bool, String> {
+    let one = read::only_member(value);
     let (name, value) = one.ok_or("the line is not an object with one member that names what it holds")?;
-    let of = || Fields::of(value, format!("/{name}"));
+    let of = |value| Fields::of(value, format!("/{name}"));
     match name.as_str() {
         "session" => {
-            let (id, session) = of()?.read(read_session)?;
+            let (id, session) = of(value)?.read(read_session)?;
             past(ledger, session.used)?;
             ledger.put_session(id.into(), session);
         }
-        "task" => ledger.put_task(of()?.read(read_task)?),
+        "task" => ledger.put_task(of(value)?.read(read_task)?),
         "grant" => {
-            let grant = of()?.read(read::grant)?;
+            let grant = of(value)?.read(read::grant)?;
             if !ledger.tasks.contains_key(grant.task.as_str()) {
                 return Err(format!(
                     "the grant `{}` is of the task `{}`, which no line before holds",
@@ -229,43 +229,44 @@ fn thing(ledger: &mut Ledger, value: &Json, before: usize) -> Result<bool, Strin
             ledger.put_grant(grant);
         }
         "call" => {
-            let call = of()?.read(read_call)?;
+            let call = of(value)?.read(read_call)?;
             past(ledger, call.at)?;
             if call.reservation.id > ledger.sequence {
                 return Err(format!("call {} is behind the head's `sequence`", call.reservation.id));
             }
             ledger.put_call(call);
         }
-        "approval" => ledger.put_approval(of()?.read(read::approval)?),
-        "waiting" => ledger.put_waiting(of()?.read(read::request)?),
+        "approval" => ledger.put_approval(of(value)?.read(read::approval)?),
+        "waiting" => ledger.put_waiting(of(value)?.read(read::request)?),
         "revoked" => {
-            let (what, until) = of()?.read(|fields| Ok((read::revocation(fields)?, fields.maybe_instant("until")?)))?;
+            let (what, until) =
+                of(value)?.read(|fields| Ok((read::revocation(fields)?, fields.maybe_instant("until")?)))?;
             ledger.put_revocation(what, until);
         }
         "halted" => {
             ledger.halted.insert_mut(read::scope(value, "/halted")?, ());
         }
         "drifted" => {
-            let (tool, pin) = of()?.read(|fields| Ok((fields.required("tool")?, fields.digest("pin")?)))?;
+            let (tool, pin) = of(value)?.read(|fields| Ok((fields.required("tool")?, fields.digest("pin")?)))?;
             ledger.drifted.insert_mut(tool, pin);
         }
-        "mcp_task" => of()?.read(|fields| {
+        "mcp_task" => of(value)?.read(|fields| {
             let key = (fields.required("server")?.into(), fields.required("id")?.into());
             let (owner, session) = (fields.entity("owner")?, fields.string("session")?);
             ledger.put_mcp_task(key, McpTask { owner, session, since: fields.instant("since")? });
             Ok(())
         })?,
         "tool" => {
-            let (id, tracked) = of()?.read(|fields| Ok((fields.required("id")?, read_tracked(fields)?)))?;
+            let (id, tracked) = of(value)?.read(|fields| Ok((fields.required("id")?, read_tracked(fields)?)))?;
             past(ledger, tracked.used)?;
             ledger.tools.insert_mut(id.into(), Arc::new(tracked));
         }
         "principal" => {
-            let (id, tracked) = of()?.read(|fields| Ok((fields.entity("id")?, read_tracked(fields)?)))?;
+            let (id, tracked) = of(value)?.read(|fields| Ok((fields.entity("id")?, read_tracked(fields)?)))?;
             past(ledger, tracked.used)?;
             ledger.put_principal(id, tracked);
         }
-        "credential" => of()?.read(|fields| {
+        "credential" => of(value)?.read(|fields| {
             let audiences = fields.set("audiences")?.unwrap_or_default();
             ledger.put_credential(fields.required("id")?.into(), Seen::restored(audiences, fields.instant("until")?));
             Ok(())
@@ -345,12 +346,12 @@ fn read_usage(fields: &mut Fields<'_>) -> Result<Usage, String> {
 
 fn buckets(fields: &mut Fields<'_>, key: &'static str) -> Result<Vec<Bucket>, String> {
     let wrong = || format!("`{key}` is no list of times and counts");
-    let items = fields.value(key).and_then(Json::as_array).ok_or_else(wrong)?;
+    let items = fields.value(key).ok_or_else(wrong)?;
     let bucket = |item: &Json| match item.as_array() {
         Some([Json::Number(Number::Int(last)), count]) => {
             Some(Bucket { last: Timestamp::from_millis(*last), count: count.as_u64()? })
         }
         _ => None,
     };
-    items.iter().map(|item| bucket(item).ok_or_else(wrong)).collect()
+    items.as_array().ok_or_else(wrong)?.iter().map(|item| bucket(item).ok_or_else(wrong)).collect()
 }

@@ -20,6 +20,7 @@ mod holes;
 mod hostile;
 mod listing;
 mod loading;
+mod nearest;
 mod oracle;
 mod packed;
 mod records;

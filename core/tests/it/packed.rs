@@ -188,3 +188,34 @@ fn signatures() {
     assert!(PolicyBundle::unpack(&moved).is_ok());
     assert_eq!(told(&moved, &[public_key(&key)]), none);
 }
+
+/// What other entities make of a bundle is what loading makes of it, to the byte.
+#[test]
+fn other_entities_are_as_if_loaded() {
+    let folders = names(&examples()).into_iter().filter(|name| examples().join(name).join("entities.json").exists());
+    for name in folders {
+        let whole = Example::load(&name).sources;
+        let with = |entities: &str| {
+            let mut sources = whole.clone();
+            sources.insert("entities.json", entities);
+            sources
+        };
+        let before = PolicyBundle::load(&with("[]")).unwrap();
+        let after = before.with_entities(&whole).unwrap();
+        assert_eq!(after.pack(), PolicyBundle::load(&whole).unwrap().pack(), "{name}");
+        assert_ne!(after.digest(), before.digest(), "{name}");
+        let back = after.with_entities(&with("[]")).unwrap();
+        assert_eq!(back.pack(), before.pack(), "{name}");
+
+        let wrong = with(r#"[{"uid": {"type": "User", "id": "x"}, "attrs": {"shoes": 44}, "parents": []}]"#);
+        let told = |result: Result<PolicyBundle, toolgate::Error>| result.err().unwrap().to_string();
+        assert_eq!(told(before.with_entities(&wrong)), told(PolicyBundle::load(&wrong)), "{name}");
+        let mut more = whole.clone();
+        more.insert("policies/more.cedar", r#"@id("more") forbid (principal, action, resource);"#);
+        let unpacked = PolicyBundle::unpack(&before.pack()).unwrap();
+        for refused in [before.with_entities(&more), unpacked.with_entities(&whole)] {
+            let told = told(refused);
+            assert!(told.contains("other files than `entities.json` differ"), "{name}: {told}");
+        }
+    }
+}

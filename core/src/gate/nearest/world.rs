@@ -3,15 +3,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem::discriminant,
     sync::Arc,
 };
 
 use super::claims::{About, Claim, ClaimId, Claims, Point};
 use crate::{
-    Origin, ToolCall, Truth,
+    ToolCall, Truth,
     catalog::{Admission, Admitted, Catalog},
     engine::{Asked, Program, Question, Stand, Supposed, Var},
     entity::Entity,
+    facts::{CONTEXT, FactType},
     id::EntityRef,
     json::Json,
     time::Timestamp,
@@ -129,12 +131,9 @@ impl<'w> Ground<'w> {
                 .collect::<BTreeSet<_>>()
         };
         let (there, gone) = (of(true), of(false));
-        let text = |name: &&str| Value::string(*name);
-        match path {
-            ["status", "credential_lifetime"] => {}
-            ["status", _] => return ["yes", "no", "absent"].iter().map(text).map(Some).collect(),
-            ["origin"] => return Origin::ALL.iter().map(|origin| Some(Value::string(origin.name()))).collect(),
-            _ => {}
+        let fact = CONTEXT.iter().find(|fact| fact.names().eq(path.iter().copied()));
+        if let Some(FactType::Word(words)) = fact.map(|fact| fact.ty) {
+            return words.iter().map(|word| Some(Value::string(*word))).collect();
         }
         let levels = || self.catalog.levels.names().iter().map(|name| Value::Entity(crate::facts::level(name)));
         if matches!(now, Some(Value::Entity(id)) if &*id.kind == "Level") {
@@ -152,7 +151,12 @@ impl<'w> Ground<'w> {
             all.extend([set, there.clone(), BTreeSet::new(), other].map(Value::set));
         }
         all.extend([Value::Bool(true), Value::Bool(false), Value::string(OTHER), Value::Record(Default::default())]);
-        all.into_iter().map(Some).chain([None]).collect()
+        let may = |value: &Option<Value>| match (fact, now, value) {
+            (Some(fact), ..) => fact.admits(value.as_ref()),
+            (None, Some(now), Some(value)) => discriminant(now) == discriminant(value),
+            _ => true,
+        };
+        all.into_iter().map(Some).chain([None]).filter(may).collect()
     }
 
     /// Whether a value can stand there, as far as it is an argument: the call must still be about the same.

@@ -213,6 +213,7 @@ impl Mutants {
             by_id: bundle.by_id.clone(),
             chosen: Engine::Compiled,
             unpacked: false,
+            others: None,
             #[cfg(feature = "oracle")]
             cedar: None,
             identity: bundle.identity.clone(),

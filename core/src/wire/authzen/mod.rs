@@ -121,10 +121,10 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn answer(&self, request: &Json) -> Result<Answer, String> {
-        let mut fields = Fields::of(request, "")?;
+        let mut fields = Fields::of(request.clone(), "")?;
         let items = match fields.value("evaluations") {
-            None => &[],
-            Some(Json::Array(items)) => items.as_slice(),
+            None => Vec::new(),
+            Some(Json::Array(items)) => items,
             Some(_) => return Err("`/evaluations` is not a list".to_owned()),
         };
         if items.is_empty() {
@@ -139,7 +139,7 @@ impl Asked<'_> {
         let semantic = semantic.unwrap_or(Semantic::ExecuteAll);
         let mut evaluations = Vec::new();
         for item in items {
-            let response = match with_defaults(request, item) {
+            let response = match with_defaults(request, &item) {
                 Some(item) => self.one(&item),
                 None => Response::error(400, "the evaluation is not an object".to_owned()),
             };

@@ -39,7 +39,7 @@ struct Resource {
 
 /// Maps a request (COAZ-MCP draft 1, "Default Mappings").
 pub(super) fn call(gate: &Gate, request: &Json, host: &Host) -> Result<Request, Refused> {
-    let mut fields = Fields::of(request, "")?;
+    let mut fields = Fields::of(request.clone(), "")?;
     let subject = fields.value("subject").ok_or_else(|| fields.missing("subject"))?;
     let action = fields.value("action").ok_or_else(|| fields.missing("action"))?;
     let resource = fields.value("resource").ok_or_else(|| fields.missing("resource"))?;
@@ -85,13 +85,13 @@ fn object(fields: &mut Fields<'_>, key: &'static str) -> Result<Object, String> 
     let pointer = fields.pointer(key);
     match fields.value(key) {
         None => Ok(Object::new()),
-        Some(Json::Object(members)) => Ok(members.clone()),
+        Some(Json::Object(members)) => Ok(members),
         Some(_) => Err(format!("`{pointer}` is not an object")),
     }
 }
 
 /// The subject, without claims: what a request says in `properties` is not verified.
-fn subject(subject: &Json) -> Result<Principal, String> {
+fn subject(subject: Json) -> Result<Principal, String> {
     let mut fields = Fields::of(subject, "/subject")?;
     let (kind, id) = (fields.required("type")?, fields.required("id")?);
     // `identity` is what the default mappings write for the user on whose behalf the agent acts.

@@ -45,7 +45,7 @@ pub fn read_journal(gate: &Gate, text: &str) -> Result<Ledger, JournalError> {
 /// What is wrong with the line, in words.
 pub fn read_event(gate: &Gate, line: &str) -> Result<(Event, Timestamp), String> {
     let value = json(line.as_bytes(), &Caps::file(Numbers::Exact)).map_err(|e| e.to_string())?;
-    Fields::of(&value, "")?.read(|fields| {
+    Fields::of(value, "")?.read(|fields| {
         let at = fields.instant("at")?;
         let event = fields.value("event").ok_or_else(|| fields.missing("event"))?;
         Ok((read::event(gate, event)?, at))

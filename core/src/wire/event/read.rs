@@ -36,51 +36,60 @@ const NAMES: [&str; 21] = [
 ];
 
 /// One event: an object whose only member names it.
-pub(super) fn event(gate: &Gate, value: &Json) -> Result<Event, String> {
-    let one = value.as_object().filter(|members| members.len() == 1).and_then(|members| members.iter().next());
-    let (name, value) = one.ok_or("`/event` is not an object with one member that names the event")?;
+pub(super) fn event(gate: &Gate, value: Json) -> Result<Event, String> {
+    let (name, value) = only_member(value).ok_or("`/event` is not an object with one member that names the event")?;
     let at = format!("/event/{name}");
-    let text = || value.as_str().map(str::to_owned).ok_or_else(|| format!("`{at}` is not a string"));
-    let id = || value.as_u64().ok_or_else(|| format!("`{at}` is not the id of a call"));
-    let of = || Fields::of(value, at.clone());
+    let text = |value| match value {
+        Json::String(text) => Ok(text),
+        _ => Err(format!("`{at}` is not a string")),
+    };
+    let id = |value: Json| value.as_u64().ok_or_else(|| format!("`{at}` is not the id of a call"));
+    let of = |value| Fields::of(value, at.clone());
     Ok(match name.as_str() {
-        "session_opened" => of()?.read(|fields| {
+        "session_opened" => of(value)?.read(|fields| {
             let (id, owner) = (fields.required("id")?, fields.entity("owner")?);
             Ok(Event::SessionOpened { id, owner, key: fields.string("key")? })
         })?,
-        "session_ended" => Event::SessionEnded(text()?),
-        "labels_lowered" => Event::LabelsLowered(of()?.read(lowered)?),
-        "task_opened" => Event::TaskOpened(of()?.read(task)?),
-        "task_completed" => Event::TaskCompleted(text()?),
-        "task_cancelled" => Event::TaskCancelled(text()?),
-        "grant_issued" => Event::GrantIssued(of()?.read(grant)?),
-        "approval_requested" => Event::ApprovalRequested(of()?.read(request)?),
-        "approval_granted" => Event::ApprovalGranted(of()?.read(approval)?),
-        "approval_refused" => of()?.read(|fields| {
+        "session_ended" => Event::SessionEnded(text(value)?),
+        "labels_lowered" => Event::LabelsLowered(of(value)?.read(lowered)?),
+        "task_opened" => Event::TaskOpened(of(value)?.read(task)?),
+        "task_completed" => Event::TaskCompleted(text(value)?),
+        "task_cancelled" => Event::TaskCancelled(text(value)?),
+        "grant_issued" => Event::GrantIssued(of(value)?.read(grant)?),
+        "approval_requested" => Event::ApprovalRequested(of(value)?.read(request)?),
+        "approval_granted" => Event::ApprovalGranted(of(value)?.read(approval)?),
+        "approval_refused" => of(value)?.read(|fields| {
             Ok(Event::ApprovalRefused { call: fields.digest("call")?, approver: fields.entity("approver")? })
         })?,
-        "revoked" => of()?
+        "revoked" => of(value)?
             .read(|fields| Ok(Event::Revoked { until: fields.maybe_instant("until")?, what: revocation(fields)? }))?,
-        "reinstated" => Event::Reinstated(of()?.read(revocation)?),
+        "reinstated" => Event::Reinstated(of(value)?.read(revocation)?),
         "halted" => Event::Halted(scope(value, &at)?),
         "resumed" => Event::Resumed(scope(value, &at)?),
-        "tools_listed" => of()?.read(|fields| listed(gate, fields))?,
-        "mcp_task_created" => of()?.read(|fields| {
+        "tools_listed" => of(value)?.read(|fields| listed(gate, fields))?,
+        "mcp_task_created" => of(value)?.read(|fields| {
             let (server, id) = (fields.required("server")?, fields.required("id")?);
             Ok(Event::McpTaskCreated { server, id, owner: fields.entity("owner")?, session: fields.string("session")? })
         })?,
-        "call_reserved" => Event::CallReserved(of()?.read(reservation)?.into()),
-        "call_started" => Event::CallStarted(id()?),
-        "call_completed" => {
-            of()?.read(|fields| Ok(Event::CallCompleted { call: fields.count("call")?, outcome: outcome(fields)? }))?
-        }
-        "call_aborted" => Event::CallAborted(id()?),
-        "call_denied" => Event::CallDenied(of()?.read(denied)?),
+        "call_reserved" => Event::CallReserved(of(value)?.read(reservation)?.into()),
+        "call_started" => Event::CallStarted(id(value)?),
+        "call_completed" => of(value)?
+            .read(|fields| Ok(Event::CallCompleted { call: fields.count("call")?, outcome: outcome(fields)? }))?,
+        "call_aborted" => Event::CallAborted(id(value)?),
+        "call_denied" => Event::CallDenied(of(value)?.read(denied)?),
         other => {
             let near = crate::catalog::did_you_mean(other, NAMES);
             return Err(format!("no event is called `{}`{near}", other.escape_debug()));
         }
     })
+}
+
+/// The member of an object that has no other.
+pub(in crate::wire) fn only_member(value: Json) -> Option<(String, Json)> {
+    match value {
+        Json::Object(members) if members.len() == 1 => members.into_iter().next(),
+        _ => None,
+    }
 }
 
 fn lowered(fields: &mut Fields<'_>) -> Result<LabelsLowered, String> {
@@ -155,7 +164,7 @@ pub(in crate::wire) fn revocation(fields: &mut Fields<'_>) -> Result<Revocation,
     }
 }
 
-pub(in crate::wire) fn scope(value: &Json, at: &str) -> Result<Scope, String> {
+pub(in crate::wire) fn scope(value: Json, at: &str) -> Result<Scope, String> {
     if value.as_str() == Some("all") {
         return Ok(Scope::All);
     }
@@ -177,8 +186,8 @@ fn listed(gate: &Gate, fields: &mut Fields<'_>) -> Result<Event, String> {
         (None, Some(drifted)) => Ok(Event::ToolsListed { server, drifted }),
         (Some(live), None) => {
             let whole = match live {
-                Json::Array(_) => Json::Object(BTreeMap::from([("tools".to_owned(), live.clone())])),
-                other => other.clone(),
+                Json::Array(_) => Json::Object(BTreeMap::from([("tools".to_owned(), live)])),
+                other => other,
             };
             gate.bundle().tools_listed(&server, &whole.to_string()).map_err(|error| error.to_string())
         }
@@ -187,11 +196,7 @@ fn listed(gate: &Gate, fields: &mut Fields<'_>) -> Result<Event, String> {
 }
 
 pub(in crate::wire) fn reservation(fields: &mut Fields<'_>) -> Result<Reservation, String> {
-    let (chain, credential) = (fields.pointer("chain"), fields.pointer("credential"));
-    let actors =
-        fields.value("chain").and_then(Json::as_array).ok_or_else(|| format!("`{chain}` is no list of actors"))?;
-    let actors =
-        actors.iter().map(|actor| crate::wire::fields::entity(actor, &chain)).collect::<Result<Vec<_>, _>>()?;
+    let (chain, credential) = (fields.actors("chain")?, fields.pointer("credential"));
     let seen = |fields: &mut Fields<'_>| {
         Ok(CredentialSeen {
             id: fields.required("id")?,
@@ -199,13 +204,10 @@ pub(in crate::wire) fn reservation(fields: &mut Fields<'_>) -> Result<Reservatio
             expires: fields.maybe_instant("expires")?,
         })
     };
-    if actors.is_empty() {
-        return Err(format!("`{chain}` names nobody"));
-    }
     Ok(Reservation {
         id: fields.count("id")?,
         call: fields.digest("call")?,
-        chain: actors,
+        chain,
         server: fields.required("server")?,
         tool: fields.required("tool")?,
         session: fields.string("session")?,
