@@ -8,6 +8,7 @@ mod check;
 mod fill;
 mod graph;
 mod parse;
+mod quick;
 mod slot;
 mod types;
 mod view;
@@ -30,6 +31,7 @@ use crate::{
     json::{Json, Pointer},
 };
 use graph::{Graph, ROOT};
+use quick::Quick;
 use slot::Members;
 
 /// Levels of arrays and objects in what policies see.
@@ -48,6 +50,7 @@ pub(crate) struct Shape {
     extra_arguments: bool,
     /// Whether anything is filled in where it is absent.
     has_defaults: bool,
+    quick: Option<Quick>,
 }
 
 /// A kind that the manifest gives to an argument which cannot have it.
@@ -83,6 +86,7 @@ impl Shape {
             names,
             extra_arguments,
             has_defaults: graph.nodes.iter().any(|node| node.default.is_some()),
+            quick: Quick::of(&graph, &members),
             members,
             graph,
         };

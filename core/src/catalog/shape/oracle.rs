@@ -143,9 +143,11 @@ proptest! {
         let oracle = jsonschema::draft202012::new(&schema).unwrap();
         let (shape, _) = Shape::compile(&read(&schema), &BTreeMap::new(), false);
         prop_assert_eq!(shape.not_enforced(), &[]);
+        let slow = Shape { quick: None, ..Shape::compile(&read(&schema), &BTreeMap::new(), false).0 };
         for input in &inputs {
             let given = read(input);
             let ours = shape.admit(Cow::Borrowed(&given));
+            prop_assert_eq!(&ours, &slow.admit(Cow::Borrowed(&given)), "{} {}", schema, input);
             prop_assert_eq!(ours.is_ok(), oracle.is_valid(input), "{} {} {:?}", schema, input, ours);
             let Ok(ours) = ours else { continue };
             prop_assert_eq!(&*ours.input, &read(input));

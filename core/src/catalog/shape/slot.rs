@@ -69,6 +69,11 @@ impl Slot {
         }
     }
 
+    /// Whether it is a whole number, by the schema or by its kind.
+    pub(super) fn is_long(&self) -> bool {
+        matches!(self, Self::Long | Self::Kind(Kind::Integer))
+    }
+
     pub(super) fn ty(&self) -> Type {
         match self {
             Self::Bool => Type::Bool,
