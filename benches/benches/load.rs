@@ -1,4 +1,4 @@
-//! What loading a bundle costs, from text and packed, and how much memory a loaded one keeps.
+//! What loading a bundle costs, from text and packed, and other entities for one that is loaded; and how much memory a loaded one keeps.
 
 use std::{error::Error, hint::black_box, time::Duration};
 
@@ -28,6 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
         group.bench_function(BenchmarkId::new("packed", count), |bench| {
             bench.iter(|| PolicyBundle::unpack(black_box(&packed)));
+        });
+        let loaded = PolicyBundle::load(&sources)?;
+        group.bench_function(BenchmarkId::new("entities", count), |bench| {
+            bench.iter(|| loaded.with_entities(black_box(&sources)));
         });
         group.finish();
     }
