@@ -127,10 +127,6 @@ impl Index {
         let mut index = Self { table: Table::default(), nodes: vec![Node::default()], sole: Vec::new() };
         let mut ends: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (rule, place) in rules.iter().zip(0..) {
-            if let Some(sole) = Sole::of(rule, code) {
-                index.sole.push(sole);
-                continue;
-            }
             let actions: Vec<_> = match &rule.action {
                 ActionScope::Any => vec![Key::Any],
                 ActionScope::Is(action) => vec![Key::Is(*action)],
@@ -145,7 +141,13 @@ impl Index {
             }
         }
         for (node, here) in ends {
-            let (always, groups) = groups(&here, rules);
+            let (mut always, groups) = groups(&here, rules);
+            always.retain(|place| {
+                let sole = rules.get(*place as usize).and_then(|rule| Sole::of(rule, code));
+                let is_sole = sole.is_some();
+                index.sole.extend(sole);
+                !is_sole
+            });
             if let Some(node) = index.nodes.get_mut(node as usize) {
                 (node.always, node.groups) = (always, groups);
             }

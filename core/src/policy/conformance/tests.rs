@@ -539,6 +539,17 @@ fn the_index_loses_no_error() {
     assert_eq!(outcome(&unless, context()).forbids.len(), 5);
 }
 
+/// Of rules that are a single test, those are run for every question that no value tells apart: a few, and not a thousand.
+#[test]
+fn plain_rules_are_found_by_their_value() {
+    let rule = |n| format!("forbid (principal, action, resource) when {{ context.s == \"{n}\" }};\n");
+    let policies: String = (0..1000).map(rule).collect();
+    for (more, alone) in [("", 0), ("forbid (principal, action, resource) when { context.yes };", 1)] {
+        let compiled = Compiled::new(&format!("{policies}{more}").parse().unwrap()).unwrap();
+        assert_eq!(compiled.program.index.sole.len(), alone);
+    }
+}
+
 /// Neither compiling, nor evaluating, nor dropping what was compiled goes as deep as a policy is nested.
 #[test]
 fn thousands_of_conjuncts() {
