@@ -3,6 +3,8 @@
 //! wasm-bindgen's glue is a module with one instance in it. Here it becomes a function that makes an instance each time: after
 //! a trap there has to be another one, and two users of the package share nothing.
 
+mod panics;
+
 use std::{fs, path::Path, process::ExitCode};
 
 use wasm_bindgen_cli_support::Bindgen;
@@ -26,7 +28,12 @@ fn make(input: &str, folder: &Path, name: &str) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
     // The names stay until functions have been put into their order by them.
     bindgen.input_path(input).out_name(name).typescript(false).remove_producers_section(true);
-    bindgen.web(true).and_then(|bindgen| bindgen.generate(folder)).map_err(|error| format!("{error:#}"))?;
+    let made = bindgen.web(true).and_then(|bindgen| {
+        let mut made = bindgen.generate_output()?;
+        panics::silence(made.wasm_mut());
+        made.emit(folder)
+    });
+    made.map_err(|error| format!("{error:#}"))?;
     let file = |end: &str| folder.join(format!("{name}{end}"));
     let text = fs::read_to_string(file(".js")).map_err(|error| error.to_string())?;
     fs::write(file(".glue.js"), factory(&text)?).map_err(|error| error.to_string())?;
