@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { transformSync } from 'esbuild';
+import { named } from './order.mjs';
 
 const here = new URL('./', import.meta.url);
 const dist = new URL('dist/', here);
@@ -17,22 +18,24 @@ const write = (name, text) => writeFileSync(new URL(name, dist), text);
 
 /** What the entry points of each build are made with, and how large its module may be when it is compressed. */
 const BUILDS = {
-  toolgate: { entry: 'index', API: 'api.js', CLASSES: 'classes', NAMES: 'Gate, Ledger', most: 625_000 },
-  author: { entry: 'author', API: 'author.classes.js', CLASSES: 'authorClasses', NAMES: 'Gate, Ledger, Suites', most: 1_740_000 },
+  toolgate: { entry: 'index', API: 'api.js', CLASSES: 'classes', NAMES: 'Gate, Ledger', most: 600_000 },
+  author: { entry: 'author', API: 'author.classes.js', CLASSES: 'authorClasses', NAMES: 'Gate, Ledger, Suites', most: 1_610_000 },
 };
 const SHARED = ['api.js', 'author.classes.js', 'engine.js', 'errors.js', 'json.js', 'requests.js', 'mcp.js', 'sdk.js', 'testing.js'];
 const TYPES = ['types.d.ts', 'index.d.ts', 'author.d.ts', 'slim.d.ts', 'author.slim.d.ts', 'mcp.d.ts', 'testing.d.ts'];
 
-/** Functions stand in the order of their names, so that those that are alike are close: gzip sees 32 KB. */
-const OPTIMIZE = [
-  '-Oz', '--reorder-functions-by-name', '--strip-debug', '--strip-producers', '--strip-target-features',
+const FEATURES = [
   '--enable-bulk-memory', '--enable-bulk-memory-opt', '--enable-nontrapping-float-to-int', '--enable-sign-ext',
   '--enable-mutable-globals', '--enable-reference-types', '--enable-multivalue',
 ];
 
 function optimize(build) {
   const tool = createRequire(import.meta.url).resolve('binaryen/package.json').replace('package.json', 'bin/wasm-opt');
-  execFileSync(process.execPath, [tool, ...OPTIMIZE, path(`${build}.wasm`), '-o', path(`${build}.wasm`)], { stdio: 'inherit' });
+  const file = path(`${build}.wasm`);
+  const run = (...passes) => execFileSync(process.execPath, [tool, ...FEATURES, ...passes, file, '-o', file], { stdio: 'inherit' });
+  run('-Oz', '--strip-debug', '--strip-producers', '--strip-target-features');
+  writeFileSync(file, named(readFileSync(file)));
+  run('--reorder-functions-by-name', '--strip-debug');
 }
 
 function entries(build, { entry, API, CLASSES, NAMES }) {
