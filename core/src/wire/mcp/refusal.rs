@@ -148,7 +148,7 @@ fn denied(record: &DecisionRecord, rendering: Rendering, text: &str, code: &str)
 fn plain(code: Reason) -> String {
     let text = code.describe().trim_end_matches('.');
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    chars.next().map(|first| std::iter::once(first.to_ascii_lowercase()).chain(chars).collect()).unwrap_or_default()
 }
 
 /// What servers answer to a name that they do not have.
