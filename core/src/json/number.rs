@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use lexical_parse_float::{FromLexicalWithOptions as _, Options, format::JSON};
+
 /// A JSON number, kept exactly.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Number {
@@ -82,6 +84,11 @@ impl Digits {
     }
 }
 
+/// The double that is nearest to a literal of the JSON grammar.
+fn double(literal: &str) -> Option<f64> {
+    f64::from_lexical_with_options::<JSON>(literal.as_bytes(), &Options::new()).ok()
+}
+
 impl Number {
     /// The number that `literal` writes, or `None` if no [`Number::Int`] or [`Number::Float`] holds it.
     pub(crate) fn exact(literal: &str) -> Option<Self> {
@@ -92,7 +99,7 @@ impl Number {
         if digits.integral() {
             return digits.scaled(0).map(Self::Int);
         }
-        let value: f64 = literal.parse().ok()?;
+        let value = double(literal)?;
         let back = Digits::parse(ryu_js::Buffer::new().format_finite(value.is_finite().then_some(value)?))?;
         (back == digits).then_some(Self::Float(value))
     }
@@ -193,6 +200,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn doubles_are_the_standard_librarys(literal in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?") {
+            prop_assert_eq!(double(&literal).unwrap().to_bits(), literal.parse::<f64>().unwrap().to_bits());
+        }
+
         #[test]
         fn every_double_comes_back(bits: u64) {
             let value = f64::from_bits(bits);
