@@ -238,10 +238,9 @@ impl Search<'_> {
         for (at, (asked, links)) in self.ground.asked.iter().zip(&self.links).enumerate() {
             let supposed = world.supposed.get(at)?;
             let mut held = self.ground.program.suppose(asked, supposed, links);
-            let lifted =
-                |policy: PolicyIndex| self.policies.get(policy).is_some_and(|policy| policy.approval.is_some());
             let stands = |one: &Held| {
-                one.forbids && (one.outcome == Truth::Error || (one.outcome == Truth::True && !lifted(one.policy)))
+                let holds = one.outcome == Truth::True && !self.is_liftable(one.policy);
+                one.forbids && (one.outcome == Truth::Error || holds)
             };
             if let Some(forbid) = held.iter().position(stands) {
                 return Some(Obstacle::Forbid(at, held.swap_remove(forbid)));
@@ -259,16 +258,23 @@ impl Search<'_> {
         unpermitted
     }
 
+    /// Whether an approval can lift a policy.
+    fn is_liftable(&self, policy: PolicyIndex) -> bool {
+        self.policies.get(policy).is_some_and(|policy| policy.approval.is_some())
+    }
+
     /// The ways around an obstacle, as claims.
     fn ways(&mut self, obstacle: Obstacle) -> Vec<Demands> {
-        let (at, held, wanted) = match obstacle {
-            Obstacle::Forbid(at, held) => (at, vec![held], false),
-            Obstacle::Unpermitted(at, held) => (at, held, true),
+        let (at, held, outcomes): (_, _, &[bool]) = match obstacle {
+            // A forbid that can be lifted may stand, as long as it can be evaluated.
+            Obstacle::Forbid(at, held) if self.is_liftable(held.policy) => (at, vec![held], &[false, true]),
+            Obstacle::Forbid(at, held) => (at, vec![held], &[false]),
+            Obstacle::Unpermitted(at, held) => (at, held, &[true]),
         };
         let Some(question) = self.ground.questions.get(at) else { return Vec::new() };
         let mut found = Vec::new();
-        for one in &held {
-            let (ways, cut) = self.ground.program.ways(one, wanted);
+        for (one, outcome) in held.iter().flat_map(|one| outcomes.iter().map(move |outcome| (one, *outcome))) {
+            let (ways, cut) = self.ground.program.ways(one, outcome);
             self.cut |= cut;
             for way in ways {
                 let mut demands = self.demands(question, one.policy, &way);
