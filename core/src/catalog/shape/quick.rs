@@ -3,11 +3,14 @@
 
 use super::{
     admit::Plain,
-    check::{Check, FUEL, Path},
+    check::{Check, Path},
     graph::{Graph, Id, Node, ROOT},
     slot::{Members, Slot},
 };
 use crate::json::{Json, Number, Object};
+
+/// Steps that a quick look may take in all. Who needs more of them is checked in full, which has a bound of its own.
+const STEPS: u32 = 4_096;
 
 /// The arguments that can be looked at one by one, sorted by name.
 #[derive(Debug)]
@@ -36,7 +39,8 @@ impl Quick {
             return None;
         }
         let arguments = rules.properties.iter().filter_map(|(name, id)| {
-            let (node, member) = (graph.node(*id)?, members.typed.get(name.as_str())?);
+            let node = graph.node(*id)?;
+            let member = members.typed.get(name.as_str()).filter(|member| can_be_exact(&member.slot))?;
             let only = |value: &Json| node.types.is_some_and(|types| types.admits(value));
             let typed = match &member.slot {
                 Slot::Bool => only(&Json::Bool(true)),
@@ -62,6 +66,7 @@ impl Quick {
     /// Whether an input surely fits, and all of it is the same in JSON and in Cedar. If not, nothing is known of it.
     pub(super) fn sees(&self, graph: &Graph, input: &Object) -> bool {
         let (mut expected, mut missing) = (self.arguments.iter(), self.required);
+        let mut check = Check::new(graph, STEPS);
         for (name, value) in input {
             // Both are sorted: what was passed over does not come again.
             let Some(one) = expected.find(|one| *one.name == **name) else { return false };
@@ -69,13 +74,21 @@ impl Quick {
                 return false;
             }
             if let Some(id) = one.more
-                && !Check::new(graph, FUEL).place(id, value, &Path::Root, false)
+                && !check.place(id, value, &Path::Root, false)
             {
                 return false;
             }
             missing -= usize::from(one.required);
         }
         missing == 0
+    }
+}
+
+/// Whether there are values that policies see as they stand.
+fn can_be_exact(slot: &Slot) -> bool {
+    match slot {
+        Slot::Set(items) => matches!(**items, Slot::Bool | Slot::Text) || items.is_long(),
+        slot => matches!(slot, Slot::Bool | Slot::Text | Slot::Decimal) || slot.is_long(),
     }
 }
 
