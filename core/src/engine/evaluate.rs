@@ -78,14 +78,8 @@ impl Evaluation {
     }
 
     /// Adds what came of a rule: mostly nothing.
-    #[inline(always)]
+    #[inline]
     pub(super) fn put(&mut self, policy: PolicyIndex, forbids: bool, found: Computed<bool>) {
-        if !matches!(found, Ok(false)) {
-            self.put_result(policy, forbids, found);
-        }
-    }
-
-    fn put_result(&mut self, policy: PolicyIndex, forbids: bool, found: Computed<bool>) {
         match found {
             Ok(false) => {}
             Ok(true) if forbids => self.forbids.push(policy),

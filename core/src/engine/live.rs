@@ -83,7 +83,7 @@ pub(crate) struct About {
     action: Known,
     tool: Known,
     /// The place of the server, if policies name it.
-    server: Vec<u32>,
+    server: Option<u32>,
 }
 
 impl About {
@@ -104,7 +104,7 @@ impl About {
         let action = known(&fixed.action, &mut groups.iter());
         let levels = store.get(&fixed.level).into_iter().flat_map(|level| &level.parents);
         let tool = known(fixed.tool_id(), &mut [&fixed.server.id, &fixed.level].into_iter().chain(levels));
-        let server = program.entity(&fixed.server.id).into_iter().collect();
+        let server = program.entity(&fixed.server.id);
         let named = reads.entities().iter().fold(0, |sum: usize, id| sum.saturating_add(store.weight(id)));
         let weights = (named, store.weight(&fixed.level));
         let digest = Hasher::of_call(&fixed.action.id, bundle);
@@ -328,7 +328,8 @@ impl<'f> Source<'f> for Live<'f> {
         }
         if resource {
             // The tool is in nothing but its server and its level.
-            let besides = if self.facts().has_level(entity) { &self.about.server } else { &self.about.tool.above };
+            let besides =
+                if self.facts().has_level(entity) { self.about.server.as_slice() } else { &self.about.tool.above };
             besides.iter().for_each(|place| known.add(*place));
         }
     }
