@@ -132,8 +132,7 @@ const SHORT: usize = 1024;
 
 /// An identifier, cut where it is over the limits, and without what looks like a secret.
 fn short(text: &str) -> String {
-    let end = text.char_indices().nth(SHORT).filter(|_| text.len() > SHORT).map_or(text.len(), |(end, _)| end);
-    let mut kept = text.get(..end).unwrap_or_default().to_owned();
+    let mut kept = if text.len() <= SHORT { text.to_owned() } else { text.chars().take(SHORT).collect() };
     redact::text(&mut kept);
     kept
 }
