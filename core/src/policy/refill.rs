@@ -45,10 +45,15 @@ impl PolicyBundle {
     /// # }
     /// ```
     pub fn with_entities(&self, sources: &Sources) -> Result<Self, Error> {
-        if self.others != Some(files::digest(sources, &self.catalog, Files::WithoutEntities)) {
-            let message =
-                format!("other files than `{}` differ, or the bundle was not loaded from text", entities::FILE);
-            return Err(Diagnostic::error("other_files", message).help("load the bundle anew").into());
+        let refused = |why: String| {
+            let told = Diagnostic::error("other_files", why);
+            Err(told.help("load the bundle from its files, with `PolicyBundle::load`").into())
+        };
+        let Some(others) = self.others else {
+            return refused("this bundle was not loaded from files that others could be held against".to_owned());
+        };
+        if others != files::digest(sources, &self.catalog, Files::WithoutEntities) {
+            return refused(format!("other files than `{}` differ from those of the bundle", entities::FILE));
         }
         files::lengths(sources)?;
         let mut found = Vec::new();
