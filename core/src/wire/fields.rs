@@ -224,6 +224,14 @@ pub(super) fn entity(value: Json, pointer: &str) -> Result<EntityRef, String> {
     Ok(entity)
 }
 
+/// The member of an object that has no other.
+pub(super) fn only_member(value: Json) -> Option<(String, Json)> {
+    match value {
+        Json::Object(members) if members.len() == 1 => members.into_iter().next(),
+        _ => None,
+    }
+}
+
 /// A list of entities.
 pub(super) fn entities(value: Json, pointer: &str) -> Result<BTreeSet<EntityRef>, String> {
     match value {

@@ -8,7 +8,7 @@ use std::{
 use super::{
     JournalError, Shown,
     event::{read, write},
-    fields::Fields,
+    fields::{Fields, only_member},
     line,
     members::{Members, number},
 };
@@ -208,7 +208,7 @@ fn head(ledger: &mut Ledger, value: Json) -> Result<(), String> {
 
 /// Puts one thing into the ledger. Whether it was the end.
 fn thing(ledger: &mut Ledger, value: Json, before: usize) -> Result<bool, String> {
-    let one = read::only_member(value);
+    let one = only_member(value);
     let (name, value) = one.ok_or("the line is not an object with one member that names what it holds")?;
     let of = |value| Fields::of(value, format!("/{name}"));
     match name.as_str() {

@@ -121,25 +121,27 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn answer(&self, request: &Json) -> Result<Answer, String> {
-        let mut fields = Fields::of(request.clone(), "")?;
-        let items = match fields.value("evaluations") {
-            None => Vec::new(),
-            Some(Json::Array(items)) => items,
+        let member = |key| request.get(key).filter(|value| **value != Json::Null);
+        let items = match member("evaluations") {
+            None => &[],
+            Some(Json::Array(items)) => items.as_slice(),
             Some(_) => return Err("`/evaluations` is not a list".to_owned()),
         };
         if items.is_empty() {
             return Ok(Answer::One(Box::new(self.one(request))));
         }
-        let semantic = match fields.value("options") {
+        let semantic = match member("options") {
             None => None,
-            Some(options) => {
-                Fields::of(options, "/options")?.choice("evaluations_semantic", &Semantic::ALL, Semantic::name)?
-            }
+            Some(options) => Fields::of(options.clone(), "/options")?.choice(
+                "evaluations_semantic",
+                &Semantic::ALL,
+                Semantic::name,
+            )?,
         };
         let semantic = semantic.unwrap_or(Semantic::ExecuteAll);
         let mut evaluations = Vec::new();
         for item in items {
-            let response = match with_defaults(request, &item) {
+            let response = match with_defaults(request, item) {
                 Some(item) => self.one(&item),
                 None => Response::error(400, "the evaluation is not an object".to_owned()),
             };

@@ -7,7 +7,7 @@ use crate::{
     Scope, Status, TaskOpened,
     json::Json,
     ledger::{CredentialSeen, CredentialUse, Downstream},
-    wire::fields::{Fields, entities},
+    wire::fields::{Fields, entities, only_member},
 };
 
 /// The names of all events.
@@ -82,14 +82,6 @@ pub(super) fn event(gate: &Gate, value: Json) -> Result<Event, String> {
             return Err(format!("no event is called `{}`{near}", other.escape_debug()));
         }
     })
-}
-
-/// The member of an object that has no other.
-pub(in crate::wire) fn only_member(value: Json) -> Option<(String, Json)> {
-    match value {
-        Json::Object(members) if members.len() == 1 => members.into_iter().next(),
-        _ => None,
-    }
 }
 
 fn lowered(fields: &mut Fields<'_>) -> Result<LabelsLowered, String> {
