@@ -276,9 +276,9 @@ mod tests {
             assert!(count <= most, "{count} allocations are more than {most}");
         };
         check(4, &|| drop(gate.decide(&call, &ledger, NOW)));
-        check(70, &|| drop(wire::read_call(text.as_bytes(), &Limits::default())));
-        check(95, &|| drop(gate.authorize(&call, &mut ledger.clone(), NOW)));
+        check(55, &|| drop(wire::read_call(text.as_bytes(), &Limits::default())));
+        check(85, &|| drop(gate.authorize(&call, &mut ledger.clone(), NOW)));
         let record = gate.authorize(&call, &mut ledger.clone(), NOW);
-        check(30, &|| drop(record.to_json()));
+        check(20, &|| drop(record.to_json()));
     }
 }
