@@ -1,4 +1,4 @@
-//! What loading a bundle costs, from text and packed, and other entities for one that is loaded; and how much memory a loaded one keeps.
+//! What loading a bundle costs, from text and packed, and what other entities for a loaded one; and how much memory it keeps.
 
 use std::{error::Error, hint::black_box, time::Duration};
 
