@@ -318,8 +318,14 @@ impl Story {
         good.map(|grant| (grant.id.as_str(), grant.principal.as_ref().unwrap())).collect()
     }
 
+    /// Whether an id is that of a grant of a task that is known. A task of a forgotten one's name has none of its grants.
     pub(super) fn has_grant(&self, id: &str, now: i64) -> bool {
-        self.0.iter().any(|(_, event)| matches!(event, Event::GrantIssued(grant) if grant.id == id && self.task(&grant.task, now).is_some()))
+        self.0.iter().enumerate().any(|(issued, (_, event))| match event {
+            Event::GrantIssued(grant) if grant.id == id => {
+                self.task(&grant.task, now).is_some_and(|(.., opened)| opened < issued)
+            }
+            _ => false,
+        })
     }
 
     pub(super) fn revoked(&self, what: &Revocation, now: i64) -> bool {
