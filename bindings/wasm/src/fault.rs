@@ -1,8 +1,8 @@
 //! What is thrown: JSON that names a class of the JavaScript side.
 
-use toolgate::{Diagnostic, Error, EventError, Json, JsonError, Severity, wire::JournalError};
+use toolgate::{Error, EventError, Json, JsonError, wire, wire::JournalError};
 
-use crate::told::{object, place};
+use crate::told::object;
 
 /// A fault as text.
 pub struct Fault(String);
@@ -26,7 +26,7 @@ impl From<Fault> for wasm_bindgen::JsValue {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        let all = Json::Array(error.diagnostics().iter().map(diagnostic).collect());
+        let all = Json::Array(error.diagnostics().iter().map(wire::diagnostic).collect());
         let members =
             [("class", "BundleError".into()), ("message", error.to_string().as_str().into()), ("diagnostics", all)];
         Self(object(members).to_string())
@@ -55,20 +55,4 @@ impl From<JournalError> for Fault {
         ];
         Self(object(members).to_string())
     }
-}
-
-/// A finding, with its place in the bundle's files.
-pub(crate) fn diagnostic(one: &Diagnostic) -> Json {
-    let severity = match one.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    let maybe = |text: Option<&str>| text.map_or(Json::Null, Json::from);
-    object([
-        ("severity", severity.into()),
-        ("code", one.code.into()),
-        ("message", one.message.as_str().into()),
-        ("help", maybe(one.help.as_deref())),
-        ("place", one.place.as_ref().map_or(Json::Null, place)),
-    ])
 }

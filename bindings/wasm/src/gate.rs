@@ -21,7 +21,7 @@ impl RawGate {
 
     /// What the bundle is, as JSON.
     pub fn bundle(&self) -> String {
-        told::bundle(self.0.bundle())
+        wire::bundle(self.0.bundle())
     }
 
     /// The answer to a call, as JSON.
@@ -101,7 +101,7 @@ impl RawGate {
             Err(error) => Err(self.refuse("malformed", &error.to_string(), 0.0).decision),
         };
         match identity {
-            Ok(identity) => told::identity(identity),
+            Ok(identity) => wire::identity(&identity),
             Err(denied) => wire::answer(&denied),
         }
     }

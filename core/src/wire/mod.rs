@@ -13,6 +13,7 @@ mod members;
 mod record;
 mod replay;
 mod snapshot;
+mod told;
 
 pub use answer::answer;
 pub use call::{call_of, read_call, read_list_request};
@@ -21,6 +22,7 @@ pub use event::{JournalError, read_event, read_journal, write_event};
 pub use explanation::explanation;
 pub use listing::listing;
 pub use replay::Replay;
+pub use told::{bundle, diagnostic, event_line, identity, summary};
 
 use serde::{
     Serialize, Serializer,

@@ -1,0 +1,137 @@
+//! What the bindings tell their hosts besides records: the head of a decision, who asks, what a bundle is.
+
+use super::{
+    event::write_event,
+    members::{Members, list, number},
+};
+use crate::{
+    Diagnostic, Identity, Place, Severity,
+    call::{Binding, Principal},
+    decision::Decision,
+    json::Json,
+    policy::PolicyBundle,
+    record::DecisionRecord,
+};
+
+fn or_null(text: Option<&str>) -> Json {
+    text.map_or(Json::Null, Json::from)
+}
+
+fn count(count: usize) -> Json {
+    number(count.try_into().unwrap_or(u64::MAX))
+}
+
+/// What a host looks at before it runs a tool, as one line of JSON: `decision`, `id` (`null` if nothing is reserved), `at`,
+/// `reasons` and `details` of a denial, `policies`, `obligations`, `call_digest`, and `approval` where one is needed.
+pub fn summary(record: &DecisionRecord) -> String {
+    let decision = &record.decision;
+    let basis = decision.basis();
+    let approval = match decision {
+        Decision::NeedsApproval { by, .. } => Some(Members::default().put("by", list(by)).end()),
+        _ => None,
+    };
+    let told = Members::default()
+        .text("decision", decision.name())
+        .time("at", record.at)
+        .put("id", record.id.map_or(Json::Null, number))
+        .put("reasons", list(decision.reasons().into_iter().map(crate::Reason::code)))
+        .put("details", list(decision.denials().iter().map(|denial| denial.detail.as_str())))
+        .put("policies", list(&basis.policies))
+        .put("obligations", list(decision.obligations()))
+        .put("call_digest", or_null(basis.call.map(|digest| digest.to_string()).as_deref()));
+    match approval {
+        Some(approval) => told.put("approval", approval),
+        None => told,
+    }
+    .end()
+    .to_string()
+}
+
+/// The event of a record as a line for a journal; empty, if the decision changed nothing.
+pub fn event_line(record: &DecisionRecord) -> String {
+    record.event.as_ref().map(|event| write_event(event, record.at)).unwrap_or_default()
+}
+
+/// What a bundle is, as one line of JSON: its name, version and digests, its servers, its policies with their places, and
+/// what deserves a second look.
+pub fn bundle(bundle: &PolicyBundle) -> String {
+    let policies = bundle.policies().iter().map(|policy| {
+        Members::default()
+            .text("id", &policy.id)
+            .text("effect", if policy.forbids { "forbid" } else { "permit" })
+            .put("template", Json::Bool(policy.template))
+            .put("reason", or_null(policy.reason.as_deref()))
+            .put("approval", or_null(policy.approval.as_deref()))
+            .put("place", place(&policy.place))
+            .text("text", &policy.text)
+            .end()
+    });
+    Members::default()
+        .text("name", bundle.name())
+        .text("version", bundle.version())
+        .digest("digest", &bundle.digest())
+        .digest("schema_digest", &bundle.schema_digest())
+        .put("disabled_baseline", list(bundle.disabled_baseline()))
+        .put("servers", list(bundle.servers()))
+        .put("policies", Json::Array(policies.collect()))
+        .put("warnings", Json::Array(bundle.warnings().iter().map(diagnostic).collect()))
+        .end()
+        .to_string()
+}
+
+/// A finding in a bundle, with its place.
+pub fn diagnostic(one: &Diagnostic) -> Json {
+    let severity = match one.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    Members::default()
+        .text("severity", severity)
+        .text("code", one.code)
+        .text("message", &one.message)
+        .put("help", or_null(one.help.as_deref()))
+        .put("place", one.place.as_ref().map_or(Json::Null, place))
+        .end()
+}
+
+/// A place in a bundle's files: lines and columns from 1, bytes from 0.
+fn place(place: &Place) -> Json {
+    Members::default()
+        .text("file", &place.file)
+        .put("line", count(place.line))
+        .put("column", count(place.column))
+        .put("start", count(place.start))
+        .put("end", count(place.end))
+        .end()
+}
+
+/// Who asks, as one line of JSON: the members of a call that say so.
+pub fn identity(identity: &Identity) -> String {
+    let Identity { principal, on_behalf_of, credential, .. } = identity;
+    let bound = (credential.bound != Binding::None).then(|| credential.bound.name());
+    let token = Members::default()
+        .put("audience", list(&credential.audience))
+        .put("scopes", list(&credential.scopes))
+        .maybe("bound", bound)
+        .maybe("id", credential.id.as_deref())
+        .maybe("issuer", credential.issuer.as_deref())
+        .maybe_time("expires", credential.expires)
+        .maybe_time("issued", credential.issued)
+        .maybe_time("not_before", credential.not_before)
+        .maybe("key", credential.key.as_deref());
+    Members::default()
+        .put("principal", actor(principal))
+        .put("on_behalf_of", Json::Array(on_behalf_of.iter().map(actor).collect()))
+        .put("credential", token.end())
+        .end()
+        .to_string()
+}
+
+fn actor(actor: &Principal) -> Json {
+    let entity = actor.entity();
+    Members::default()
+        .text("type", &entity.kind)
+        .text("id", &entity.id)
+        .put("claims", Json::Object(actor.claims.clone()))
+        .end()
+}
