@@ -11,11 +11,14 @@ use crate::run::program;
 pub(crate) fn check(root: &Path) -> Result<(), String> {
     let text = fs::read_to_string(root.join("deny.toml")).map_err(|error| format!("deny.toml: {error}"))?;
     let rules: toml::Value = toml::from_str(&text).map_err(|error| format!("deny.toml: {error}"))?;
-    let names = |table: &str, list: &str| -> BTreeSet<String> {
-        let list = rules.get(table).and_then(|table| table.get(list)).and_then(toml::Value::as_array);
-        list.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
+    let list = |table: &str, list: &str| rules.get(table).and_then(|table| table.get(list));
+    let (allowed, banned) = (names(list("licenses", "allow")), names(list("bans", "deny")));
+    let exceptions = list("licenses", "exceptions").and_then(toml::Value::as_array);
+    let excepted = |name: &str| -> BTreeSet<String> {
+        let all = exceptions.into_iter().flatten();
+        let own = all.filter(|one| one.get("crate").and_then(toml::Value::as_str) == Some(name));
+        own.flat_map(|one| names(one.get("allow"))).chain(allowed.iter().cloned()).collect()
     };
-    let (allowed, banned) = (names("licenses", "allow"), names("bans", "deny"));
     let mut faults = Vec::new();
     let packages = packages(root)?;
     for package in &packages {
@@ -25,12 +28,18 @@ pub(crate) fn check(root: &Path) -> Result<(), String> {
             faults.push(format!("`{name}` is banned"));
         }
         let licence = member("license").unwrap_or_default();
-        if !satisfied(licence, &allowed) {
+        if !satisfied(licence, &excepted(name)) {
             faults.push(format!("`{name}` comes under `{licence}`, which deny.toml does not allow"));
         }
     }
     println!("xtask: {} packages, {} faults of licence or ban", packages.len(), faults.len());
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+/// The texts of a list, if it is one.
+fn names(list: Option<&toml::Value>) -> BTreeSet<String> {
+    let texts = list.and_then(toml::Value::as_array).into_iter().flatten();
+    texts.filter_map(toml::Value::as_str).map(str::to_owned).collect()
 }
 
 fn packages(root: &Path) -> Result<Vec<Value>, String> {

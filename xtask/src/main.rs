@@ -1,5 +1,6 @@
 //! Tasks of the repository: `cargo xtask test`, `cargo xtask ci`, and those that hold the engine against Cedar.
 
+mod c;
 mod conformance;
 mod differential;
 mod licences;
@@ -14,11 +15,14 @@ use std::{path::Path, process::ExitCode};
 const USAGE: &str = "usage: cargo xtask <task>
 
   show                                 a published server behind `toolgate guard`, and what a person sees
-  test                                 all tests: Rust and its documentation, what fuzzing found, Python, JavaScript,
+  test                                 all tests: Rust and its documentation, what fuzzing found, C, Python, JavaScript,
                                        and three published servers behind the guard
   ci                                   formatting, clippy, documentation and licences, then `test` and `gates`
   gates                                coverage and mutants of every example bundle
   python                               the tests of the Python package: its wheel, beside each MCP SDK
+  c                                    the C library: target/c, with what a host links against
+  c header                             bindings/c/include/toolgate.h, from the source
+  c test                               its tests, programs in C, on what the tests of the core have left
   wasm                                 the package for JavaScript, in bindings/wasm/dist, and the sizes of its modules
   wasm test                            that, and its tests in every runtime
   wasm bench                           what `wasm test` has installed, beside other libraries, and its cold start
@@ -38,6 +42,9 @@ fn main() -> ExitCode {
         ["stand-in", list] => show::stand_in(Path::new(list)).map_err(|fault| fault.to_string()),
         ["test"] => run::test(),
         ["python"] => python::test(),
+        ["c"] => c::build(),
+        ["c", "header"] => c::write_header(),
+        ["c", "test"] => c::test(),
         ["ci"] => run::ci(),
         ["wasm"] => wasm::build(),
         ["wasm", "test"] => wasm::build().and_then(|()| wasm::test()),

@@ -7,7 +7,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::{licences, published, python, wasm};
+use crate::{c, licences, published, python, wasm};
 
 /// Where property tests begin, so that a commit that passed here passes anywhere. `cargo test` alone begins elsewhere each time.
 const SEED: &str = "20261122";
@@ -23,6 +23,7 @@ pub(crate) fn test() -> Result<(), String> {
     // On what the tests of the core have left. In the run above, it had the features that others ask for.
     cargo(&["test", "--package", "toolgate-edge"])?;
     cargo(&["test", "--manifest-path", "fuzz/Cargo.toml"])?;
+    c::test()?;
     python::test()?;
     published::some()?;
     wasm::build()?;

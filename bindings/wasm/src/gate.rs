@@ -68,7 +68,7 @@ impl RawGate {
     /// What a live tools/list means for the ledger: the event to apply, as JSON.
     #[wasm_bindgen(js_name = toolsListed)]
     pub fn tools_listed(&self, server: &str, live: &str) -> Result<String, Fault> {
-        Ok(told::event(&self.0.bundle().tools_listed(server, live)?))
+        Ok(wire::event(&self.0.bundle().tools_listed(server, live)?))
     }
 
     /// What could be allowed, as JSON.

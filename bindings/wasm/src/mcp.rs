@@ -2,7 +2,10 @@
 
 use toolgate::{
     Decision, DecisionRecord, Event, Json, Ledger, ToolCall,
-    wire::mcp::{self, Challenge, Refusal, Rendering, Sealer},
+    wire::{
+        self,
+        mcp::{self, Challenge, Refusal, Rendering, Sealer},
+    },
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -10,8 +13,7 @@ use crate::{
     fault::Fault,
     gate::{self, RawGate},
     ledger::RawLedger,
-    time,
-    told::{self, object},
+    time, told,
 };
 
 /// Seals what a client has to bring back.
@@ -181,21 +183,11 @@ pub fn passes(method: &str) -> bool {
 
 /// Whether it approves, and the event.
 fn told_event(event: &Event) -> String {
-    format!("{{\"approves\":{},\"event\":{}}}", matches!(event, Event::ApprovalGranted(_)), told::event(event))
+    format!("{{\"approves\":{},\"event\":{}}}", matches!(event, Event::ApprovalGranted(_)), wire::event(event))
 }
 
 fn refused(refusal: Refusal) -> String {
-    match refusal {
-        Refusal::Result(result) => object([("result", result)]),
-        Refusal::Error { code, message, data } => {
-            let mut members =
-                vec![("code", Json::Number(toolgate::Number::Int(code))), ("message", message.as_str().into())];
-            members.extend(data.map(|data| ("data", data)));
-            object([("error", object(members))])
-        }
-        Refusal::Challenge { authenticate } => object([("challenge", authenticate.as_str().into())]),
-    }
-    .to_string()
+    refusal.to_json().to_string()
 }
 
 fn read_rendering(name: &str) -> Result<Rendering, Fault> {

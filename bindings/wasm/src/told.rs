@@ -1,6 +1,6 @@
 //! Answers as JSON texts.
 
-use toolgate::{DecisionRecord, Event, Json, Object, Trace, wire};
+use toolgate::{DecisionRecord, Json, Object, Trace, wire};
 
 pub(crate) fn object<'k>(members: impl IntoIterator<Item = (&'k str, Json)>) -> Json {
     let mut all = Object::new();
@@ -16,13 +16,6 @@ pub(crate) fn record(record: &DecisionRecord) -> String {
     told.push('\n');
     told.push_str(&wire::event_line(record));
     told
-}
-
-/// An event without its time.
-pub(crate) fn event(event: &Event) -> String {
-    let line = wire::write_event(event, toolgate::Timestamp::from_millis(0));
-    let event = line.split_once("\"event\":").and_then(|(_, event)| event.strip_suffix('}'));
-    event.unwrap_or_default().to_owned()
 }
 
 /// Records that belong to an event, a line each.

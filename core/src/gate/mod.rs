@@ -52,7 +52,7 @@ use crate::{
     facts::{Facts, Origins, Refused},
     id::put_entity,
     json::{Sink as _, write_canonical, write_items, write_string},
-    ledger::{Task, Watched},
+    ledger::{EventError, Task, Watched},
 };
 
 /// Decides calls by one bundle.
@@ -178,6 +178,9 @@ impl Gate {
     fn admit<'c>(&'c self, call: &'c ToolCall, ledger: &Ledger, now: Timestamp) -> Result<Admission<'c>, Fault> {
         if ledger.now.is_some_and(|last| now < last) {
             return Err(Fault::new(Reason::ClockBehind, "the time of the call is before the ledger's last event"));
+        }
+        if !now.is_writable() {
+            return Err(Fault::new(Reason::LimitExceeded, EventError::ClockWrong(now).to_string()));
         }
         call.within(&self.limits).map_err(|why| Fault::new(Reason::LimitExceeded, why))?;
         let admission = self.bundle.catalog.admit(call)?;

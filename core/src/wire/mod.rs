@@ -22,7 +22,7 @@ pub use event::{JournalError, read_event, read_journal, write_event};
 pub use explanation::explanation;
 pub use listing::listing;
 pub use replay::Replay;
-pub use told::{bundle, diagnostic, event_line, identity, summary};
+pub use told::{bundle, diagnostic, event, event_line, identity, summary};
 
 use serde::{
     Serialize, Serializer,

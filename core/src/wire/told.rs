@@ -1,11 +1,13 @@
 //! What the bindings tell their hosts besides records: the head of a decision, who asks, what a bundle is.
 
 use super::{
-    event::write_event,
+    Shown,
+    event::{write, write_event},
+    line,
     members::{Members, list, number},
 };
 use crate::{
-    Diagnostic, Identity, Place, Severity,
+    Diagnostic, Event, Identity, Place, Severity,
     call::{Binding, Principal},
     decision::Decision,
     json::Json,
@@ -45,6 +47,11 @@ pub fn summary(record: &DecisionRecord) -> String {
     }
     .end()
     .to_string()
+}
+
+/// An event as JSON, without a time.
+pub fn event(event: &Event) -> String {
+    line(&Shown(&write::event(event)))
 }
 
 /// The event of a record as a line for a journal; empty, if the decision changed nothing.

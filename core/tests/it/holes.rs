@@ -194,6 +194,9 @@ fn times_that_cannot_be_written_down() {
     let mut scene = Scene::at_the_desk(POLICIES);
     scene.now = Timestamp::from_millis(i64::MAX);
     assert_eq!(scene.ask(&me("")), "deny limit_exceeded []");
+    // What would be denied is denied when it is only asked.
+    let asked = toolgate::wire::read_call(me("").as_bytes(), scene.gate.limits()).unwrap();
+    assert!(!scene.gate.decide(&asked, &scene.ledger, scene.now).is_allow());
     assert_eq!(scene.ledger.now(), None);
     scene.now = desk::now();
     let for_ever =

@@ -3,9 +3,9 @@
 use crate::{
     Decision, DecisionRecord, Gate, Reason,
     gather::Gather as _,
-    json::{Json, Object},
+    json::{Json, Number, Object},
     ledger::Event,
-    wire::told,
+    wire::{members::Members, told},
 };
 
 /// The JSON-RPC code of a denial: outside the range that JSON-RPC and the protocol reserve.
@@ -70,6 +70,25 @@ pub enum Refusal {
         /// The header `WWW-Authenticate` (RFC 6750, section 3).
         authenticate: String,
     },
+}
+
+impl Refusal {
+    /// An object with one member: `result`, `error` or `challenge`.
+    pub fn to_json(self) -> Json {
+        match self {
+            Self::Result(result) => Members::default().put("result", result),
+            Self::Error { code, message, data } => {
+                let error = Members::default().put("code", Json::Number(Number::Int(code))).text("message", &message);
+                let error = match data {
+                    Some(data) => error.put("data", data),
+                    None => error,
+                };
+                Members::default().put("error", error.end())
+            }
+            Self::Challenge { authenticate } => Members::default().text("challenge", &authenticate),
+        }
+        .end()
+    }
 }
 
 /// What a challenge for scopes needs to know.
