@@ -51,6 +51,9 @@ pub(crate) fn test() -> Result<(), String> {
     step(&mut Command::new(compile("test/threads.c")?))?;
     let example = compile("examples/decide.c")?;
     step(&mut Command::new(example))?;
+    for page in ["README.md", "bindings/c/README.md"] {
+        step(Command::new(compile(&shown(page)?)?).current_dir(root()))?;
+    }
     let cases = records(&compile("test/records.c")?)?;
     let bundles = suites(&compile("test/suites.c")?)?;
     println!("xtask: {cases} records files and the suites of {bundles} bundles passed in C");
@@ -88,6 +91,16 @@ fn suites(program: &Path) -> Result<usize, String> {
     bundles.retain(|bundle| bundle.join("toolgate.toml").is_file());
     bundles.iter().try_for_each(|bundle| step(Command::new(program).arg(bundle)))?;
     if bundles.is_empty() { Err("there are no example bundles".to_owned()) } else { Ok(bundles.len()) }
+}
+
+/// The program in C that a page shows.
+fn shown(page: &str) -> Result<PathBuf, String> {
+    let text = fs::read_to_string(root().join(page)).map_err(|error| format!("{page}: {error}"))?;
+    let program = text.split_once("\n```c\n").and_then(|(_, rest)| rest.split_once("\n```\n"));
+    let (program, _) = program.ok_or_else(|| format!("`{page}` shows no program in C"))?;
+    let source = target().join("tmp/c").join(page.replace('/', "-")).with_extension("c");
+    write(&source, format!("{program}\n"))?;
+    Ok(source)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
@@ -135,9 +148,10 @@ fn library(options: &[&str]) -> Result<(), String> {
 }
 
 /// A program in C, with the library that the tests have built.
-fn compile(source: &str) -> Result<PathBuf, String> {
+fn compile(source: impl AsRef<Path>) -> Result<PathBuf, String> {
+    let source = source.as_ref();
     let (package, library) = (root().join("bindings/c"), target().join("debug"));
-    let name = Path::new(source).file_stem().unwrap_or_default();
+    let name = source.file_stem().unwrap_or_default();
     let program = target().join("tmp/c").join(name);
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     write(&program, "")?;
