@@ -141,14 +141,10 @@ impl<'w> Ground<'w> {
         }
         let mut all: Vec<Value> = there.iter().chain(&gone).cloned().collect();
         all.extend(there.iter().chain(&gone).flat_map(beside));
-        let own = match now {
-            Some(Value::Set(items)) => items.clone(),
-            _ => Vec::new(),
-        };
-        let set: BTreeSet<_> = own.iter().chain(&there).filter(|item| !gone.contains(item)).cloned().collect();
-        if matches!(now, None | Some(Value::Set(_))) {
-            let other = [Value::string(OTHER)].into();
-            all.extend([set, there.clone(), BTreeSet::new(), other].map(Value::set));
+        match now {
+            Some(Value::Set(own)) => all.extend(sets(own, &there, &gone)),
+            None => all.extend(sets(&[], &there, &gone)),
+            _ => {}
         }
         all.extend([Value::Bool(true), Value::Bool(false), Value::string(OTHER), Value::Record(Default::default())]);
         let may = |value: &Option<Value>| match (fact, now, value) {
@@ -260,6 +256,29 @@ fn beside(value: &Value) -> Vec<Value> {
         Value::Datetime(time) => both(time.millis(), |millis| Value::Datetime(Timestamp::from_millis(millis))),
         _ => Vec::new(),
     }
+}
+
+/// Elements of which every subset is tried.
+const NAMED: usize = 6;
+
+/// The sets that are tried: with what claims that are to be true name, and without what the others name; then every choice
+/// of the elements that claims name, if they are few, beside what is there and without it.
+fn sets(own: &[Value], there: &BTreeSet<Value>, gone: &BTreeSet<Value>) -> Vec<Value> {
+    let set: BTreeSet<_> = own.iter().chain(there).filter(|item| !gone.contains(item)).cloned().collect();
+    let mut all = vec![set, there.clone(), BTreeSet::new(), [Value::string(OTHER)].into()];
+    let named: BTreeSet<_> = there.union(gone).collect();
+    if named.len() <= NAMED {
+        let besides: BTreeSet<_> = own.iter().filter(|item| !named.contains(item)).cloned().collect();
+        for chosen in 0..1_u32 << named.len() {
+            let some = named.iter().enumerate().filter(|(at, _)| chosen >> at & 1 == 1);
+            let some: BTreeSet<_> = some.map(|(_, item)| (*item).clone()).collect();
+            all.push(&besides | &some);
+            if !besides.is_empty() {
+                all.push(some);
+            }
+        }
+    }
+    all.into_iter().map(Value::set).collect()
 }
 
 /// Whether a value stands for any other.

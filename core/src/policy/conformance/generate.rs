@@ -302,7 +302,11 @@ impl Writer<'_, '_> {
         match kind {
             Kind::Bool => self.bool(depth),
             Kind::Long if depth > 0 => match self.dice.roll(8) {
-                0 => format!("(-{})", self.expr(Kind::Long, below)),
+                // Cedar reads no `-!`, and `-1` as a literal.
+                0 => match self.expr(Kind::Long, below) {
+                    no if no.starts_with('!') => format!("(-({no}))"),
+                    number => format!("(-{number})"),
+                },
                 1..4 => {
                     let sign = self.dice.one(&["+", "-", "*"]);
                     format!("({} {sign} {})", self.expr(Kind::Long, below), self.expr(Kind::Long, below))
