@@ -48,6 +48,8 @@ pub(crate) fn test() -> Result<(), String> {
     library(&[])?;
     let misuse = compile("test/misuse.c")?;
     step(Command::new(misuse).arg(root().join("policies/examples/github-triage")).arg(fresh("misuse")?))?;
+    let filesystem = root().join("policies/examples/filesystem");
+    step(Command::new(compile("test/protocol.c")?).arg(&filesystem).arg(filesystem.join("tools/filesystem.json")))?;
     step(&mut Command::new(compile("test/threads.c")?))?;
     let example = compile("examples/decide.c")?;
     step(&mut Command::new(example))?;

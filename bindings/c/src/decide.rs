@@ -61,13 +61,18 @@ pub unsafe extern "C" fn toolgate_decide(
     unsafe {
         host::put(answer, std::ptr::null_mut());
         let (Some(gate), Some(ledger)) = (gate.as_ref(), ledger.as_ref()) else { return Verdict::Deny };
-        let decided = host::caught(|| match read(gate, call, length) {
-            Ok(call) => ledger.shared.decide(&gate.0, &call, Timestamp::from_millis(now)),
-            Err(denied) => denied,
+        let decided = host::caught(|| {
+            let decision = match read(gate, call, length) {
+                Ok(call) => ledger.shared.decide(&gate.0, &call, Timestamp::from_millis(now)),
+                Err(denied) => denied,
+            };
+            host::put_text(answer, || wire::answer(&decision));
+            Verdict::of(&decision)
         });
-        let decision = decided.unwrap_or_else(panicked);
-        host::put_text(answer, || wire::answer(&decision));
-        Verdict::of(&decision)
+        decided.unwrap_or_else(|| {
+            host::put_text(answer, || wire::answer(&panicked()));
+            Verdict::Deny
+        })
     }
 }
 
@@ -138,11 +143,13 @@ pub unsafe extern "C" fn toolgate_explain(
     // SAFETY: as the caller vouches.
     unsafe {
         let (Some(gate), Some(ledger)) = (gate.as_ref(), ledger.as_ref()) else { return std::ptr::null_mut() };
-        let told = host::caught(|| match read(gate, call, length) {
-            Ok(call) => gate.0.explain(&call, &ledger.shared.view(), Timestamp::from_millis(now)),
-            Err(denied) => gate.0.explain_refused(&denied),
+        let told = host::caught(|| {
+            wire::explanation(&match read(gate, call, length) {
+                Ok(call) => gate.0.explain(&call, &ledger.shared.view(), Timestamp::from_millis(now)),
+                Err(denied) => gate.0.explain_refused(&denied),
+            })
         });
-        host::give_text(wire::explanation(&told.unwrap_or_else(|| gate.0.explain_refused(&panicked()))))
+        host::give_text(told.unwrap_or_else(|| wire::explanation(&gate.0.explain_refused(&panicked()))))
     }
 }
 

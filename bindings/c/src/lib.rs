@@ -32,3 +32,11 @@ pub use record::{
     toolgate_record_summary, toolgate_record_verdict,
 };
 pub use suites::toolgate_suites_run;
+
+/// What the header promises of threads.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Gate>();
+    shared::<Ledger>();
+    shared::<Record>();
+};

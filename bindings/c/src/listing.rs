@@ -131,11 +131,11 @@ pub unsafe extern "C" fn toolgate_identify(
         let found = host::caught(|| {
             let text = host::bytes("claims", claims.cast(), length).map_err(|fault| misused(&fault))?;
             let claims = Json::parse(text).map_err(|error| misused(&Fault::usage(&error.to_string())))?;
-            gate.0.identify(&claims)
+            gate.0.identify(&claims).map(|found| wire::identity(&found))
         });
         match found.unwrap_or_else(|| Err(panicked())) {
             Ok(found) => {
-                host::put_text(identity, || wire::identity(&found));
+                host::put_text(identity, || found);
                 Verdict::Allow
             }
             Err(denied) => {
