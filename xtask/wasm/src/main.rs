@@ -46,6 +46,7 @@ fn factory(text: &str) -> Result<String, String> {
     // How modules are loaded is the entry points' business.
     let text = without(text, "async function __wbg_load(", "function initSync(")?;
     let text = without(&text, "let __wbg_init_promise;", "export { initSync")?;
+    let text = written_at_once(&text)?;
     let mut exported = Vec::new();
     let mut body = String::new();
     for line in text.lines() {
@@ -71,6 +72,16 @@ fn factory(text: &str) -> Result<String, String> {
     Ok(format!(
         "/** An instance of the module: its classes and functions. */\nexport function glue(module) {{\n{body}\ninitSync({{ module }});\nreturn {{ {exported} }};\n}}\n"
     ))
+}
+
+/// Texts go into the module character by character, as long as they are ASCII. The runtime's own encoder takes a fifth of the
+/// time; only what turns out to be longer in UTF-8 is written again, behind it.
+fn written_at_once(text: &str) -> Result<String, String> {
+    let each = "    for (; offset < len; offset++) {\n        const code = arg.charCodeAt(offset);\n        \
+                if (code > 0x7F) break;\n        mem[ptr + offset] = code;\n    }\n";
+    let all = "    if (cachedTextEncoder.encodeInto(arg, mem.subarray(ptr, ptr + len)).read === len) offset = len;\n";
+    let (before, rest) = text.split_once(each).ok_or("the glue is not what it was: it writes texts in another way")?;
+    Ok(format!("{before}{all}{rest}"))
 }
 
 /// The text without what stands from one mark to the next.
