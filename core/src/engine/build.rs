@@ -52,7 +52,7 @@ impl Builder {
     /// The program of everything that was built.
     pub(crate) fn finish(self) -> Program {
         let mut program = self.program;
-        program.index = Index::of(&program.rules, &program.code);
+        program.index = Index::of(&program.rules, &program.code, &program.constants);
         program
     }
 

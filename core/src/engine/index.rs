@@ -123,7 +123,7 @@ impl Key {
 }
 
 impl Index {
-    pub(crate) fn of(rules: &[Rule], code: &[Op]) -> Self {
+    pub(crate) fn of(rules: &[Rule], code: &[Op], constants: &[Value]) -> Self {
         let mut index = Self { table: Table::default(), nodes: vec![Node::default()], sole: Vec::new() };
         let mut ends: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (rule, place) in rules.iter().zip(0..) {
@@ -143,7 +143,7 @@ impl Index {
         for (node, here) in ends {
             let (mut always, groups) = groups(&here, rules);
             always.retain(|place| {
-                let sole = rules.get(*place as usize).and_then(|rule| Sole::of(rule, code));
+                let sole = rules.get(*place as usize).and_then(|rule| Sole::of(rule, code, constants));
                 let is_sole = sole.is_some();
                 index.sole.extend(sole);
                 !is_sole

@@ -164,7 +164,7 @@ impl Packed for Program {
             entities.entry(hash::of(id)).or_default().push(place);
         }
         program.entity_ids = entities;
-        program.index = Index::of(&program.rules, &program.code);
+        program.index = Index::of(&program.rules, &program.code, &program.constants);
         Ok(program)
     }
 }
