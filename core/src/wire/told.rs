@@ -25,6 +25,21 @@ fn count(count: usize) -> Json {
 
 /// What a host looks at before it runs a tool, as one line of JSON: `decision`, `id` (`null` if nothing is reserved), `at`,
 /// `reasons` and `details` of a denial, `policies`, `obligations`, `call_digest`, and `approval` where one is needed.
+///
+/// ```
+/// use toolgate::{Gate, Ledger, PolicyBundle, Principal, PrincipalKind, Sources, Timestamp, ToolCall, wire};
+///
+/// # fn main() -> Result<(), toolgate::Error> {
+/// # let mut sources = Sources::default();
+/// # sources.insert("toolgate.toml", "[bundle]\nname = \"demo\"\nversion = \"1\"");
+/// let gate = Gate::new(PolicyBundle::load(&sources)?);
+/// let call = ToolCall::new("notes", "read", Principal::new(PrincipalKind::User, "alice"));
+/// let record = gate.authorize(&call, &mut Ledger::new(), Timestamp::from_millis(1_767_607_200_000));
+/// assert!(wire::summary(&record).contains(r#""decision":"deny""#));
+/// assert!(wire::event_line(&record).contains("call_denied"));
+/// # Ok(())
+/// # }
+/// ```
 pub fn summary(record: &DecisionRecord) -> String {
     let decision = &record.decision;
     let basis = decision.basis();
@@ -49,7 +64,12 @@ pub fn summary(record: &DecisionRecord) -> String {
     .to_string()
 }
 
-/// An event as JSON, without a time.
+/// An event as JSON, without a time: what stands at `event` in a line of a journal.
+///
+/// ```
+/// use toolgate::{Event, wire};
+/// assert_eq!(wire::event(&Event::TaskCompleted("t1".to_owned())), r#"{"task_completed":"t1"}"#);
+/// ```
 pub fn event(event: &Event) -> String {
     line(&Shown(&write::event(event)))
 }
