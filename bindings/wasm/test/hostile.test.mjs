@@ -61,6 +61,16 @@ for (const [what, call, reason] of [
   test(`a call: ${what}`, () => denied(call(), reason));
 }
 
+test('texts of any length in UTF-8 arrive as they are', () => {
+  for (const letter of ['a', 'é', '漢', '🎉', '\u0000', '\ud7ff', '\uffff']) {
+    for (const text of [letter, `ascii ${letter}`, `${letter} ascii`, letter.repeat(5000), `${'a'.repeat(5000)}${letter}`]) {
+      const record = gate.authorize(withInput(text), new Ledger(), NOW);
+      assert.equal(record.decision, 'allow');
+      assert.equal(JSON.parse(record.json).call.arguments.message, text);
+    }
+  }
+});
+
 test('a getter is read once', () => {
   let reads = 0;
   const call = withInput('x');
