@@ -67,7 +67,7 @@ impl Question {
         )?;
         let compiled = Compiled::new(&set).map_err(|faults| faults.join("; "))?;
         let prepared = compiled.entities(&entities)?;
-        let resolved = Request::new(&request)?.resolved(&compiled);
+        let resolved = Request::new(&request)?.resolved(&compiled, &prepared);
         let question = Self { asked: Request::new(&request)?, resolved, compiled, prepared, set, entities, request };
         let ours = question.compiled.evaluate(&question.prepared, &question.asked);
         let wanted = if matches!(apart, Apart::Nothing) { count } else { 1 };
@@ -82,7 +82,7 @@ impl Question {
         self.compiled.evaluate_into(&self.prepared, &self.asked, out);
     }
 
-    /// Evaluates with the compiled program, every path of the context read beforehand.
+    /// Evaluates with the compiled program, with what its entities are and every path of records found beforehand.
     pub fn evaluate_resolved(&self, out: &mut Reused) {
         self.compiled.evaluate_into(&self.prepared, &self.resolved, out);
     }

@@ -100,11 +100,10 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
     /// Finds out which names of the program the request's entities have.
     fn identify(&mut self) {
         let program = self.program;
-        for (at, var) in [Var::Principal, Var::Action, Var::Resource].into_iter().enumerate() {
-            let Some(id) = self.source.id(var) else { continue };
+        for (at, var) in Var::ABOUT.into_iter().enumerate() {
             let Scratch { walk, plain, .. } = &mut *self.scratch;
             let Some(known) = plain.known.get_mut(at) else { continue };
-            self.source.identify(program, id, walk, known);
+            self.source.identify(program, var, walk, known);
         }
     }
 

@@ -65,8 +65,8 @@ pub(crate) struct Index {
 struct Node {
     /// The next level for rules that do not constrain this one.
     any: Option<u32>,
-    /// Whether there are others.
-    keyed: bool,
+    /// By what others are found.
+    keyed: Keyed,
     /// On the last level: the rules that are always candidates.
     always: Vec<u32>,
     groups: Vec<Group>,
@@ -89,6 +89,14 @@ impl Group {
         let rules = scalar(value).and_then(|hash| self.by_value.get(&hash));
         rules.map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+/// Whether a node has children that are found by an entity itself, by what it is in, or by its type.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keyed {
+    is: bool,
+    within: bool,
+    kind: bool,
 }
 
 /// What a node's children are found by.
@@ -162,7 +170,12 @@ impl Index {
         let child = match key {
             Key::Any => *parent.any.get_or_insert(fresh),
             key => {
-                parent.keyed = true;
+                match key {
+                    Key::Any => {}
+                    Key::Is(_) => parent.keyed.is = true,
+                    Key::In(_) => parent.keyed.within = true,
+                    Key::Kind(_) => parent.keyed.kind = true,
+                }
                 *self.table.entry(key.at(node)).or_insert(fresh)
             }
         };
@@ -178,13 +191,17 @@ impl Index {
         for place in from.iter() {
             let Some(node) = self.nodes.get(*place as usize) else { continue };
             to.extend(node.any);
-            if !node.keyed {
-                continue;
+            let mut child = |key: Key| to.extend(self.table.get(&key.at(*place)));
+            let Keyed { is, within, kind } = node.keyed;
+            if let Some(own) = known.own.filter(|_| is) {
+                child(Key::Is(own));
             }
-            let own = known.own.map(|own| [Key::Is(own), Key::In(own)]);
-            let keys = own.into_iter().flatten().chain(known.kind.map(Key::Kind));
-            let keys = keys.chain(known.above.iter().map(|entity| Key::In(*entity)));
-            to.extend(keys.filter_map(|key| self.table.get(&key.at(*place))));
+            if let Some(kind) = known.kind.filter(|_| kind) {
+                child(Key::Kind(kind));
+            }
+            if within {
+                known.own.iter().chain(&known.above).for_each(|entity| child(Key::In(*entity)));
+            }
         }
         std::mem::swap(from, to);
     }

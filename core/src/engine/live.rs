@@ -301,7 +301,8 @@ impl<'f> Source<'f> for Live<'f> {
         upwards(entity, walk, |id| self.facts().entity(id).into_iter().flat_map(|here| here.parents()));
     }
 
-    fn identify(&self, program: &Program, entity: &EntityRef, walk: &mut Vec<&'f EntityRef>, known: &mut Known) {
+    fn identify(&self, program: &Program, var: Var, walk: &mut Vec<&'f EntityRef>, known: &mut Known) {
+        let Some(entity) = self.id(var) else { return };
         if *entity == self.about.fixed.action {
             return known.become_like(&self.about.action);
         }

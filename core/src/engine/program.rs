@@ -25,6 +25,9 @@ pub(crate) enum Var {
 }
 
 impl Var {
+    /// What a question is about.
+    pub(crate) const ABOUT: [Self; 3] = [Self::Principal, Self::Action, Self::Resource];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Principal => "principal",

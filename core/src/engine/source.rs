@@ -87,8 +87,9 @@ pub(crate) trait Source<'f> {
         found
     }
 
-    /// Finds out which names of the program an entity has, and which of them it is in.
-    fn identify(&self, program: &Program, entity: &EntityRef, walk: &mut Vec<&'f EntityRef>, known: &mut Known) {
+    /// Finds out which names of the program the entity has that a variable stands for, and which of them it is in.
+    fn identify(&self, program: &Program, var: Var, walk: &mut Vec<&'f EntityRef>, known: &mut Known) {
+        let Some(entity) = self.id(var) else { return };
         known.own = program.entity(entity);
         known.kind = program.kinds.get(&*entity.kind).copied();
         known.above.clear();

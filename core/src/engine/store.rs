@@ -41,27 +41,35 @@ impl Prepared {
     }
 }
 
-/// What stands at the paths of a program, read beforehand.
+/// What a request is about, found out beforehand.
 #[derive(Debug, Default)]
-pub(crate) struct Slots(Vec<Kept>);
+pub(crate) struct Slots {
+    /// What stands at the paths of a program.
+    kept: Vec<Kept>,
+    /// Of principal, action and resource.
+    known: [Known; 3],
+}
 
 #[derive(Debug)]
 enum Kept {
     Value(Value),
     /// The name at this depth is not there.
     Absent(u32),
-    /// It leads elsewhere than through the context's records.
+    /// It leads elsewhere than through records.
     Elsewhere,
 }
 
 impl Slots {
-    /// Reads every path of a program that starts in the context.
-    pub(crate) fn new(program: &Program, context: &Record) -> Self {
+    /// Reads every path of a program that leads through records, from the context or from an attribute of what is asked about.
+    pub(crate) fn new(program: &Program, request: &Request<'_>) -> Self {
         let mut kept: Vec<Kept> = Vec::new();
         for slot in &program.slots {
             let above = slot.above.map(|above| kept.get(above as usize));
             let members = match above {
-                None if slot.root == Var::Context => Some(context),
+                None => match request.id(slot.root) {
+                    Some(id) => request.one(id).map(|one| &one.attributes),
+                    None => Some(request.context),
+                },
                 Some(Some(Kept::Value(Value::Record(members)))) => Some(members),
                 _ => None,
             };
@@ -74,7 +82,15 @@ impl Slots {
             };
             kept.push(here);
         }
-        Self(kept)
+        let mut known: [Known; 3] = Default::default();
+        for (var, known) in Var::ABOUT.into_iter().zip(&mut known) {
+            request.identify(program, var, &mut Vec::new(), known);
+        }
+        Self { kept, known }
+    }
+
+    fn known(&self, var: Var) -> Option<&Known> {
+        Var::ABOUT.iter().zip(&self.known).find_map(|(own, known)| (*own == var).then_some(known))
     }
 }
 
@@ -116,7 +132,7 @@ impl<'f> Source<'f> for Request<'f> {
     }
 
     fn slot(&self, slot: u32) -> Option<Reading<'f>> {
-        match self.slots?.0.get(slot as usize)? {
+        match self.slots?.kept.get(slot as usize)? {
             Kept::Value(value) => Some(Reading::Value(value.into())),
             Kept::Absent(depth) => Some(Reading::Absent { depth: *depth }),
             Kept::Elsewhere => None,
@@ -139,7 +155,11 @@ impl<'f> Source<'f> for Request<'f> {
         self.one(entity).is_some_and(|one| one.ancestors.binary_search(other).is_ok())
     }
 
-    fn identify(&self, program: &Program, entity: &EntityRef, _: &mut Vec<&'f EntityRef>, known: &mut Known) {
+    fn identify(&self, program: &Program, var: Var, _: &mut Vec<&'f EntityRef>, known: &mut Known) {
+        if let Some(before) = self.slots.and_then(|slots| slots.known(var)) {
+            return known.become_like(before);
+        }
+        let Some(entity) = self.id(var) else { return };
         known.above.clear();
         match self.one(entity) {
             Some(one) => {

@@ -69,7 +69,7 @@ pub fn compare(dice: &mut Dice<'_>, requests: usize) -> Result<Compared, String>
         let asked = super::Request::new(&request)?;
         let ours = compiled.evaluate(&prepared, &asked);
         // Read beforehand, facts are the same; so is what is found without the index.
-        let all = compiled.evaluate_all(&prepared, &asked.resolved(&compiled));
+        let all = compiled.evaluate_all(&prepared, &asked.resolved(&compiled, &prepared));
         let theirs = oracle.evaluate(&entities, &request);
         done.requests += 1;
         done.comparisons += set.policies().count() as u64;

@@ -225,10 +225,10 @@ impl Request {
         })
     }
 
-    /// The request with every path of the context that the policies look at read beforehand.
+    /// The request with what its entities are, and every path that leads through records, found beforehand.
     #[must_use]
-    pub fn resolved(self, compiled: &Compiled) -> Self {
-        Self { slots: Some(engine::Slots::new(&compiled.program, &self.context)), ..self }
+    pub fn resolved(self, compiled: &Compiled, entities: &Entities) -> Self {
+        Self { slots: Some(engine::Slots::new(&compiled.program, &self.over(entities))), ..self }
     }
 
     fn over<'f>(&'f self, entities: &'f Entities) -> engine::Request<'f> {
