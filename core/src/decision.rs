@@ -142,6 +142,17 @@ impl Decision {
         }
     }
 
+    /// The deny of what never became a call, for the record that [`Gate::refuse`](crate::Gate::refuse) leaves.
+    ///
+    /// ```
+    /// use toolgate::{Decision, Reason};
+    /// let denied = Decision::denied(Reason::MissingFact, "nobody has said who calls");
+    /// assert_eq!(denied.reasons(), [Reason::MissingFact]);
+    /// ```
+    pub fn denied(reason: Reason, detail: impl Into<String>) -> Self {
+        Self::Deny { reasons: vec![Denial { reason, detail: detail.into() }], basis: Basis::default() }
+    }
+
     /// A call that never reached policy.
     pub(crate) fn refused(fault: Fault, call: Option<Digest>) -> Self {
         let reasons = vec![Denial { reason: fault.reason, detail: fault.detail }];

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use toolgate::{Basis, Decision, DecisionRecord, Denial, Reason, Timestamp, ToolCall, wire};
+use toolgate::{Decision, DecisionRecord, Reason, Timestamp, ToolCall, wire};
 
 use crate::{fault::Fault, gate::Gate, host, ledger::Ledger, record::Record};
 
@@ -28,17 +28,12 @@ impl Verdict {
     }
 }
 
-/// A deny of what never became a decision.
-fn denied(reason: Reason, detail: &str) -> Decision {
-    Decision::Deny { reasons: vec![Denial { reason, detail: detail.to_owned() }], basis: Basis::default() }
-}
-
 pub(crate) fn misused(fault: &Fault) -> Decision {
-    denied(Reason::MalformedCall, &fault.message)
+    Decision::denied(Reason::MalformedCall, fault.message.as_str())
 }
 
 pub(crate) fn panicked() -> Decision {
-    denied(Reason::InternalFault, &Fault::panicked().message)
+    Decision::denied(Reason::InternalFault, Fault::panicked().message)
 }
 
 /// What the answer to a call would be; nothing is reserved, nothing changes.

@@ -5,7 +5,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyBytes, PyDict, PyString},
 };
-use toolgate::{Decision, Denial, Json, JsonFault, Limits, ListRequest, Reason, ToolCall, wire};
+use toolgate::{Decision, Json, JsonFault, Limits, ListRequest, Reason, ToolCall, wire};
 
 use crate::{
     fault,
@@ -139,5 +139,5 @@ pub(crate) fn list_request(
 fn refused(fault: &JsonFault, place: &str) -> Box<Decision> {
     let reason = if fault.is_limit() { Reason::LimitExceeded } else { Reason::MalformedCall };
     let detail = if place.is_empty() { fault.to_string() } else { format!("`{place}`: {fault}") };
-    Box::new(Decision::Deny { reasons: vec![Denial { reason, detail }], basis: toolgate::Basis::default() })
+    Box::new(Decision::denied(reason, detail))
 }

@@ -1,8 +1,8 @@
 //! A gate and its bundle.
 
 use toolgate::{
-    Decision, DecisionRecord, Denial, Event, Gate, Json, Limits, ListRequest, PolicyBundle, Timestamp, ToolCall,
-    filter_list, wire,
+    Decision, DecisionRecord, Event, Gate, Json, Limits, ListRequest, PolicyBundle, Timestamp, ToolCall, filter_list,
+    wire,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -145,8 +145,7 @@ pub(crate) fn denied(kind: &str, detail: &str) -> Decision {
         "limit" => toolgate::Reason::LimitExceeded,
         _ => toolgate::Reason::InternalFault,
     };
-    let reasons = vec![Denial { reason, detail: detail.to_owned() }];
-    Decision::Deny { reasons, basis: toolgate::Basis::default() }
+    Decision::denied(reason, detail)
 }
 
 /// A count of JavaScript's. Ids are counted up from one, and never reach what a double cannot hold.

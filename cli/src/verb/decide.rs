@@ -11,7 +11,7 @@ use std::{
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use toolgate::{
-    Basis, Chain, Decision, Denial, Gate, Ledger, Reason, Timestamp, ToolCall,
+    Chain, Decision, Gate, Ledger, Reason, Timestamp, ToolCall,
     wire::{
         self,
         authzen::{Host, evaluate},
@@ -264,9 +264,6 @@ pub(super) fn documents(path: &Path, longest: usize) -> Result<Documents<BufRead
 pub(super) fn read(document: Document, gate: &Gate) -> Result<ToolCall, Box<Decision>> {
     match document {
         Document::Whole(bytes) => Ok(wire::read_call(&bytes, gate.limits())?),
-        Document::TooLong => {
-            let reasons = vec![Denial { reason: Reason::LimitExceeded, detail: too_long(gate) }];
-            Err(Box::new(Decision::Deny { reasons, basis: Basis::default() }))
-        }
+        Document::TooLong => Err(Box::new(Decision::denied(Reason::LimitExceeded, too_long(gate)))),
     }
 }

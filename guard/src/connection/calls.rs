@@ -2,7 +2,7 @@
 
 use serde_json::{Value, value::RawValue};
 use toolgate::{
-    Basis, Decision, DecisionRecord, Denial, Event, Gate, Json, JsonFault, Outcome, Reason, Status, ToolCall,
+    Decision, DecisionRecord, Event, Gate, Json, JsonFault, Outcome, Reason, Status, ToolCall,
     wire::mcp::{self, Challenge, Refusal, Sealer},
 };
 
@@ -103,7 +103,7 @@ impl Connection {
                     JsonFault::Bytes(..) | JsonFault::Depth(_) | JsonFault::StringLength(..) | JsonFault::Items(_)
                 );
                 let reason = if limit { Reason::LimitExceeded } else { Reason::MalformedCall };
-                return Err(refused(reason, format!("`params`: {error}")));
+                return Err(Decision::denied(reason, format!("`params`: {error}")));
             }
         };
         for name in params.as_object().into_iter().flat_map(|members| members.keys()) {
@@ -111,7 +111,7 @@ impl Connection {
             if let Some(meant) = MEMBERS.iter().find(|one| message::folded(one) == folded && *one != name) {
                 let shown = name.escape_debug();
                 let why = format!("`params.{shown}` differs from `{meant}` by its capitals alone");
-                return Err(refused(Reason::MalformedCall, why));
+                return Err(Decision::denied(Reason::MalformedCall, why));
             }
         }
         mcp::call(&settings.server, method, &params, settings.principal.clone())
@@ -231,10 +231,6 @@ struct Came {
     request_state: Option<String>,
     task_id: Option<String>,
     task: Option<Value>,
-}
-
-fn refused(reason: Reason, detail: String) -> Decision {
-    Decision::Deny { reasons: vec![Denial { reason, detail }], basis: Basis::default() }
 }
 
 /// The request without what the client brought back for the guard: the server asked for none of it.

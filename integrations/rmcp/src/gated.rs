@@ -7,7 +7,7 @@ use rmcp::{
 };
 use serde::Serialize;
 use toolgate::{
-    Basis, Decision, DecisionRecord, Denial, Event, Json, Ledger, Outcome, Reason, Status, ToolCall,
+    Decision, DecisionRecord, Event, Json, Ledger, Outcome, Reason, Status, ToolCall,
     wire::mcp::{self, Challenge, Refusal, Sealer},
 };
 
@@ -240,10 +240,7 @@ fn read(
     context: &RequestContext<RoleServer>,
 ) -> Result<(mcp::Request, ToolCall), Decision> {
     let (caller, transport) = shared.caller(Came::of(context))?;
-    let malformed = |detail: String| Decision::Deny {
-        reasons: vec![Denial { reason: Reason::MalformedCall, detail }],
-        basis: Basis::default(),
-    };
+    let malformed = |detail: String| Decision::denied(Reason::MalformedCall, detail);
     let text = serde_json::to_vec(params).map_err(|error| malformed(error.to_string()))?;
     let params = Json::parse(&text).map_err(|error| malformed(format!("`params`: {error}")))?;
     let request = mcp::call(&shared.server, method, &params, caller.principal.clone())?;

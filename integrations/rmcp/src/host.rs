@@ -9,8 +9,8 @@ use std::{
 
 use rmcp::model::ListToolsResult;
 use toolgate::{
-    Basis, Chain, Decision, DecisionRecord, Denial, Event, EventError, Gate, ListRequest, Outcome, PolicyBundle,
-    Reason, SharedLedger, Timestamp, ToolCall, Trace,
+    Chain, Decision, DecisionRecord, Event, EventError, Gate, ListRequest, Outcome, PolicyBundle, Reason, SharedLedger,
+    Timestamp, ToolCall, Trace,
     wire::mcp::{KEY_BYTES, KeyTooShort, Rendering, Sealer},
 };
 
@@ -177,12 +177,9 @@ impl Shared {
     /// Who calls. Over HTTP, only the authentication layer says.
     pub(crate) fn caller(&self, came: Came) -> Result<(Caller, &'static str), Decision> {
         let fixed = || self.caller.clone().filter(|_| came.transport != "http");
-        let nobody = || Decision::Deny {
-            reasons: vec![Denial {
-                reason: Reason::MissingFact,
-                detail: "nobody has said who calls: no layer put a `Caller` into the request".to_owned(),
-            }],
-            basis: Basis::default(),
+        let nobody = || {
+            let detail = "nobody has said who calls: no layer put a `Caller` into the request";
+            Decision::denied(Reason::MissingFact, detail)
         };
         let caller = came.caller.clone().or_else(fixed).ok_or_else(nobody)?;
         Ok((caller, came.transport))
