@@ -19,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toolgate::BUNDLE_FILE;
+use toolgate::{BUNDLE_FILE, Sources};
 
 pub use bundle::bundle;
 pub use tests::{add_tests, name_in};
@@ -63,6 +63,26 @@ impl FolderError {
 /// What is wrong with a file, behind its name.
 fn at(path: &Path, why: impl fmt::Display) -> String {
     format!("`{}`: {why}", path.display())
+}
+
+/// A bundle as it was found.
+#[derive(Debug)]
+pub enum Found {
+    /// A folder: the texts of its files.
+    Folder(Sources),
+    /// A file: the bytes of a packed bundle, if they are one.
+    Packed(Vec<u8>),
+}
+
+/// Reads what lies at a path: the folder of a bundle, or the file of a packed one.
+///
+/// # Errors
+/// As for [`bundle`]; or the system does not give the file.
+pub fn find(path: &Path) -> Result<Found, FolderError> {
+    match path.is_file() {
+        true => read(path).map(Found::Packed).map_err(|error| FolderError::unread(path, error)),
+        false => bundle(path).map(Found::Folder),
+    }
 }
 
 /// The bytes of a file, and no more of a long one than it takes to see that it is too long: one more than [`BUNDLE_FILE`].

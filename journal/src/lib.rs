@@ -28,7 +28,7 @@
 //!
 //! A crash before 2 forgets a call that did not run. A crash behind 2 leaves a reservation that counts as used. So nothing
 //! runs that is not in the journal. Events are appended in the order, and with the time, in which the ledger took them: a
-//! host of many threads keeps ledger and journal behind one lock.
+//! host of many threads has a [`SharedJournal`], which keeps ledger and journal behind one lock.
 //!
 //! # The file
 //!
@@ -47,6 +47,7 @@ mod error;
 mod files;
 mod journal;
 mod read;
+mod shared;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -54,4 +55,5 @@ mod tests;
 pub use error::OpenError;
 pub use journal::Journal;
 pub use read::{LONGEST, Replayed, Torn, read, read_from};
+pub use shared::SharedJournal;
 pub use tail::Fsync;

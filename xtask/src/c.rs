@@ -8,7 +8,7 @@ use std::{
 
 use toolgate::Timestamp;
 
-use crate::run::{program, root, target};
+use crate::run::{program, root, step, target};
 
 /// What the programs in C are compiled with.
 const FLAGS: [&str; 6] = ["-std=c99", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
@@ -47,7 +47,12 @@ pub(crate) fn test() -> Result<(), String> {
     unchanged()?;
     library(&[])?;
     let misuse = compile("test/misuse.c")?;
-    step(Command::new(misuse).arg(root().join("policies/examples/github-triage")).arg(fresh("misuse")?))?;
+    step(
+        Command::new(misuse)
+            .arg(root().join("policies/examples/github-triage"))
+            .arg(fresh("misuse")?)
+            .arg(packed().join("github-triage-0/bundle.toolgate")),
+    )?;
     let filesystem = root().join("policies/examples/filesystem");
     step(Command::new(compile("test/protocol.c")?).arg(&filesystem).arg(filesystem.join("tools/filesystem.json")))?;
     step(&mut Command::new(compile("test/threads.c")?))?;
@@ -64,7 +69,9 @@ pub(crate) fn test() -> Result<(), String> {
 
 /// What the core with Cedar has recorded, byte for byte: by the packed bundle, and by its folder.
 fn records(program: &Path) -> Result<usize, String> {
-    let cases = entries(&target().join("tmp/packed"))?;
+    let packed = packed();
+    let left = "; the tests of the core leave it: `cargo test --package toolgate --test it packed`";
+    let cases = entries(&packed).map_err(|error| error + left)?;
     for case in &cases {
         let read = |name: &str| fs::read_to_string(case.join(name)).map_err(|error| format!("{name}: {error}"));
         let now = Timestamp::parse(&read("now")?).ok_or("`now` is no time")?.millis().to_string();
@@ -84,7 +91,12 @@ fn records(program: &Path) -> Result<usize, String> {
             }
         }
     }
-    if cases.is_empty() { Err("the tests of the core have left no cases".to_owned()) } else { Ok(cases.len()) }
+    if cases.is_empty() { Err(format!("`{}` is empty{left}", packed.display())) } else { Ok(cases.len()) }
+}
+
+/// Bundles that the tests of the core have packed, each with calls and their records.
+fn packed() -> PathBuf {
+    target().join("tmp/packed")
 }
 
 /// The suites of every example bundle.
@@ -190,11 +202,4 @@ fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), String> {
     let told = |error: std::io::Error| format!("{}: {error}", path.display());
     path.parent().map_or(Ok(()), fs::create_dir_all).map_err(told)?;
     fs::write(path, bytes).map_err(told)
-}
-
-fn step(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{command:?}");
-    println!("xtask: {shown}");
-    let status = command.status().map_err(|error| format!("`{shown}` did not start: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed")) }
 }

@@ -1,12 +1,8 @@
 //! `cargo xtask published`: published servers and clients, pinned, with the guard between them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
-use crate::run::{root, target};
+use crate::run::{root, step, target};
 
 /// Installs what is pinned, and runs every script.
 pub(crate) fn run() -> Result<(), String> {
@@ -83,15 +79,5 @@ impl Place {
     /// Runs a step in the folder.
     fn step(&self, command: &mut Command) -> Result<(), String> {
         step(command.current_dir(&self.folder))
-    }
-}
-
-fn step(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{} {:?}", Path::new(command.get_program()).display(), command.get_args().collect::<Vec<_>>());
-    println!("xtask: {shown}");
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{shown}: {status}")),
-        Err(error) => Err(format!("{shown} does not start: {error}")),
     }
 }

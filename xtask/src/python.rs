@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use crate::run::{root, target};
+use crate::run::{root, step, target};
 
 /// The test environments, by the SDK that each has: the whole suite runs in the first, what is about the SDK in all.
 const ENVIRONMENTS: [(&str, &[&str]); 3] = [
@@ -17,13 +17,15 @@ pub(crate) fn test() -> Result<(), String> {
     let command = target().join("debug/toolgate");
     for (name, tests) in ENVIRONMENTS {
         let python = environment(name)?;
-        run(Command::new(&python).args(["-m", "pip", "install", "-q", "--force-reinstall", "--no-deps"]).arg(&wheel))?;
+        step(Command::new(&python).args(["-m", "pip", "install", "-q", "--force-reinstall", "--no-deps"]).arg(&wheel))?;
         let pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"];
-        run(Command::new(&python)
-            .args(pytest)
-            .args(tests)
-            .current_dir(root().join("bindings/python"))
-            .env("TOOLGATE_COMMAND", &command))?;
+        step(
+            Command::new(&python)
+                .args(pytest)
+                .args(tests)
+                .current_dir(root().join("bindings/python"))
+                .env("TOOLGATE_COMMAND", &command),
+        )?;
     }
     Ok(())
 }
@@ -36,11 +38,13 @@ fn wheel() -> Result<PathBuf, String> {
         fs::remove_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     }
     let python = environment("build")?;
-    run(Command::new(python)
-        .args(["-m", "maturin", "build", "--sdist", "--out"])
-        .arg(&out)
-        .current_dir(root().join("bindings/python"))
-        .env("CARGO_TARGET_DIR", target()))?;
+    step(
+        Command::new(python)
+            .args(["-m", "maturin", "build", "--sdist", "--out"])
+            .arg(&out)
+            .current_dir(root().join("bindings/python"))
+            .env("CARGO_TARGET_DIR", target()),
+    )?;
     let entries = fs::read_dir(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     let mut wheels = entries.filter_map(Result::ok).map(|entry| entry.path());
     let wheel = wheels.find(|path| path.extension().is_some_and(|kind| kind == "whl"));
@@ -57,15 +61,8 @@ fn environment(name: &str) -> Result<PathBuf, String> {
     if fs::read_to_string(&installed).is_ok_and(|text| text == pinned) {
         return Ok(python);
     }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "-q", "-r"]).arg(&requirements))?;
+    step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    step(Command::new(&python).args(["-m", "pip", "install", "-q", "-r"]).arg(&requirements))?;
     fs::write(&installed, pinned).map_err(|error| format!("{}: {error}", installed.display()))?;
     Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{command:?}");
-    println!("xtask: {shown}");
-    let status = command.status().map_err(|error| format!("`{shown}` did not start: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed")) }
 }

@@ -75,18 +75,25 @@ fn cargo(arguments: &[&str]) -> Result<(), String> {
 }
 
 fn run(program: &Path, arguments: &[&str]) -> Result<(), String> {
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    let shown = format!("{name} {}", arguments.join(" "));
+    step(
+        Command::new(program)
+            .args(arguments)
+            .current_dir(root())
+            .env("CARGO_TARGET_DIR", target())
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .env("PROPTEST_RNG_SEED", std::env::var_os("PROPTEST_RNG_SEED").unwrap_or_else(|| SEED.into())),
+    )
+}
+
+/// Runs one command, and says which.
+pub(crate) fn step(command: &mut Command) -> Result<(), String> {
+    let shown = format!("{} {:?}", Path::new(command.get_program()).display(), command.get_args().collect::<Vec<_>>());
     println!("xtask: {shown}");
-    let status = Command::new(program)
-        .args(arguments)
-        .current_dir(root())
-        .env("CARGO_TARGET_DIR", target())
-        .env("RUSTDOCFLAGS", "-D warnings")
-        .env("PROPTEST_RNG_SEED", std::env::var_os("PROPTEST_RNG_SEED").unwrap_or_else(|| SEED.into()))
-        .status()
-        .map_err(|error| format!("`{shown}` did not start: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed")) }
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{shown}: {status}")),
+        Err(error) => Err(format!("{shown} does not start: {error}")),
+    }
 }
 
 /// Where everything is built: the repository's `target`, or what `CARGO_TARGET_DIR` says, seen from the repository.

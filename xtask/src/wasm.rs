@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-use crate::run::{program, root, target};
+use crate::run::{program, root, step, target};
 
 /// A build: its name, the features of the crate, and the profile.
 const BUILDS: [(&str, &str, &str); 2] = [("toolgate", "", "wasm-quick"), ("author", "author", "wasm")];
@@ -21,18 +21,18 @@ pub(crate) fn build() -> Result<(), String> {
         _ => {}
     }
     let glue = root().join("xtask/wasm/Cargo.toml");
-    run(cargo().args(["build", "--quiet", "--manifest-path"]).arg(&glue).args(["--target-dir"]).arg(target()))?;
+    step(cargo().args(["build", "--quiet", "--manifest-path"]).arg(&glue).args(["--target-dir"]).arg(target()))?;
     for (name, features, profile) in BUILDS {
         // A folder of its own for each set of features: they would build each other's dependencies anew.
         let folder = target().join("npm").join(name);
         let arguments =
             ["build", "--profile", profile, "--package", "toolgate-wasm", "--target", TARGET, "--target-dir"];
-        run(cargo().args(arguments).arg(&folder).args(["--features", features]).env("RUSTFLAGS", remapped(&folder)))?;
+        step(cargo().args(arguments).arg(&folder).args(["--features", features]).env("RUSTFLAGS", remapped(&folder)))?;
         let module = folder.join(TARGET).join(profile).join("toolgate_wasm.wasm");
-        run(Command::new(target().join("debug/xtask-wasm")).arg(module).arg(&dist).arg(name))?;
+        step(Command::new(target().join("debug/xtask-wasm")).arg(module).arg(&dist).arg(name))?;
     }
     npm(&package, &["ci", "--ignore-scripts"])?;
-    run(Command::new("node").arg("build.mjs").current_dir(&package))
+    step(Command::new("node").arg("build.mjs").current_dir(&package))
 }
 
 /// Installs the package as a user would, and runs its tests in every runtime.
@@ -44,11 +44,11 @@ pub(crate) fn test() -> Result<(), String> {
     chromium()?;
     npm(&tests, &["ci", "--ignore-scripts"])?;
     // Bun's own way to put its program where npm links it.
-    run(Command::new("node").arg("install.js").current_dir(tests.join("node_modules/bun")))?;
+    step(Command::new("node").arg("install.js").current_dir(tests.join("node_modules/bun")))?;
     npm(&package, &["pack", "--silent", "--pack-destination", "test/.work"])?;
     npm(&tests, &["install", "--no-save", "--ignore-scripts", PACKED])?;
     let prepare = ["prepare.mjs".into(), target().join("tmp/packed"), root().join("policies/examples")];
-    run(Command::new("node").args(prepare).current_dir(&tests))?;
+    step(Command::new("node").args(prepare).current_dir(&tests))?;
     npm(&tests, &["test"])
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn bench() -> Result<(), String> {
     let bench = root().join("bindings/wasm/bench");
     npm(&bench, &["ci", "--ignore-scripts"])?;
     npm(&bench, &["install", "--no-save", "--ignore-scripts", &format!("../test/{PACKED}")])?;
-    ["run.mjs", "cold.mjs"].into_iter().try_for_each(|file| run(Command::new("node").arg(file).current_dir(&bench)))
+    ["run.mjs", "cold.mjs"].into_iter().try_for_each(|file| step(Command::new("node").arg(file).current_dir(&bench)))
 }
 
 /// A Chromium, from the system's packages where there is none yet.
@@ -69,14 +69,14 @@ fn chromium() -> Result<(), String> {
     }
     println!("xtask: no Chromium here; installing it");
     let apt =
-        |arguments: &[&str]| run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
+        |arguments: &[&str]| step(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
     apt(&["update", "--quiet"])
         .and_then(|()| apt(&["install", "--quiet", "--yes", "--no-install-recommends", "chromium"]))
         .map_err(|why| format!("the test of a page needs Chromium: install it, or name it in CHROMIUM ({why})"))
 }
 
 fn npm(folder: &Path, arguments: &[&str]) -> Result<(), String> {
-    run(Command::new("npm").args(arguments).args(["--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder))
+    step(Command::new("npm").args(arguments).args(["--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder))
 }
 
 fn cargo() -> Command {
@@ -91,11 +91,4 @@ fn remapped(folder: &Path) -> String {
     let root = root();
     let prefixes = [(Path::new(&home), "/cargo"), (root.as_path(), "/toolgate"), (folder, "/target")];
     prefixes.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).join(" ")
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{command:?}");
-    println!("xtask: {}", command.get_program().to_string_lossy());
-    let status = command.status().map_err(|error| format!("{shown} did not start: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{shown} failed")) }
 }

@@ -163,7 +163,8 @@ toolgate_status toolgate_gate_open(const char *path,
                                    char **error);
 
 /**
- * Makes a gate of the files of a bundle: a JSON object from their names (`"policies/a.cedar"`) to their texts.
+ * Makes a gate of the files of a bundle: a JSON object from their names (`"policies/a.cedar"`) to their texts, of at most
+ * 64 MiB in all.
  *
  * The rest is as for `toolgate_gate_open`.
  *

@@ -140,7 +140,7 @@ pub unsafe extern "C" fn toolgate_explain(
         let (Some(gate), Some(ledger)) = (gate.as_ref(), ledger.as_ref()) else { return std::ptr::null_mut() };
         let told = host::caught(|| {
             wire::explanation(&match read(gate, call, length) {
-                Ok(call) => gate.0.explain(&call, &ledger.shared.view(), Timestamp::from_millis(now)),
+                Ok(call) => ledger.shared.explain(&gate.0, &call, Timestamp::from_millis(now)),
                 Err(denied) => gate.0.explain_refused(&denied),
             })
         });
@@ -182,7 +182,7 @@ unsafe fn recorded(
         let decided = decided.unwrap_or_else(|| gate.0.refuse(panicked(), now));
         let verdict = Verdict::of(&decided.decision);
         if !record.is_null() {
-            record.write(host::give(Record::of(decided)));
+            host::put(record, host::give(Record::of(decided)));
         }
         verdict
     }

@@ -2,7 +2,8 @@
 
 use std::ffi::c_char;
 
-use toolgate::{Json, PolicyBundle, Sources, wire};
+use toolgate::{PolicyBundle, Sources, wire};
+use toolgate_folder::Found;
 
 use crate::{
     fault::{Fault, Status},
@@ -11,6 +12,12 @@ use crate::{
 
 /// Decides calls by one bundle. It never changes; one gate serves many threads.
 pub struct Gate(pub(crate) toolgate::Gate);
+
+impl Gate {
+    fn of(bundle: PolicyBundle) -> Self {
+        Self(toolgate::Gate::new(bundle))
+    }
+}
 
 /// The version of this library.
 #[unsafe(no_mangle)]
@@ -34,18 +41,15 @@ pub unsafe extern "C" fn toolgate_gate_open(
 ) -> Status {
     // SAFETY: as the caller vouches.
     unsafe {
-        made(gate, error, || {
-            let path = host::path("path", path)?;
-            if path.is_file() {
-                let unread = |error| Fault::from(toolgate_folder::FolderError::Unread { path: path.to_owned(), error });
-                return Ok(PolicyBundle::unpack(&toolgate_folder::read(path).map_err(unread)?)?);
-            }
-            load(&toolgate_folder::bundle(path)?, strict)
+        host::made("gate", gate, error, || match toolgate_folder::find(host::path("path", path)?)? {
+            Found::Packed(bytes) => Ok(Gate::of(PolicyBundle::unpack(&bytes)?)),
+            Found::Folder(sources) => load(&sources, strict),
         })
     }
 }
 
-/// Makes a gate of the files of a bundle: a JSON object from their names (`"policies/a.cedar"`) to their texts.
+/// Makes a gate of the files of a bundle: a JSON object from their names (`"policies/a.cedar"`) to their texts, of at most
+/// 64 MiB in all.
 ///
 /// The rest is as for `toolgate_gate_open`.
 ///
@@ -61,15 +65,9 @@ pub unsafe extern "C" fn toolgate_gate_load(
 ) -> Status {
     // SAFETY: as the caller vouches.
     unsafe {
-        made(gate, error, || {
-            let files = Json::parse(host::text("files", files, length)?.as_bytes())
-                .map_err(|error| Fault::usage(&format!("`files`: {error}")))?;
-            let files = files.as_object().ok_or_else(|| Fault::usage("`files` is no JSON object"))?;
-            let mut sources = Sources::default();
-            for (name, text) in files {
-                let text = text.as_str().ok_or_else(|| Fault::usage(&format!("`files`: `{name}` is no text")))?;
-                sources.insert(name.as_str(), text);
-            }
+        host::made("gate", gate, error, || {
+            let files = host::bytes("files", files.cast(), length)?;
+            let sources = wire::read_sources(files).map_err(|why| Fault::usage(&format!("`files`: {why}")))?;
             load(&sources, strict)
         })
     }
@@ -94,15 +92,15 @@ pub unsafe extern "C" fn toolgate_gate_unpack(
 ) -> Status {
     // SAFETY: as the caller vouches.
     unsafe {
-        made(gate, error, || {
+        host::made("gate", gate, error, || {
             let packed = host::bytes("packed", packed, length)?;
             // A key that the host has lost must not make the bundle one that needs none.
             if keys.is_null() && key_count == 0 {
-                return Ok(PolicyBundle::unpack(packed)?);
+                return Ok(Gate::of(PolicyBundle::unpack(packed)?));
             }
             let all = key_count.checked_mul(32).ok_or_else(|| Fault::usage("`key_count` is too large"))?;
             let (keys, _) = host::bytes("keys", keys, all)?.as_chunks::<32>();
-            Ok(PolicyBundle::unpack_signed(packed, keys)?)
+            Ok(Gate::of(PolicyBundle::unpack_signed(packed, keys)?))
         })
     }
 }
@@ -116,9 +114,7 @@ pub unsafe extern "C" fn toolgate_gate_unpack(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn toolgate_gate_bundle(gate: *const Gate) -> *mut c_char {
     // SAFETY: as the caller vouches.
-    let gate = unsafe { gate.as_ref() };
-    let told = gate.and_then(|gate| host::caught(|| wire::bundle(gate.0.bundle())));
-    told.map_or(std::ptr::null_mut(), host::give_text)
+    unsafe { host::told(gate, |gate| wire::bundle(gate.0.bundle())) }
 }
 
 /// Frees a gate. NULL is fine.
@@ -131,28 +127,6 @@ pub unsafe extern "C" fn toolgate_gate_free(gate: *mut Gate) {
     unsafe { host::take(gate) };
 }
 
-fn load(sources: &Sources, strict: bool) -> Result<PolicyBundle, Fault> {
-    Ok(if strict { PolicyBundle::load_strict(sources)? } else { PolicyBundle::load(sources)? })
-}
-
-/// Puts a gate of the bundle that `make` makes at `gate`.
-///
-/// # Safety
-/// `gate` and `error` are null, or can be written.
-unsafe fn made(
-    gate: *mut *mut Gate,
-    error: *mut *mut c_char,
-    make: impl FnOnce() -> Result<PolicyBundle, Fault>,
-) -> Status {
-    // SAFETY: as the caller vouches.
-    unsafe {
-        host::guarded(error, || {
-            if gate.is_null() {
-                return Err(Fault::usage("`gate` is NULL"));
-            }
-            gate.write(std::ptr::null_mut());
-            gate.write(host::give(Gate(toolgate::Gate::new(make()?))));
-            Ok(())
-        })
-    }
+fn load(sources: &Sources, strict: bool) -> Result<Gate, Fault> {
+    Ok(Gate::of(if strict { PolicyBundle::load_strict(sources)? } else { PolicyBundle::load(sources)? }))
 }

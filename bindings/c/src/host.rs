@@ -1,4 +1,5 @@
-//! The host's memory: what comes in from C, and what goes out. All that is unsafe about pointers stands here.
+//! The host's memory: what comes in from C, and what goes out. All reading and writing through
+//! the host's pointers stands here; elsewhere, a handle is only taken for what it stands for.
 
 use std::{
     ffi::{CStr, CString, c_char},
@@ -136,6 +137,39 @@ pub(crate) unsafe fn guarded(error: *mut *mut c_char, run: impl FnOnce() -> Resu
             fault.status
         }
     }
+}
+
+/// As [`guarded`], for a function that makes a handle: it goes to `place`, where NULL stands if there is none.
+///
+/// # Safety
+/// `place` and `error` are null, or can be written.
+pub(crate) unsafe fn made<T>(
+    argument: &str,
+    place: *mut *mut T,
+    error: *mut *mut c_char,
+    make: impl FnOnce() -> Result<T, Fault>,
+) -> Status {
+    // SAFETY: the caller vouches for it.
+    unsafe {
+        put(place, std::ptr::null_mut());
+        guarded(error, || {
+            if place.is_null() {
+                return Err(Fault::usage(&format!("`{argument}` is NULL")));
+            }
+            put(place, give(make()?));
+            Ok(())
+        })
+    }
+}
+
+/// A text that is made of what a handle stands for; NULL if the handle is, or after a panic.
+///
+/// # Safety
+/// As for [`handle`].
+pub(crate) unsafe fn told<T>(handle: *const T, tell: impl FnOnce(&T) -> String) -> *mut c_char {
+    // SAFETY: the caller vouches for it.
+    let text = unsafe { handle.as_ref() }.and_then(|of| caught(|| tell(of)));
+    text.map_or(std::ptr::null_mut(), give_text)
 }
 
 /// What comes of it, or nothing after a panic. Whatever is behind a handle stays whole: gates and records never change, and a

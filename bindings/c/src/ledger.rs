@@ -1,12 +1,9 @@
 //! What has happened.
 
-use std::{
-    ffi::c_char,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::ffi::c_char;
 
 use toolgate::{SharedLedger, Timestamp, wire};
-use toolgate_journal::{Fsync, Journal};
+use toolgate_journal::{Fsync, SharedJournal};
 
 use crate::{
     fault::{Fault, Status},
@@ -17,20 +14,14 @@ use crate::{
 /// What has happened: sessions, tasks, grants, approvals, revocations and usage. One ledger serves many threads.
 pub struct Ledger {
     pub(crate) shared: SharedLedger,
-    journal: Option<Arc<Mutex<Journal>>>,
+    journal: Option<SharedJournal>,
 }
 
 impl Ledger {
-    fn journal(&self) -> Result<MutexGuard<'_, Journal>, Fault> {
-        let journal = self.journal.as_ref();
-        journal
-            .map(|journal| locked(journal))
-            .ok_or_else(|| Fault::usage("the ledger has no journal; `toolgate_ledger_open` makes one that has"))
+    fn journal(&self) -> Result<&SharedJournal, Fault> {
+        let none = || Fault::usage("the ledger has no journal; `toolgate_ledger_open` makes one that has");
+        self.journal.as_ref().ok_or_else(none)
     }
-}
-
-fn locked(journal: &Mutex<Journal>) -> MutexGuard<'_, Journal> {
-    journal.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A ledger in which nothing has happened, in memory. Freed with `toolgate_ledger_free`.
@@ -58,19 +49,14 @@ pub unsafe extern "C" fn toolgate_ledger_open(
 ) -> Status {
     // SAFETY: as the caller vouches.
     unsafe {
-        made(ledger, error, || {
+        host::made("ledger", ledger, error, || {
             let (path, gate) = (host::path("path", path)?, host::handle("gate", gate)?);
             let fsync = match fsync {
                 0 => Fsync::Never,
                 1 => Fsync::Always,
                 count => Fsync::Every(count),
             };
-            let (journal, ledger) = Journal::open(path, &gate.0, fsync)?;
-            let journal = Arc::new(Mutex::new(journal));
-            let append = Arc::clone(&journal);
-            let shared = SharedLedger::with_journal(ledger, move |event, at| {
-                locked(&append).append(event, at).map_err(|error| error.to_string())
-            });
+            let (shared, journal) = SharedJournal::open(path, &gate.0, fsync)?;
             Ok(Ledger { shared, journal: Some(journal) })
         })
     }
@@ -91,7 +77,7 @@ pub unsafe extern "C" fn toolgate_ledger_replay(
 ) -> Status {
     // SAFETY: as the caller vouches.
     unsafe {
-        made(ledger, error, || {
+        host::made("ledger", ledger, error, || {
             let (gate, text) = (host::handle("gate", gate)?, host::text("text", text, length)?);
             Ok(Ledger { shared: SharedLedger::new(wire::read_journal(&gate.0, text)?), journal: None })
         })
@@ -107,9 +93,7 @@ pub unsafe extern "C" fn toolgate_ledger_replay(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn toolgate_ledger_snapshot(ledger: *const Ledger) -> *mut c_char {
     // SAFETY: as the caller vouches.
-    let ledger = unsafe { ledger.as_ref() };
-    let told = ledger.and_then(|ledger| host::caught(|| ledger.shared.view().snapshot()));
-    told.map_or(std::ptr::null_mut(), host::give_text)
+    unsafe { host::told(ledger, |ledger| ledger.shared.view().snapshot()) }
 }
 
 /// Applies an event, as a journal has it: `{"call_completed": {"call": 1, "labels": ["pii"]}}`.
@@ -135,10 +119,9 @@ pub unsafe extern "C" fn toolgate_ledger_apply(
         host::put(records, std::ptr::null_mut());
         host::guarded(error, || {
             let (ledger, gate) = (host::handle("ledger", ledger)?, host::handle("gate", gate)?);
-            let now = Timestamp::from_millis(now);
-            let line = format!(r#"{{"at":"{now}","event":{}}}"#, host::text("event", event, length)?);
-            let (event, _) = wire::read_event(&gate.0, &line).map_err(|why| Fault::event(&why))?;
-            let traces = ledger.shared.apply(&gate.0, event, now)?;
+            let event = host::text("event", event, length)?;
+            let event = wire::event_of(&gate.0, event).map_err(|why| Fault::event(&why))?;
+            let traces = ledger.shared.apply(&gate.0, event, Timestamp::from_millis(now))?;
             host::put_text(records, || traces.iter().map(|trace| trace.to_json() + "\n").collect());
             Ok(())
         })
@@ -155,8 +138,7 @@ pub unsafe extern "C" fn toolgate_ledger_compact(ledger: *const Ledger, error: *
     unsafe {
         host::guarded(error, || {
             let kept = host::handle("ledger", ledger)?;
-            let done = kept.shared.locked(|ledger| Ok::<_, Fault>(kept.journal()?.compact(ledger)))?;
-            done.map_err(|error| Fault::journal(&error.to_string()))
+            kept.journal()?.compact(&kept.shared).map_err(|error| Fault::journal(&error.to_string()))
         })
     }
 }
@@ -170,8 +152,7 @@ pub unsafe extern "C" fn toolgate_ledger_flush(ledger: *const Ledger, error: *mu
     // SAFETY: as the caller vouches.
     unsafe {
         host::guarded(error, || {
-            let done = host::handle("ledger", ledger)?.journal()?.flush();
-            done.map_err(|error| Fault::journal(&error.to_string()))
+            host::handle("ledger", ledger)?.journal()?.flush().map_err(|error| Fault::journal(&error.to_string()))
         })
     }
 }
@@ -184,26 +165,4 @@ pub unsafe extern "C" fn toolgate_ledger_flush(ledger: *const Ledger, error: *mu
 pub unsafe extern "C" fn toolgate_ledger_free(ledger: *mut Ledger) {
     // SAFETY: as the caller vouches.
     unsafe { host::take(ledger) };
-}
-
-/// Puts the ledger that `make` makes at `ledger`.
-///
-/// # Safety
-/// `ledger` and `error` are null, or can be written.
-unsafe fn made(
-    ledger: *mut *mut Ledger,
-    error: *mut *mut c_char,
-    make: impl FnOnce() -> Result<Ledger, Fault>,
-) -> Status {
-    // SAFETY: as the caller vouches.
-    unsafe {
-        host::guarded(error, || {
-            if ledger.is_null() {
-                return Err(Fault::usage("`ledger` is NULL"));
-            }
-            ledger.write(std::ptr::null_mut());
-            ledger.write(host::give(make()?));
-            Ok(())
-        })
-    }
 }

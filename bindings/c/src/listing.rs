@@ -162,6 +162,6 @@ unsafe fn listed(
     };
     let request: ListRequest = wire::read_list_request(request.as_bytes(), gate.0.limits())
         .map_err(|denial| Fault::usage(&format!("`request`: {}", denial.detail)))?;
-    let listed = gate.0.list(&request, &ledger.shared.view(), Timestamp::from_millis(now));
+    let listed = ledger.shared.list(&gate.0, &request, Timestamp::from_millis(now));
     Ok((request.server, listed))
 }

@@ -1,4 +1,4 @@
-/* misuse BUNDLE FOLDER: what hosts do wrong, and what clients send. Nothing crashes, nothing is allowed, and it is said why. */
+/* misuse BUNDLE FOLDER PACKED: what hosts do wrong, and what clients send. Nothing crashes, nothing is allowed, and it is said why. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,13 +64,46 @@ static void bundles(const char *folder) {
     fails(toolgate_gate_load(NULL, 1, false, &gate, &error), TOOLGATE_STATUS_USAGE, &error, "`files` is NULL");
     fails(toolgate_gate_unpack((const uint8_t *)"toolgate", 8, NULL, 0, &gate, &error), TOOLGATE_STATUS_BUNDLE, &error,
           "packed");
-    fails(toolgate_gate_unpack((const uint8_t *)"", 0, (const uint8_t *)"", 0, &gate, &error), TOOLGATE_STATUS_BUNDLE, &error,
-          "");
     fails(toolgate_gate_unpack(NULL, 0, NULL, SIZE_MAX, &gate, &error), TOOLGATE_STATUS_USAGE, &error, "key_count");
     char *report;
     fails(toolgate_suites_run("/nowhere", NULL, &report, &error), TOOLGATE_STATUS_BUNDLE, &error, "/nowhere");
     fails(toolgate_suites_run(folder, "{\"format\": \"xml\"}", &report, &error), TOOLGATE_STATUS_USAGE, &error, "xml");
     check(report == NULL, "no report", "suites");
+}
+
+/* A bundle one of whose files is longer than any text in a call may be. */
+static void long_files(void) {
+    static const char HEAD[] = "{\"toolgate.toml\": \"[bundle]\\nname = \\\"demo\\\"\\nversion = \\\"1\\\"\", "
+                               "\"policies/a.cedar\": \"//";
+    static const char TAIL[] = "\"}";
+    const size_t comment = (size_t)2 << 20, length = strlen(HEAD) + comment + strlen(TAIL);
+    char *files = malloc(length + 1);
+    if (files == NULL) exit(2);
+    strcpy(files, HEAD);
+    memset(files + strlen(HEAD), 'x', comment);
+    strcpy(files + strlen(HEAD) + comment, TAIL);
+    toolgate_gate *gate;
+    char *error;
+    succeeds(toolgate_gate_load(files, length, false, &gate, &error), &error, "a long file");
+    toolgate_gate_free(gate);
+    free(files);
+}
+
+/* A key that the host has lost must not make a bundle one that needs none. */
+static void keys(const char *path) {
+    static uint8_t packed[1 << 20];
+    static const uint8_t WRONG[32] = {1};
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) exit(2);
+    const size_t length = fread(packed, 1, sizeof packed, file);
+    fclose(file);
+    toolgate_gate *gate;
+    char *error;
+    succeeds(toolgate_gate_unpack(packed, length, NULL, 0, &gate, &error), &error, "no key is asked for");
+    toolgate_gate_free(gate);
+    fails(toolgate_gate_unpack(packed, length, WRONG, 0, &gate, &error), TOOLGATE_STATUS_BUNDLE, &error, "not signed");
+    fails(toolgate_gate_unpack(packed, length, WRONG, 1, &gate, &error), TOOLGATE_STATUS_BUNDLE, &error, "not signed");
+    check(gate == NULL, "no gate", "keys");
 }
 
 static void handles(const toolgate_gate *gate, const toolgate_ledger *ledger) {
@@ -135,11 +168,17 @@ static void ledgers(const toolgate_gate *gate, const char *folder) {
     succeeds(toolgate_ledger_apply(ledger, gate, HALT, strlen(HALT), NOW, &records, &error), &error, "halt");
     check(records != NULL && strstr(records, "halted") != NULL, "the record of the halt", records);
     toolgate_text_free(records);
-    static const char *const WRONG[] = {"{\"call_completed\": {\"call\": 99}}", "{\"nothing\": 1}", "", "{}, \"at\": 1, \"x\": {}"};
+    static const char *const WRONG[][2] = {
+        {"{\"call_completed\": {\"call\": 99}}", "99"},
+        {"{\"nothing\": 1}", "nothing"},
+        {"", "line 1"},
+        {"{\"halted\": \"all\"}, \"x\": 1", "line 1"},
+    };
     for (size_t at = 0; at < sizeof WRONG / sizeof *WRONG; at++) {
-        fails(toolgate_ledger_apply(ledger, gate, WRONG[at], strlen(WRONG[at]), NOW, &records, &error), TOOLGATE_STATUS_EVENT,
-              &error, "");
-        check(records == NULL, "no records", WRONG[at]);
+        const char *event = WRONG[at][0];
+        fails(toolgate_ledger_apply(ledger, gate, event, strlen(event), NOW, &records, &error), TOOLGATE_STATUS_EVENT, &error,
+              WRONG[at][1]);
+        check(records == NULL, "no records", event);
     }
     char *before = toolgate_ledger_snapshot(ledger);
     succeeds(toolgate_ledger_compact(ledger, &error), &error, "compact");
@@ -158,10 +197,12 @@ static void ledgers(const toolgate_gate *gate, const char *folder) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 3) return 2;
+    if (count != 4) return 2;
     toolgate_gate *gate;
     char *error;
     bundles(arguments[1]);
+    long_files();
+    keys(arguments[3]);
     succeeds(toolgate_gate_open(arguments[1], true, &gate, &error), &error, "open");
     if (gate == NULL) return 1;
     toolgate_ledger *ledger = toolgate_ledger_new();

@@ -4,7 +4,7 @@ use pyo3::{
     prelude::*,
     types::{PyDict, PyString},
 };
-use toolgate::{Approval, Digest, EntityRef, Grant, LabelsLowered, Revocation, Scope, TaskOpened, Timestamp, wire};
+use toolgate::{Approval, Digest, EntityRef, Grant, LabelsLowered, Revocation, Scope, TaskOpened, wire};
 
 use crate::{fault, json, names::Names, time};
 
@@ -259,8 +259,7 @@ impl Event {
 
     /// The event's name and value, as a journal has them.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let line = json::dict(py, &wire::write_event(&self.0, Timestamp::from_millis(0)))?;
-        Ok(line.as_any().get_item("event")?.cast_into()?)
+        json::dict(py, &wire::event(&self.0))
     }
 
     /// The event as one line of a journal.
@@ -269,9 +268,7 @@ impl Event {
     }
 
     fn __repr__(&self) -> String {
-        let line = wire::write_event(&self.0, Timestamp::from_millis(0));
-        let event = line.split_once("\"event\":").map_or(line.as_str(), |(_, event)| event);
-        format!("<Event {}>", event.strip_suffix('}').unwrap_or(event))
+        format!("<Event {}>", wire::event(&self.0))
     }
 }
 
@@ -285,6 +282,5 @@ pub(crate) fn event(gate: &toolgate::Gate, value: &Bound<'_, PyAny>) -> PyResult
         return Err(fault::usage(py, "event", "a text; pass an Event, or a dict such as {\"task_completed\": \"t1\"}"));
     }
     let json = json::value("event", value, gate.limits())?;
-    let line = format!("{{\"at\":\"1970-01-01T00:00:00Z\",\"event\":{json}}}");
-    wire::read_event(gate, &line).map(|(event, _)| event).map_err(|why| fault::unreadable_event(py, &why))
+    wire::event_of(gate, &json.to_string()).map_err(|why| fault::unreadable_event(py, &why))
 }

@@ -1,6 +1,6 @@
 //! The gate: loads a bundle, and decides.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pyo3::{
     exceptions::PyTypeError,
@@ -8,7 +8,7 @@ use pyo3::{
     types::{PyBytes, PyDict},
 };
 use toolgate::{CredentialUse, Digest, Downstream, Outcome, PolicyBundle, Sources, Status, filter_list};
-use toolgate_folder::FolderError;
+use toolgate_folder::Found;
 
 use crate::{
     decision::Decision,
@@ -51,23 +51,6 @@ impl Call<'_> {
     }
 }
 
-/// A bundle as it was found.
-enum Found {
-    Folder(Sources),
-    Packed(Vec<u8>),
-}
-
-/// What lies at a path: a file is a packed bundle, or none.
-fn read(py: Python<'_>, path: &Path) -> PyResult<Found> {
-    py.detach(|| match path.is_file() {
-        true => toolgate_folder::read(path)
-            .map(Found::Packed)
-            .map_err(|error| FolderError::Unread { path: path.to_owned(), error }),
-        false => toolgate_folder::bundle(path).map(Found::Folder),
-    })
-    .map_err(|error| fault::read(py, &error))
-}
-
 /// Where a bundle comes from: the bytes of a packed file, a dict of file names and texts, or a path.
 fn load(source: &Bound<'_, PyAny>, strict: bool, keys: Option<Vec<[u8; 32]>>) -> PyResult<PolicyBundle> {
     let py = source.py();
@@ -83,7 +66,7 @@ fn load(source: &Bound<'_, PyAny>, strict: bool, keys: Option<Vec<[u8; 32]>>) ->
         let path: PathBuf = source.extract().map_err(|_| {
             PyTypeError::new_err("pass the path of a bundle, the bytes of a packed one, or a dict of its files")
         })?;
-        read(py, &path)?
+        py.detach(|| toolgate_folder::find(&path)).map_err(|error| fault::read(py, &error))?
     };
     let loaded = py.detach(|| match (&found, &keys) {
         (Found::Packed(bytes), None) => Ok(PolicyBundle::unpack(bytes)),
@@ -270,9 +253,11 @@ impl Gate {
         identity: Option<&Identity>,
     ) -> PyResult<Explanation> {
         let now = time::now(py, now)?;
-        let view = ledger.map(|ledger| ledger.shared.view()).unwrap_or_default();
         Ok(Explanation::of(match json::call(call, identity, self.gate.limits())? {
-            Ok(call) => self.gate.explain(&call, &view, now),
+            Ok(call) => match ledger {
+                Some(ledger) => ledger.shared.explain(&self.gate, &call, now),
+                None => self.gate.explain(&call, &toolgate::Ledger::new(), now),
+            },
             Err(denied) => self.gate.explain_refused(&denied),
         }))
     }
@@ -377,8 +362,10 @@ impl Gate {
     ) -> PyResult<(Option<String>, Vec<toolgate::Listed>)> {
         let now = time::now(py, now)?;
         let request = json::list_request(request, identity, self.gate.limits())?;
-        let view = ledger.map(|ledger| ledger.shared.view()).unwrap_or_default();
-        let listed = self.gate.list(&request, &view, now);
+        let listed = match ledger {
+            Some(ledger) => ledger.shared.list(&self.gate, &request, now),
+            None => self.gate.list(&request, &toolgate::Ledger::new(), now),
+        };
         Ok((request.server, listed))
     }
 }

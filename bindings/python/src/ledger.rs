@@ -1,13 +1,10 @@
 //! One ledger for many threads, in memory or with a journal on disk.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::path::PathBuf;
 
 use pyo3::{prelude::*, types::PyInt};
 use toolgate::{SharedLedger, wire::Replay};
-use toolgate_journal::{Fsync, Journal};
+use toolgate_journal::{Fsync, SharedJournal};
 
 use crate::{event, fault, gate::Gate, record::Trace, time};
 
@@ -17,11 +14,7 @@ use crate::{event, fault, gate::Gate, record::Trace, time};
 #[pyclass(frozen, module = "toolgate")]
 pub(crate) struct Ledger {
     pub(crate) shared: SharedLedger,
-    journal: Option<Arc<Mutex<Journal>>>,
-}
-
-fn locked(journal: &Mutex<Journal>) -> MutexGuard<'_, Journal> {
-    journal.lock().unwrap_or_else(PoisonError::into_inner)
+    journal: Option<SharedJournal>,
 }
 
 /// `always`, `never`, or after how many events.
@@ -46,7 +39,7 @@ impl Ledger {
         }
     }
 
-    fn journal(&self, py: Python<'_>) -> PyResult<&Arc<Mutex<Journal>>> {
+    fn journal(&self, py: Python<'_>) -> PyResult<&SharedJournal> {
         self.journal
             .as_ref()
             .ok_or_else(|| fault::usage(py, "ledger", "it has no journal; `Ledger.open` makes one that has"))
@@ -90,13 +83,8 @@ impl Ledger {
     #[pyo3(signature = (path, gate, *, fsync=None))]
     fn open(py: Python<'_>, path: PathBuf, gate: &Gate, fsync: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let fsync = fsync.map_or(Ok(Fsync::Always), self::fsync)?;
-        let opened = py.detach(|| Journal::open(path, &gate.gate, fsync));
-        let (journal, ledger) = opened.map_err(|error| fault::open(py, &error))?;
-        let journal = Arc::new(Mutex::new(journal));
-        let append = Arc::clone(&journal);
-        let shared = SharedLedger::with_journal(ledger, move |event, at| {
-            locked(&append).append(event, at).map_err(|error| error.to_string())
-        });
+        let opened = py.detach(|| SharedJournal::open(path, &gate.gate, fsync));
+        let (shared, journal) = opened.map_err(|error| fault::open(py, &error))?;
         Ok(Self { shared, journal: Some(journal) })
     }
 
@@ -139,7 +127,7 @@ impl Ledger {
     /// Raises `JournalError` if it cannot be written, `UsageError` if the ledger has no journal.
     fn compact(&self, py: Python<'_>) -> PyResult<()> {
         let journal = self.journal(py)?;
-        let done = py.detach(|| self.shared.locked(|ledger| locked(journal).compact(ledger)));
+        let done = py.detach(|| journal.compact(&self.shared));
         done.map_err(|error| fault::write(py, &error))
     }
 
@@ -148,12 +136,12 @@ impl Ledger {
     /// Raises `JournalError` if it cannot be brought there, `UsageError` if the ledger has no journal.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         let journal = self.journal(py)?;
-        py.detach(|| locked(journal).flush()).map_err(|error| fault::write(py, &error))
+        py.detach(|| journal.flush()).map_err(|error| fault::write(py, &error))
     }
 
     fn __repr__(&self) -> String {
         let kept = match &self.journal {
-            Some(journal) => format!(" in {}", locked(journal).path().display()),
+            Some(journal) => format!(" in {}", journal.path().display()),
             None => String::new(),
         };
         match self.shared.view().now() {

@@ -60,9 +60,8 @@ impl RawGate {
 
     /// Applies an event: a line for the journal, and behind it the records that belong to the event, a line each.
     pub fn apply(&self, ledger: &mut RawLedger, event: &str, now: f64) -> Result<String, Fault> {
-        let line = format!("{{\"at\":\"{}\",\"event\":{event}}}", time(now));
-        let (event, at) = wire::read_event(&self.0, &line).map_err(|why| Fault::new("EventError", &why))?;
-        self.applied(ledger, event, at)
+        let event = wire::event_of(&self.0, event).map_err(|why| Fault::new("EventError", &why))?;
+        self.applied(ledger, event, time(now))
     }
 
     /// What a live tools/list means for the ledger: the event to apply, as JSON.

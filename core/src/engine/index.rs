@@ -102,26 +102,24 @@ struct Keyed {
 /// What a node's children are found by.
 #[derive(Clone, Copy)]
 enum Key {
-    Any,
     Is(u32),
     In(u32),
     Kind(u32),
 }
 
 impl Key {
-    fn of(scope: &Scope) -> Self {
+    /// The key of a scope that does not take everything.
+    fn of(scope: &Scope) -> Option<Self> {
         match (scope.entity, scope.kind) {
-            (ScopeEntity::Is(entity), _) => Self::Is(entity),
-            (ScopeEntity::In(entity), _) => Self::In(entity),
-            (_, Some(kind)) => Self::Kind(kind),
-            _ => Self::Any,
+            (ScopeEntity::Is(entity), _) => Some(Self::Is(entity)),
+            (ScopeEntity::In(entity), _) => Some(Self::In(entity)),
+            (_, kind) => kind.map(Self::Kind),
         }
     }
 
     /// With the node, one word.
     fn at(self, node: u32) -> u64 {
         let (tag, place) = match self {
-            Self::Any => (0, 0),
             Self::Is(place) => (1, place),
             Self::In(place) => (2, place),
             Self::Kind(place) => (3, place),
@@ -136,9 +134,9 @@ impl Index {
         let mut ends: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (rule, place) in rules.iter().zip(0..) {
             let actions: Vec<_> = match &rule.action {
-                ActionScope::Any => vec![Key::Any],
-                ActionScope::Is(action) => vec![Key::Is(*action)],
-                ActionScope::In(groups) => groups.iter().map(|group| Key::In(*group)).collect(),
+                ActionScope::Any => vec![None],
+                ActionScope::Is(action) => vec![Some(Key::Is(*action))],
+                ActionScope::In(groups) => groups.iter().map(|group| Some(Key::In(*group))).collect(),
             };
             for action in actions {
                 let mut node = 0;
@@ -163,22 +161,22 @@ impl Index {
         index
     }
 
-    /// The child of a node for a key, made if there is none.
-    fn child(&mut self, node: u32, key: Key) -> u32 {
+    /// The child of a node for a key, or for everything; made if there is none.
+    fn child(&mut self, node: u32, key: Option<Key>) -> u32 {
         let fresh = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         let Some(parent) = self.nodes.get_mut(node as usize) else { return node };
-        let child = match key {
-            Key::Any => *parent.any.get_or_insert(fresh),
-            key => {
+        let own = match key {
+            None => parent.any.get_or_insert(fresh),
+            Some(key) => {
                 match key {
-                    Key::Any => {}
                     Key::Is(_) => parent.keyed.is = true,
                     Key::In(_) => parent.keyed.within = true,
                     Key::Kind(_) => parent.keyed.kind = true,
                 }
-                *self.table.entry(key.at(node)).or_insert(fresh)
+                self.table.entry(key.at(node)).or_insert(fresh)
             }
         };
+        let child = *own;
         if child == fresh {
             self.nodes.push(Node::default());
         }

@@ -25,6 +25,7 @@ pub(crate) struct Sole {
 /// What must be true of what stands at the path.
 #[derive(Clone, Debug)]
 enum Test {
+    /// It is this text: as [`Self::Equals`], without a look at the constants.
     Word(Arc<str>),
     Equals(u32),
     Order(u32, Binary),

@@ -163,8 +163,8 @@ fn is_word(byte: u8) -> bool {
     byte < 128 && WORD >> byte & 1 == 1
 }
 
-/// Whether a text has a character that is in every secret there is: of a key's beginning, of `eyJ`, or of an address. Looking at
-/// all of it without a branch is quicker than to stop.
+/// Whether a text has one of the characters of which every secret has one: in a key's beginning, in `eyJ`, or in an address.
+/// Looking at all of it without a branch is quicker than to stop.
 fn may_hold_secret(text: &str) -> bool {
     text.bytes().fold(false, |any, byte| any | matches!(byte, b'_' | b'-' | b'@' | b'A' | b'J'))
 }

@@ -5,9 +5,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+#[cfg(feature = "explain")]
+use crate::Explanation;
 use crate::{
-    Decision, DecisionRecord, Event, EventError, Gate, Ledger, Outcome, Reason, Timestamp, ToolCall, Trace,
-    catalog::Fault,
+    Decision, DecisionRecord, Event, EventError, Gate, Ledger, ListRequest, Listed, Outcome, Reason, Timestamp,
+    ToolCall, Trace, catalog::Fault,
 };
 
 /// How often a decision is made again because the ledger was changed by others, before it is made under the lock.
@@ -95,6 +97,19 @@ impl SharedLedger {
     pub fn decide(&self, gate: &Gate, call: &ToolCall, now: Timestamp) -> Decision {
         let view = self.view();
         gate.decide(call, &view, after(&view, now))
+    }
+
+    /// As [`Gate::list`].
+    pub fn list(&self, gate: &Gate, request: &ListRequest, now: Timestamp) -> Vec<Listed> {
+        let view = self.view();
+        gate.list(request, &view, after(&view, now))
+    }
+
+    /// As [`Gate::explain`].
+    #[cfg(feature = "explain")]
+    pub fn explain(&self, gate: &Gate, call: &ToolCall, now: Timestamp) -> Explanation {
+        let view = self.view();
+        gate.explain(call, &view, after(&view, now))
     }
 
     /// As [`Gate::authorize`].

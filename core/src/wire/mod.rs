@@ -7,22 +7,22 @@ mod event;
 #[cfg(feature = "explain")]
 mod explanation;
 mod fields;
+mod host;
 mod listing;
 pub mod mcp;
 mod members;
 mod record;
 mod replay;
 mod snapshot;
-mod told;
 
 pub use answer::answer;
 pub use call::{call_of, read_call, read_list_request};
-pub use event::{JournalError, read_event, read_journal, write_event};
+pub use event::{JournalError, event_of, read_event, read_journal, write_event};
 #[cfg(feature = "explain")]
 pub use explanation::explanation;
+pub use host::{bundle, diagnostic, event, event_line, identity, read_sources, summary};
 pub use listing::listing;
 pub use replay::Replay;
-pub use told::{bundle, diagnostic, event, event_line, identity, summary};
 
 use serde::{
     Serialize, Serializer,

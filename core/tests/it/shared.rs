@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use toolgate::{
-    Event, Gate, Ledger, Limits, Outcome, PolicyBundle, Reason, Scope, SharedGate, SharedLedger, Status, Timestamp,
-    ToolCall, wire,
+    Event, Gate, Ledger, Limits, ListRequest, Outcome, PolicyBundle, Reason, Scope, SharedGate, SharedLedger, Standing,
+    Status, Timestamp, ToolCall, wire,
 };
 
 use crate::desk::{self, call};
@@ -39,6 +39,20 @@ fn a_budget_raced_by_sixteen_threads() {
     });
     assert_eq!(allowed.into_inner(), 100);
     assert_eq!(ledger.decide(&gate, &mine, desk::now()).reasons(), [Reason::NoPermit]);
+}
+
+/// A thread that read its clock early gets one answer, whatever it asks.
+#[test]
+fn a_clock_behind_the_ledger_counts_as_the_ledgers() {
+    let gate = desk::gate(BUDGET);
+    let (ledger, late, mine) = (SharedLedger::default(), desk::now().plus(-1), mine("s1"));
+    assert!(ledger.authorize(&gate, &mine, desk::now()).decision.is_allow());
+    assert!(!gate.decide(&mine, &ledger.view(), late).is_allow(), "the ledger alone takes no earlier time");
+    assert!(ledger.decide(&gate, &mine, late).is_allow());
+    assert!(ledger.explain(&gate, &mine, late).decision.is_allow());
+    let request = ListRequest { session: mine.session.clone(), ..ListRequest::new(mine.principal.clone()) };
+    assert!(gate.list(&request, &ledger.view(), late).iter().all(|one| one.standing == Standing::Hidden));
+    assert!(ledger.list(&gate, &request, late).iter().any(|one| one.standing == Standing::Allowed));
 }
 
 /// The journal of many threads is told in the order of the ledger, and replays to it.

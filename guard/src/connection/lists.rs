@@ -29,7 +29,7 @@ impl Connection {
             return self.tell_client(line.to_owned());
         }
         let (host, gate) = (self.host.clone(), self.host.gate());
-        let listing = gate.list(&host.settings.listing(self.transport), &host.ledger.view(), host.now());
+        let listing = host.ledger.list(&gate, &host.settings.listing(self.transport), host.now());
         match filter_list(result, method, &host.settings.server, &listing) {
             Err(error) => {
                 self.warn(&format!("the server's answer to `{method}` cannot be filtered: {error}"));

@@ -74,7 +74,7 @@ impl Host {
                 data: None,
             })
         })?;
-        let listing = shared.gate.list(&shared.listing(caller, transport), &shared.ledger.view(), shared.now());
+        let listing = shared.ledger.list(&shared.gate, &shared.listing(caller, transport), shared.now());
         Ok(filter_list(&text, method, &shared.server, &listing).map_err(unreadable)?.left_out)
     }
 }

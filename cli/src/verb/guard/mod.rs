@@ -18,7 +18,7 @@ use toolgate::{
     Chain, Digest, Gate, Ledger, PolicyBundle, Principal, PrincipalKind, SharedLedger, Sources, wire::mcp::Rendering,
 };
 use toolgate_guard::{Ended, Host, Parts, Records, Settings, http, stdio, watch};
-use toolgate_journal::{Fsync, Journal};
+use toolgate_journal::{Fsync, SharedJournal};
 
 use super::{
     decide,
@@ -221,15 +221,13 @@ fn settings(args: &Args, principal: Principal, bundle: &PolicyBundle) -> Result<
 
 fn ledger(path: Option<&Path>, gate: &Gate) -> Result<SharedLedger, Fault> {
     let Some(path) = path else { return Ok(SharedLedger::new(Ledger::new())) };
-    let (mut journal, ledger) =
-        Journal::open(path, gate, Fsync::Always).map_err(|error| Fault::Told(error.to_string()))?;
+    let (ledger, journal) =
+        SharedJournal::open(path, gate, Fsync::Always).map_err(|error| Fault::Told(error.to_string()))?;
     if let Some(torn) = journal.torn() {
         let why = render::plain(&at(path, torn));
         render::note(&format!("{} {why}", render::styled(render::YELLOW, "warning:")));
     }
-    Ok(SharedLedger::with_journal(ledger, move |event, at| {
-        journal.append(event, at).map_err(|error| error.to_string())
-    }))
+    Ok(ledger)
 }
 
 fn records(path: &Path) -> Result<Records, Fault> {

@@ -6,7 +6,7 @@ pub(super) mod write;
 use super::{Shown, fields::Fields, line, members::Members, replay::Replay};
 use crate::{
     Event, Gate, Ledger, Timestamp,
-    json::{Caps, Numbers, read as json},
+    json::{Caps, Json, Numbers, read as json},
 };
 
 /// A line of a journal or of a snapshot that cannot be read.
@@ -44,12 +44,34 @@ pub fn read_journal(gate: &Gate, text: &str) -> Result<Ledger, JournalError> {
 /// # Errors
 /// What is wrong with the line, in words.
 pub fn read_event(gate: &Gate, line: &str) -> Result<(Event, Timestamp), String> {
-    let value = json(line.as_bytes(), &Caps::file(Numbers::Exact)).map_err(|e| e.to_string())?;
-    Fields::of(value, "")?.read(|fields| {
+    Fields::of(document(line)?, "")?.read(|fields| {
         let at = fields.instant("at")?;
         let event = fields.value("event").ok_or_else(|| fields.missing("event"))?;
         Ok((read::event(gate, event)?, at))
     })
+}
+
+/// Reads an event alone: what stands at `event` in a line of a journal.
+///
+/// # Errors
+/// What is wrong with it, in words.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let mut sources = toolgate::Sources::default();
+/// # sources.insert("toolgate.toml", "[bundle]\nname = \"demo\"\nversion = \"1\"");
+/// # let gate = toolgate::Gate::new(toolgate::PolicyBundle::load(&sources)?);
+/// let event = toolgate::wire::event_of(&gate, r#"{"halted": "all"}"#)?;
+/// assert_eq!(event, toolgate::Event::Halted(toolgate::Scope::All));
+/// # Ok(())
+/// # }
+/// ```
+pub fn event_of(gate: &Gate, text: &str) -> Result<Event, String> {
+    read::event(gate, document(text)?)
+}
+
+fn document(text: &str) -> Result<Json, String> {
+    json(text.as_bytes(), &Caps::file(Numbers::Exact)).map_err(|error| error.to_string())
 }
 
 /// An event as one line of a journal, without the line's end.

@@ -1,4 +1,5 @@
-//! What the bindings tell their hosts besides records: the head of a decision, who asks, what a bundle is.
+//! What the bindings tell their hosts besides records, and take from them: the head of a decision, who asks, what a bundle
+//! is, and its files.
 
 use super::{
     Shown,
@@ -7,10 +8,10 @@ use super::{
     members::{Members, list, number},
 };
 use crate::{
-    Diagnostic, Event, Identity, Place, Severity,
+    Diagnostic, Event, Identity, Place, Severity, Sources,
     call::{Binding, Principal},
     decision::Decision,
-    json::Json,
+    json::{Caps, Json, Numbers, read},
     policy::PolicyBundle,
     record::DecisionRecord,
 };
@@ -23,7 +24,7 @@ fn count(count: usize) -> Json {
     number(count.try_into().unwrap_or(u64::MAX))
 }
 
-/// What a host looks at before it runs a tool, as one line of JSON: `decision`, `id` (`null` if nothing is reserved), `at`,
+/// What a host looks at before it runs a tool, as one line of JSON: `decision`, `id` (`null` if the ledger took nothing), `at`,
 /// `reasons` and `details` of a denial, `policies`, `obligations`, `call_digest`, and `approval` where one is needed.
 ///
 /// ```
@@ -77,6 +78,30 @@ pub fn event(event: &Event) -> String {
 /// The event of a record as a line for a journal; empty, if the decision changed nothing.
 pub fn event_line(record: &DecisionRecord) -> String {
     record.event.as_ref().map(|event| write_event(event, record.at)).unwrap_or_default()
+}
+
+/// Reads the files of a bundle: a JSON object from their names to their texts, of at most [`BUNDLE_FILE`](crate::BUNDLE_FILE)
+/// bytes in all.
+///
+/// # Errors
+/// What is wrong, in words: no JSON, a name that occurs twice, a file that is no text.
+///
+/// ```
+/// use toolgate::wire;
+/// let sources = wire::read_sources(br#"{"policies/a.cedar": "permit (principal, action, resource);"}"#).unwrap();
+/// assert_eq!(sources.names().collect::<Vec<_>>(), ["policies/a.cedar"]);
+/// assert_eq!(wire::read_sources(br#"{"a": 1}"#).unwrap_err(), "`a` is no text");
+/// ```
+pub fn read_sources(files: &[u8]) -> Result<Sources, String> {
+    let Json::Object(files) = read(files, &Caps::file(Numbers::Any)).map_err(|error| error.to_string())? else {
+        return Err("this is no JSON object from the names of files to their texts".to_owned());
+    };
+    let mut sources = Sources::default();
+    for (name, text) in files {
+        let Json::String(text) = text else { return Err(format!("`{name}` is no text")) };
+        sources.insert(name, text);
+    }
+    Ok(sources)
 }
 
 /// What a bundle is, as one line of JSON: its name, version and digests, its servers, its policies with their places, and
