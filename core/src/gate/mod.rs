@@ -151,28 +151,25 @@ impl Gate {
     }
 
     pub(crate) fn judge<'c, 'l>(&'c self, call: &'c ToolCall, ledger: &'l Ledger, now: Timestamp) -> Judgement<'c, 'l> {
-        let (decision, known) = match self.admit(call, ledger, now) {
-            Err(fault) => (Decision::refused(fault, None), Known::Nothing),
-            Ok(Admission::Pass) => (passed(), Known::Nothing),
-            Ok(Admission::Owner(id)) => (self.owned(call, &id, ledger, now), Known::Nothing),
-            Ok(Admission::Decide(admitted)) => {
-                let Some(about) = self.bundle.about(&admitted.action.id) else {
-                    return Judgement {
-                        decision: Decision::refused(unknown(admitted.action), None),
-                        known: Known::Admitted(admitted),
-                    };
-                };
-                let ask = call_digest(call, about, &[]);
-                match self.facts(call, admitted, about, (ask, self.bundle.catalog.require), ledger, now) {
-                    Err(refused) => {
-                        let (fault, admitted) = *refused;
-                        (Decision::refused(fault, Some(ask)), Known::Admitted(admitted))
-                    }
-                    Ok(facts) => (self.evaluate(&facts, about), Known::Facts(facts)),
-                }
-            }
+        let nothing = |decision| Judgement { decision, known: Known::Nothing };
+        let admitted = match self.admit(call, ledger, now) {
+            Err(fault) => return nothing(Decision::refused(fault, None)),
+            Ok(Admission::Pass) => return nothing(passed()),
+            Ok(Admission::Owner(id)) => return nothing(self.owned(call, &id, ledger, now)),
+            Ok(Admission::Decide(admitted)) => admitted,
         };
-        Judgement { decision, known }
+        let Some(about) = self.bundle.about(&admitted.action.id) else {
+            let decision = Decision::refused(unknown(admitted.action), None);
+            return Judgement { decision, known: Known::Admitted(admitted) };
+        };
+        let ask = call_digest(call, about, &[]);
+        match self.facts(call, admitted, about, (ask, self.bundle.catalog.require), ledger, now) {
+            Err(refused) => {
+                let (fault, admitted) = *refused;
+                Judgement { decision: Decision::refused(fault, Some(ask)), known: Known::Admitted(admitted) }
+            }
+            Ok(facts) => Judgement { decision: self.evaluate(&facts, about), known: Known::Facts(facts) },
+        }
     }
 
     fn admit<'c>(&'c self, call: &'c ToolCall, ledger: &Ledger, now: Timestamp) -> Result<Admission<'c>, Fault> {
