@@ -17,14 +17,14 @@ fn crowd(sessions: u64, call: Digest) -> Result<Ledger, Box<dyn Error>> {
             id,
             call,
             chain: vec![EntityRef::new("Agent", "bot"), EntityRef::new("User", format!("user-{}", index % 50_000))],
-            server: "github".to_owned(),
-            tool: "github/get_me".to_owned(),
+            server: "github".into(),
+            tool: "github/get_me".into(),
             session: Some(format!("session-{index:032}")),
             key: None,
             credential: None,
             task: None,
             labels: ["untrusted".to_owned()].into(),
-            seen: "internal".to_owned(),
+            seen: "internal".into(),
             until: at.plus(600_000),
         };
         ledger.apply(Event::CallReserved(reserved.into()), at)?;

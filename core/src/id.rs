@@ -1,6 +1,8 @@
 //! The names of things: servers, tools, entities. Checked once, where they come in.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
+
+use smallvec::SmallVec;
 
 use crate::json::{Sink, write_string};
 
@@ -35,11 +37,8 @@ fn secret_names(first: u8, second: u8) -> &'static [&'static str] {
 
 /// Whether a member of this name holds a secret, by its name.
 pub(crate) fn is_secret_name(name: &str) -> bool {
-    let plain = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9');
-    let lower: Cow<'_, [u8]> = match name.as_bytes() {
-        bytes if bytes.iter().all(plain) => bytes.into(),
-        bytes => bytes.to_ascii_lowercase().into_iter().filter(plain).collect(),
-    };
+    let plain = name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+    let lower: SmallVec<[u8; 64]> = plain.collect();
     let begins = |(at, pair): (usize, &[u8])| {
         let [first, second] = pair else { return false };
         let begins = |secret: &&str| lower.get(at..).is_some_and(|rest| rest.starts_with(secret.as_bytes()));

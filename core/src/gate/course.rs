@@ -7,6 +7,8 @@ use crate::{
     Decision, DecisionRecord, Digest, Identity, Json, Ledger, Reason, Timestamp, ToolCall,
     call::ClaimsError,
     catalog::{Admitted, Fault},
+    facts::Hop,
+    id::EntityRef,
     ledger::{ApprovalRequest, CallDenied, CredentialSeen, Event, EventError, Outcome, Reservation},
     record::{Trace, shown},
 };
@@ -15,8 +17,17 @@ use crate::{
 pub(crate) struct Draft<'c> {
     decision: Decision,
     admitted: Option<Admitted<'c>>,
-    /// The facts for the record, and the digest of what was asked.
-    known: Option<(Arc<str>, Digest)>,
+    known: Option<Kept>,
+}
+
+/// What is kept of the facts.
+struct Kept {
+    /// As the record shows them.
+    shown: Arc<str>,
+    /// The digest of what was asked.
+    ask: Digest,
+    /// The actors, caller first.
+    chain: Vec<EntityRef>,
 }
 
 impl Gate {
@@ -76,8 +87,11 @@ impl Gate {
             Known::Admitted(admitted) => Draft { decision, admitted: Some(admitted), known: None },
             Known::Facts(facts) => {
                 let action = &facts.admitted.action.id;
-                let recorded = self.bundle.about(action).map(|about| shown(&facts, about));
-                let known = recorded.map(|recorded| (recorded, facts.from.ask));
+                let known = self.bundle.about(action).map(|about| Kept {
+                    shown: shown(&facts, about),
+                    ask: facts.from.ask,
+                    chain: facts.hops.iter().map(Hop::id).cloned().collect(),
+                });
                 Draft { decision, admitted: Some(facts.admitted), known }
             }
         }
@@ -92,10 +106,10 @@ impl Gate {
         at: Timestamp,
     ) -> DecisionRecord {
         let Draft { mut decision, admitted, known } = draft;
-        let (recorded, ask) = known.unzip();
+        let (recorded, asked) = known.map(|Kept { shown, ask, chain }| (shown, (ask, chain))).unzip();
         let id = ledger.next_id();
         let admitted = admitted.as_ref();
-        let mut event = self.event(id, call, &decision, admitted.zip(ask), at);
+        let mut event = self.event(id, call, &decision, admitted.zip(asked), at);
         if let Some(Err(why)) = event.clone().map(|event| ledger.apply(event, at)) {
             // Nothing happens that the ledger could not take.
             let digest = decision.basis().call;
@@ -112,29 +126,29 @@ impl Gate {
         id: u64,
         call: &ToolCall,
         decision: &Decision,
-        known: Option<(&Admitted<'_>, Digest)>,
+        known: Option<(&Admitted<'_>, (Digest, Vec<EntityRef>))>,
         at: Timestamp,
     ) -> Option<Event> {
         let initiator = || call.initiator().entity();
         match decision {
             Decision::Allow { basis, .. } => {
-                let ((admitted, _), digest) = (known?, basis.call?);
+                let ((admitted, (_, chain)), digest) = (known?, basis.call?);
                 let credential = call.credential.as_ref().and_then(|credential| {
-                    let audience = admitted.server.audience().to_owned();
-                    Some(CredentialSeen { id: credential.id.clone()?, audience, expires: credential.expires })
+                    let (id, audience) = (credential.id.as_deref()?.into(), admitted.server.audience().into());
+                    Some(CredentialSeen { id, audience, expires: credential.expires })
                 });
                 let reservation = Reservation {
                     id,
                     call: digest,
-                    chain: call.chain().map(crate::Principal::entity).collect(),
-                    server: (*admitted.server.id).to_owned(),
-                    tool: (*admitted.tool.id).to_owned(),
+                    chain,
+                    server: admitted.server.id.clone(),
+                    tool: admitted.tool.id.clone(),
                     session: call.session.clone(),
                     key: call.key().map(str::to_owned),
                     credential,
                     task: call.task.clone(),
                     labels: admitted.tool.output.labels.iter().cloned().collect(),
-                    seen: self.brings(admitted).to_owned(),
+                    seen: self.brings(admitted).into(),
                     until: at.plus(self.limits.reservation),
                 };
                 Some(Event::CallReserved(reservation.into()))
@@ -142,7 +156,7 @@ impl Gate {
             Decision::NeedsApproval { basis, .. } => Some(Event::ApprovalRequested(ApprovalRequest {
                 id,
                 call: basis.call?,
-                ask: known?.1,
+                ask: known?.1.0,
                 initiator: initiator(),
                 until: at.plus(self.limits.approval),
             })),
@@ -215,8 +229,8 @@ impl Gate {
             return decision;
         }
         // The call digest does not hold the credential: a token may be renewed between two calls, not within one.
-        let token = call.credential.as_ref().and_then(|credential| credential.id.as_ref());
-        let reserved = open.reservation.credential.as_ref().map(|credential| &credential.id);
+        let token = call.credential.as_ref().and_then(|credential| credential.id.as_deref());
+        let reserved = open.reservation.credential.as_ref().map(|credential| &*credential.id);
         let same = token == reserved && call.key() == open.reservation.key.as_deref();
         if !same || decision.basis().call != Some(open.reservation.call) {
             return not_reserved(format!("call {id} was reserved for another call, or under another bundle"));

@@ -9,7 +9,7 @@ use super::{
     limits,
     session::Session,
 };
-use crate::{digest::Digest, gather::Gather as _, id::EntityRef, time::Timestamp};
+use crate::{digest::Digest, id::EntityRef, time::Timestamp};
 
 /// An allowed call, and what it brings into the ledger from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub struct Reservation {
     /// The actors, caller first.
     pub chain: Vec<EntityRef>,
     /// The server's id.
-    pub server: String,
+    pub server: Arc<str>,
     /// The tool, as `server/tool`.
-    pub tool: String,
+    pub tool: Arc<str>,
     /// The session.
     pub session: Option<String>,
     /// The thumbprint of the key that the credential is bound to.
@@ -35,7 +35,7 @@ pub struct Reservation {
     /// What kinds of content the manifest says it brings into the session.
     pub labels: BTreeSet<String>,
     /// The sensitivity that the manifest says it brings into the session.
-    pub seen: String,
+    pub seen: Arc<str>,
     /// Until when it may be started, completed or given up; it counts as used from then on.
     pub until: Timestamp,
 }
@@ -44,9 +44,9 @@ pub struct Reservation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialSeen {
     /// Its id.
-    pub id: String,
+    pub id: Arc<str>,
     /// The audience of the server, or the server's id where it has none.
-    pub audience: String,
+    pub audience: Arc<str>,
     /// When the credential ends, if it says so.
     pub expires: Option<Timestamp>,
 }
@@ -150,6 +150,12 @@ pub(crate) struct OpenCall {
     pub(crate) overdue: bool,
 }
 
+/// Each actor of a chain once, however often it acts. Chains are short.
+fn each(chain: &[EntityRef]) -> impl Iterator<Item = &EntityRef> {
+    let again = |at: usize, actor: &EntityRef| chain.iter().take(at).any(|before| before == actor);
+    chain.iter().enumerate().filter(move |(at, actor)| !again(*at, actor)).map(|(_, actor)| actor)
+}
+
 impl Ledger {
     /// The id that the next call will have.
     pub(crate) fn next_id(&self) -> u64 {
@@ -171,7 +177,7 @@ impl Ledger {
 
     /// The id of the credential that a reserved call came with.
     pub(crate) fn credential_of(&self, id: u64) -> Option<String> {
-        Some(self.calls.get(&id)?.reservation.credential.as_ref()?.id.clone())
+        Some((*self.calls.get(&id)?.reservation.credential.as_ref()?.id).to_owned())
     }
 
     fn advance(&mut self, id: u64) -> Result<(), EventError> {
@@ -203,7 +209,7 @@ impl Ledger {
             });
         }
         self.track_tool(&call.tool, now, |tracked| tracked.add(now));
-        for hop in call.chain.iter().gather::<BTreeSet<_>>() {
+        for hop in each(&call.chain) {
             self.track_principal(hop, now, |tracked| tracked.add(now));
         }
         self.charge_task(call.task.as_deref(), 1);
@@ -271,7 +277,7 @@ impl Ledger {
             session.drops(reserved);
         });
         self.track_tool(&reserved.tool, now, |tracked| tracked.usage.remove(call.at));
-        for hop in reserved.chain.iter().gather::<BTreeSet<_>>() {
+        for hop in each(&reserved.chain) {
             self.track_principal(hop, now, |tracked| tracked.usage.remove(call.at));
         }
         self.charge_task(reserved.task.as_deref(), -1);

@@ -71,9 +71,9 @@ pub(super) fn task(opened: &TaskOpened) -> Result<(), EventError> {
 
 pub(super) fn reservation(call: &Reservation) -> Result<(), EventError> {
     ids(call.chain.iter().map(|actor| &*actor.id))?;
-    ids([Some(&call.server), Some(&call.tool), Some(&call.seen)].into_iter().flatten())?;
+    ids([&*call.server, &call.tool, &call.seen])?;
     ids([&call.session, &call.key, &call.task].into_iter().flatten())?;
-    ids(call.credential.iter().map(|credential| &credential.id))?;
+    ids(call.credential.iter().map(|credential| &*credential.id))?;
     ids(&call.labels)?;
     set("labels", call.labels.len(), LABELS)?;
     set("actors", call.chain.len(), LABELS)

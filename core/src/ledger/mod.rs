@@ -16,6 +16,7 @@ mod usage;
 use std::{collections::BTreeSet, sync::Arc};
 
 use rpds::{HashTrieMapSync, RedBlackTreeSetSync};
+use smallvec::SmallVec;
 
 pub(crate) use approval::Waiting;
 pub(crate) use call::OpenCall;
@@ -82,7 +83,7 @@ pub(crate) struct Tracked {
 /// Where a credential was seen.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Seen {
-    pub(crate) audiences: BTreeSet<String>,
+    pub(crate) audiences: SmallVec<[Arc<str>; 1]>,
     pub(crate) until: Timestamp,
     changed: u64,
 }
@@ -289,7 +290,7 @@ impl Ledger {
     /// Whether a credential was presented to another audience than this one.
     pub(crate) fn seen_elsewhere(&self, credential: &str, audience: &str, now: Timestamp) -> bool {
         let seen = self.credentials.get(credential).filter(|seen| now < seen.until);
-        seen.is_some_and(|seen| seen.audiences.iter().any(|other| other != audience))
+        seen.is_some_and(|seen| seen.audiences.iter().any(|other| **other != *audience))
     }
 
     fn track_tool(&mut self, tool: &str, now: Timestamp, change: impl FnOnce(&mut Tracked)) {
@@ -323,18 +324,19 @@ impl Ledger {
 
     fn credential_seen(&mut self, credential: Option<&CredentialSeen>, now: Timestamp) {
         let Some(CredentialSeen { id, audience, expires }) = credential else { return };
-        let id: Arc<str> = id.as_str().into();
         let until = expires.unwrap_or_else(|| now.plus(forget::CREDENTIAL));
-        if self.credentials.get(&id).is_none_or(|seen| seen.until <= now) {
+        if self.credentials.get(id).is_none_or(|seen| seen.until <= now) {
             self.put_credential(id.clone(), Seen::new(until));
         }
         let tick = self.tick;
-        if let Some(seen) = self.credentials.get_mut(&id).map(Arc::make_mut) {
+        if let Some(seen) = self.credentials.get_mut(id).map(Arc::make_mut) {
             seen.until = seen.until.max(until);
             seen.changed = tick;
             // Two are enough to know that there is another one.
-            if seen.audiences.len() < 2 {
-                seen.audiences.insert(audience.clone());
+            if seen.audiences.len() < 2
+                && let Err(place) = seen.audiences.binary_search(audience)
+            {
+                seen.audiences.insert(place, audience.clone());
             }
         }
     }
@@ -367,10 +369,10 @@ impl Tracked {
 
 impl Seen {
     fn new(until: Timestamp) -> Self {
-        Self { audiences: BTreeSet::new(), until, changed: 0 }
+        Self { audiences: SmallVec::new(), until, changed: 0 }
     }
 
-    pub(crate) fn restored(audiences: BTreeSet<String>, until: Timestamp) -> Self {
-        Self { audiences, until, changed: 0 }
+    pub(crate) fn restored(audiences: &BTreeSet<String>, until: Timestamp) -> Self {
+        Self { audiences: audiences.iter().map(|one| one.as_str().into()).collect(), until, changed: 0 }
     }
 }

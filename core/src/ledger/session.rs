@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use smallvec::SmallVec;
+
 use super::{
     Ledger, Revocation,
     call::{OpenCall, Outcome, Reservation},
@@ -24,7 +26,7 @@ pub(crate) struct Session {
     /// When it was last used.
     pub(crate) used: Timestamp,
     /// Its reserved calls, oldest first.
-    pub(crate) open: Vec<u64>,
+    pub(crate) open: SmallVec<[u64; 2]>,
     pub(crate) over: bool,
     /// Whether somebody has lowered its labels.
     pub(crate) lowered: bool,
@@ -44,7 +46,7 @@ pub(crate) struct Session {
 ///
 /// Sorted by name. A session has few of each, and there are many sessions.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Tally(Vec<(Arc<str>, Held)>);
+pub(crate) struct Tally(SmallVec<[(Arc<str>, Held); 1]>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Held {
@@ -71,29 +73,29 @@ impl Tally {
     }
 
     pub(crate) fn keep(&mut self, name: &str) {
-        self.change(name, |held| held.kept = true);
+        self.change(name, || name.into(), |held| held.kept = true);
     }
 
-    fn hold(&mut self, name: &str) {
-        self.change(name, |held| held.open = held.open.saturating_add(1));
+    fn hold(&mut self, name: &str, own: impl FnOnce() -> Arc<str>) {
+        self.change(name, own, |held| held.open = held.open.saturating_add(1));
     }
 
     /// One reservation less holds the member.
     fn release(&mut self, name: &str) {
-        self.change(name, |held| held.open = held.open.saturating_sub(1));
+        self.change(name, || name.into(), |held| held.open = held.open.saturating_sub(1));
     }
 
     /// Takes the member away, unless a reservation holds it.
     fn lower(&mut self, name: &str) {
-        self.change(name, |held| held.kept = false);
+        self.change(name, || name.into(), |held| held.kept = false);
     }
 
     fn place(&self, name: &str) -> Result<usize, usize> {
         self.0.binary_search_by(|(known, _)| (**known).cmp(name))
     }
 
-    /// Changes how a member is held; one that nothing holds is not there.
-    fn change(&mut self, name: &str, change: impl FnOnce(&mut Held)) {
+    /// Changes how a member is held; one that nothing holds is not there. `own`: the name, for a new one to keep.
+    fn change(&mut self, name: &str, own: impl FnOnce() -> Arc<str>, change: impl FnOnce(&mut Held)) {
         let place = self.place(name);
         let known = place.ok().and_then(|place| self.0.get(place));
         let mut held = known.map_or(Held::default(), |(_, held)| *held);
@@ -108,7 +110,7 @@ impl Tally {
             (Err(_), true) => {}
             (Err(place), false) => {
                 self.0.reserve_exact(1);
-                self.0.insert(place, (name.into(), held));
+                self.0.insert(place, (own(), held));
             }
         }
     }
@@ -121,7 +123,7 @@ impl Session {
             key: key.map(Into::into),
             since: now,
             used: now,
-            open: Vec::new(),
+            open: SmallVec::new(),
             over: false,
             lowered: false,
             labels: Tally::default(),
@@ -142,10 +144,10 @@ impl Session {
     /// A call is reserved: what it brings counts.
     pub(super) fn brings(&mut self, call: &Reservation) {
         self.open.push(call.id);
-        call.labels.iter().for_each(|label| self.labels.hold(label));
-        self.levels.hold(&call.seen);
-        self.tools.hold(&call.tool);
-        self.servers.hold(&call.server);
+        call.labels.iter().for_each(|label| self.labels.hold(label, || label.as_str().into()));
+        self.levels.hold(&call.seen, || call.seen.clone());
+        self.tools.hold(&call.tool, || call.tool.clone());
+        self.servers.hold(&call.server, || call.server.clone());
     }
 
     /// A reserved call has run: what it brought counts for good.

@@ -161,13 +161,18 @@ impl Ledger {
 
     /// Charges a call to a task and to those it is a part of, or takes it back.
     pub(super) fn charge_task(&mut self, id: Option<&str>, calls: i64) {
-        let mut next = id.map(str::to_owned);
-        for _ in 0..limits::PARTS {
-            let Some(id) = next.take() else { return };
-            self.change_task(&id, |task| {
+        let mut charge = |id: &str| {
+            let mut whole = None;
+            self.change_task(id, |task| {
                 task.calls = task.calls.saturating_add_signed(calls);
-                next.clone_from(&task.opened.parent);
+                whole.clone_from(&task.opened.parent);
             });
+            whole
+        };
+        let mut next = id.and_then(&mut charge);
+        for _ in 1..limits::PARTS {
+            let Some(id) = next else { return };
+            next = charge(&id);
         }
     }
 

@@ -112,7 +112,7 @@ impl PolicyBundle {
         };
         let levels = &self.catalog.levels;
         let index = |name: &str| levels.index(name).unwrap_or(levels.highest());
-        let brought = ledger.ended(session, now).map(|call| call.reservation.seen.as_str());
+        let brought = ledger.ended(session, now).map(|call| &*call.reservation.seen);
         let seen = session.levels.kept().chain(brought).map(index).max().unwrap_or(0);
         if index(level) <= seen {
             return Ok(());

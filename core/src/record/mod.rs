@@ -7,7 +7,7 @@ mod shown;
 mod tests;
 mod trace;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 pub use chain::{Chain, ChainError, verify};
 pub(crate) use trace::Told;
@@ -56,8 +56,8 @@ pub struct DecisionRecord {
 /// What was asked, without credentials and with secrets taken out.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    pub(crate) server: String,
-    pub(crate) method: String,
+    pub(crate) server: Arc<str>,
+    pub(crate) method: Cow<'static, str>,
     pub(crate) tool: String,
     pub(crate) action: Option<Arc<str>>,
     pub(crate) pin: Option<Digest>,
@@ -65,7 +65,7 @@ pub(crate) struct Asked {
     pub(crate) task: Option<String>,
     pub(crate) session: Option<String>,
     pub(crate) origin: &'static str,
-    pub(crate) transport: Option<String>,
+    pub(crate) transport: Option<Cow<'static, str>>,
     pub(crate) input_digest: Digest,
     /// The arguments, as JSON.
     pub(crate) arguments: String,
@@ -86,16 +86,16 @@ impl DecisionRecord {
         let mut arguments = String::with_capacity(256);
         Veil::of(admitted.map_or(&[], |admitted| admitted.tool.shape.secrets())).put(input, &mut arguments);
         let asked = Asked {
-            server: short(&call.server),
-            method: short(&call.method),
+            server: admitted.map_or_else(|| short(&call.server).into(), |admitted| kept(&admitted.server.id)),
+            method: word(&call.method),
             tool: short(&call.tool),
             action: admitted.map(|admitted| admitted.action.id.clone()),
             pin: admitted.and_then(|admitted| admitted.tool.pin),
-            chain: call.chain().map(|actor| short(&entity_text(actor.kind.name(), &actor.id))).collect(),
+            chain: call.chain().map(|actor| short(entity_text(actor.kind.name(), &actor.id))).collect(),
             task: call.task.as_deref().map(short),
             session: call.session.as_deref().map(short),
             origin: call.origin.name(),
-            transport: call.transport.as_deref().map(short),
+            transport: call.transport.as_deref().map(word),
             input_digest: Digest::of(Domain::Input, input),
             arguments,
         };
@@ -131,8 +131,20 @@ fn quiet(mut decision: Decision) -> Decision {
 const SHORT: usize = 1024;
 
 /// An identifier, cut where it is over the limits, and without what looks like a secret.
-fn short(text: &str) -> String {
-    let mut kept = if text.len() <= SHORT { text.to_owned() } else { text.chars().take(SHORT).collect() };
+fn short<'t>(text: impl Into<Cow<'t, str>>) -> String {
+    let text = text.into();
+    let mut kept = if text.len() <= SHORT { text.into_owned() } else { text.chars().take(SHORT).collect() };
     redact::text(&mut kept);
     kept
+}
+
+/// As [`short`], of what is mostly one of few words.
+fn word(text: &str) -> Cow<'static, str> {
+    const WORDS: [&str; 3] = ["tools/call", "http", "stdio"];
+    WORDS.into_iter().find(|word| *word == text).map_or_else(|| short(text).into(), Cow::Borrowed)
+}
+
+/// As [`short`], of what the bundle knows.
+fn kept(id: &Arc<str>) -> Arc<str> {
+    if redact::holds_secret(id) { short(&**id).into() } else { id.clone() }
 }

@@ -170,7 +170,7 @@ fn may_hold_secret(text: &str) -> bool {
 }
 
 pub(super) fn holds_secret(text: &str) -> bool {
-    may_hold_secret(text) && finds_secret(text)
+    may_hold_secret(text) && (text.len() >= SHORTEST || text.contains('@')) && finds_secret(text)
 }
 
 fn finds_secret(text: &str) -> bool {

@@ -268,7 +268,7 @@ fn thing(ledger: &mut Ledger, value: Json, before: usize) -> Result<bool, String
         }
         "credential" => of(value)?.read(|fields| {
             let audiences = fields.set("audiences")?.unwrap_or_default();
-            ledger.put_credential(fields.required("id")?.into(), Seen::restored(audiences, fields.instant("until")?));
+            ledger.put_credential(fields.required("id")?.into(), Seen::restored(&audiences, fields.instant("until")?));
             Ok(())
         })?,
         "end" => {

@@ -326,7 +326,7 @@ impl Pair {
             Some((_, None)) => [0; 3],
             Some((id, Some(session))) => story.counts_of_session(id, session, now),
         };
-        let by_tool = story.counts(now, 0, |other| other.tool == tool);
+        let by_tool = story.counts(now, 0, |other| *other.tool == *tool);
         let by_hop = story.counts(now, 0, |other| other.chain.contains(hop));
         put("usage.session.minute", by_session[0].to_string());
         put("usage.session.hour", by_session[1].to_string());
@@ -396,7 +396,7 @@ impl Pair {
             Some(labels) => labels.is_some_and(|labels| labels.contains("private")),
         };
         forbids.extend((call.tool == "send" && private).then(|| "secrets".to_owned()));
-        let busy = story.counts(self.now, 0, |other| other.tool == format!("{}/{}", call.server, call.tool))[1] > 20;
+        let busy = story.counts(self.now, 0, |other| *other.tool == *format!("{}/{}", call.server, call.tool))[1] > 20;
         forbids.extend((busy || Self::waits(story, call, ask, self.now) > 1).then(|| "few".to_owned()));
         if !forbids.is_empty() {
             return ("deny".into(), forbids.into_iter().collect());

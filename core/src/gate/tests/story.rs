@@ -200,7 +200,7 @@ impl Story {
         let mut found = self.brought(
             id,
             session,
-            |call| vec![call.seen.clone()],
+            |call| vec![call.seen.to_string()],
             |outcome| outcome.sensitivity.iter().cloned().collect(),
             |event, _| matches!(event, Event::LabelsLowered(lowered) if lowered.seen.is_some()),
         );
@@ -214,7 +214,7 @@ impl Story {
 
     pub(super) fn tools(&self, id: &str, session: &Session) -> BTreeSet<String> {
         let calls = self.calls_of(id, session);
-        calls.iter().filter(|call| !call.aborted).map(|call| call.reserved.tool.clone()).collect()
+        calls.iter().filter(|call| !call.aborted).map(|call| call.reserved.tool.to_string()).collect()
     }
 
     /// Calls in the last minute, the last hour and in total, of those that `of` picks, from the place `since` on.
@@ -401,7 +401,7 @@ impl Story {
         let mut until = i64::MIN;
         for (at, event) in &self.0 {
             let Event::CallReserved(call) = event else { continue };
-            let Some(one) = call.credential.as_ref().filter(|one| one.id == credential) else { continue };
+            let Some(one) = call.credential.as_ref().filter(|one| *one.id == *credential) else { continue };
             if until <= *at {
                 seen.clear();
                 until = i64::MIN;

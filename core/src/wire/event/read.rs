@@ -191,8 +191,8 @@ pub(in crate::wire) fn reservation(fields: &mut Fields<'_>) -> Result<Reservatio
     let (chain, credential) = (fields.actors("chain")?, fields.pointer("credential"));
     let seen = |fields: &mut Fields<'_>| {
         Ok(CredentialSeen {
-            id: fields.required("id")?,
-            audience: fields.required("audience")?,
+            id: fields.required("id")?.into(),
+            audience: fields.required("audience")?.into(),
             expires: fields.maybe_instant("expires")?,
         })
     };
@@ -200,14 +200,14 @@ pub(in crate::wire) fn reservation(fields: &mut Fields<'_>) -> Result<Reservatio
         id: fields.count("id")?,
         call: fields.digest("call")?,
         chain,
-        server: fields.required("server")?,
-        tool: fields.required("tool")?,
+        server: fields.required("server")?.into(),
+        tool: fields.required("tool")?.into(),
         session: fields.string("session")?,
         key: fields.string("key")?,
         credential: fields.value("credential").map(|value| Fields::of(value, credential)?.read(seen)).transpose()?,
         task: fields.string("task")?,
         labels: fields.set("labels")?.unwrap_or_default(),
-        seen: fields.required("seen")?,
+        seen: fields.required("seen")?.into(),
         until: fields.instant("until")?,
     })
 }

@@ -30,7 +30,7 @@ const SHOWN: usize = 1_000;
 pub fn elicitation(gate: &Gate, record: &DecisionRecord) -> Option<Json> {
     waiting(record)?;
     let asked = record.asked.as_ref()?;
-    let name = if asked.tool.is_empty() { &asked.method } else { &asked.tool };
+    let name = if asked.tool.is_empty() { &*asked.method } else { &*asked.tool };
     let why = told(gate, &record.decision).map(|why| format!(" {why}.")).unwrap_or_default();
     let arguments = beginning(&asked.arguments);
     let question = format!("Approve {}/{name}?{why} Arguments: {arguments}", asked.server);
