@@ -21,8 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "read" => drop(measured(|| wire::read_call(text.as_bytes(), gate.limits()))),
             "decide" => drop(measured(|| gate.decide(&call, &ledger, NOW))),
             "authorize" | "record" => {
-                let authorize = || gate.authorize(&call, &mut ledger, NOW);
-                let record = if step == "record" { authorize() } else { measured(authorize) };
+                let mut authorize = || gate.authorize(&call, &mut ledger, NOW);
+                let record = if step == "authorize" { measured(authorize) } else { authorize() };
                 if step == "record" {
                     drop(measured(|| record.to_json()));
                 }

@@ -14,7 +14,7 @@ pub(crate) use canonical::{
 pub(crate) use number::Digits;
 pub use number::Number;
 pub(crate) use pointer::{Pointer, Step};
-pub(crate) use read::{Caps, Numbers, read};
+pub(crate) use read::{Beginning, Caps, Numbers, Walk, read};
 pub use read::{JsonError, JsonFault};
 
 /// An object's members, by name.

@@ -100,12 +100,105 @@ pub(crate) fn read(text: &[u8], caps: &Caps) -> Result<Json, JsonError> {
     })
 }
 
-struct Walk<'j> {
+/// A walk through a document. Who knows what he looks for takes it from here without a tree in between; wherever that gives
+/// nothing, [`read`] says why.
+pub(crate) struct Walk<'j> {
     tokens: Jiter<'j>,
     caps: &'j Caps,
 }
 
-impl Walk<'_> {
+/// What a value begins with.
+pub(crate) type Beginning = Peek;
+
+impl<'j> Walk<'j> {
+    /// A walk through a text that is no longer than allowed, and its first value.
+    pub(crate) fn begin(text: &'j [u8], caps: &'j Caps) -> Option<(Self, Beginning)> {
+        let mut walk = Self { tokens: Jiter::new(text), caps };
+        let first = walk.tokens.peek().ok().filter(|_| text.len() <= caps.bytes)?;
+        Some((walk, first))
+    }
+
+    /// The members of an object `depth` levels down, of which each has one of few names, and none has the same: `take` gets
+    /// the place of its name.
+    pub(crate) fn members<const N: usize>(
+        &mut self,
+        (beginning, depth): (Beginning, usize),
+        names: [&str; N],
+        mut take: impl FnMut(&mut Self, usize, Beginning) -> Option<()>,
+    ) -> Option<()> {
+        let mut seen = [false; N];
+        let mut key = match beginning {
+            Peek::Object => self.tokens.known_object().ok()?,
+            _ => return None,
+        };
+        while let Some(name) = key {
+            let (place, length) = (names.iter().position(|known| *known == name)?, name.len());
+            let again = std::mem::replace(seen.get_mut(place)?, true);
+            if again || length > self.caps.string {
+                return None;
+            }
+            let peek = self.tokens.peek().ok()?;
+            take(self, place, peek)?;
+            key = self.tokens.next_key().ok()?;
+        }
+        let count = seen.iter().filter(|seen| **seen).count();
+        self.depth(depth).and_then(|()| self.items(count)).ok()
+    }
+
+    /// A string.
+    pub(crate) fn text(&mut self, beginning: Beginning) -> Option<&str> {
+        if beginning != Peek::String {
+            return None;
+        }
+        let most = self.caps.string;
+        self.tokens.known_str().ok().filter(|text| text.len() <= most)
+    }
+
+    /// An object, `depth` levels down, whatever it holds.
+    pub(crate) fn any(&mut self, (beginning, depth): (Beginning, usize)) -> Option<Object> {
+        if beginning != Peek::Object {
+            return None;
+        }
+        match self.object(depth).ok()? {
+            Json::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The items of an array, `depth` levels down.
+    pub(crate) fn each(
+        &mut self,
+        (beginning, depth): (Beginning, usize),
+        mut take: impl FnMut(&mut Self, Beginning) -> Option<()>,
+    ) -> Option<()> {
+        if beginning != Peek::Array {
+            return None;
+        }
+        let mut count = 0;
+        let mut next = self.tokens.known_array().ok()?;
+        while let Some(peek) = next {
+            take(self, peek)?;
+            count += 1;
+            next = self.tokens.array_step().ok()?;
+        }
+        self.depth(depth).and_then(|()| self.items(count)).ok()
+    }
+
+    /// An array of strings, `depth` levels down.
+    pub(crate) fn texts(&mut self, begun: (Beginning, usize)) -> Option<Vec<String>> {
+        let mut items = Vec::new();
+        self.each(begun, |walk, peek| {
+            items.push(walk.text(peek)?.to_owned());
+            Some(())
+        })?;
+        Some(items)
+    }
+
+    /// Whether the document ends here.
+    pub(crate) fn ends(&mut self) -> Option<()> {
+        self.tokens.finish().ok()
+    }
+
     fn document(&mut self) -> Result<Json, JsonFault> {
         let first = self.tokens.peek().map_err(syntax)?;
         let value = self.value(first, 0)?;

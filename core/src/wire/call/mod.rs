@@ -1,5 +1,9 @@
 //! A call as JSON.
 
+mod quick;
+#[cfg(test)]
+mod tests;
+
 use super::fields::Fields;
 use crate::{
     Binding, Credential, Decision, Denial, Limits, ListRequest, Origin, Principal, PrincipalKind, Reason, ToolCall,
@@ -21,6 +25,9 @@ use crate::{
 /// assert!(wire::read_call(b"{", &Limits::default()).is_err());
 /// ```
 pub fn read_call(text: &[u8], limits: &Limits) -> Result<ToolCall, Decision> {
+    if let Some(call) = quick::call(text, limits) {
+        return Ok(call);
+    }
     let json = json(text, limits).map_err(|denial| refused(denial.reason, denial.detail))?;
     call_of(json)
 }
