@@ -20,6 +20,7 @@ pub(crate) fn build() -> Result<(), String> {
         }
         _ => {}
     }
+    standard_library()?;
     let glue = root().join("xtask/wasm/Cargo.toml");
     step(cargo().args(["build", "--quiet", "--manifest-path"]).arg(&glue).args(["--target-dir"]).arg(target()))?;
     for (name, features, profile) in BUILDS {
@@ -33,6 +34,18 @@ pub(crate) fn build() -> Result<(), String> {
     }
     npm(&package, &["ci", "--ignore-scripts"])?;
     step(Command::new("node").arg("build.mjs").current_dir(&package))
+}
+
+/// Installs the standard library of the target, where `rust-toolchain.toml` alone has not: rustup may be told to install
+/// nothing by itself.
+fn standard_library() -> Result<(), String> {
+    let rustc =
+        Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).current_dir(root()).output();
+    let folder = rustc.ok().and_then(|told| String::from_utf8(told.stdout).ok());
+    if folder.is_some_and(|folder| Path::new(folder.trim()).is_dir()) {
+        return Ok(());
+    }
+    step(Command::new("rustup").args(["target", "add", TARGET]).current_dir(root()))
 }
 
 /// Installs the package as a user would, and runs its tests in every runtime.
