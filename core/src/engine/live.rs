@@ -202,7 +202,6 @@ pub(crate) struct Live<'f> {
 }
 
 impl<'f> From<Seen<'f>> for Val<'f> {
-    #[inline]
     fn from(seen: Seen<'f>) -> Self {
         match seen {
             Seen::Bool(value) => Self::Bool(value),
