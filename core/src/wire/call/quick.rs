@@ -29,7 +29,7 @@ pub(super) fn call(text: &[u8], limits: &Limits) -> Option<ToolCall> {
     let caps = Caps::call(limits);
     let (mut walk, first) = Walk::begin(text, &caps)?;
     let nobody = Principal { kind: PrincipalKind::User, id: String::new(), claims: Object::new() };
-    let mut call = ToolCall { input: Json::default(), ..ToolCall::new("", "", nobody) };
+    let mut call = ToolCall::new("", "", nobody);
     let mut there = [false; CALL.len()];
     walk.members((first, 1), CALL, |walk, place, peek| {
         *there.get_mut(place)? = true;
