@@ -11,6 +11,14 @@ use crate::run::program;
 pub(crate) fn check(root: &Path) -> Result<(), String> {
     let text = fs::read_to_string(root.join("deny.toml")).map_err(|error| format!("deny.toml: {error}"))?;
     let rules: toml::Value = toml::from_str(&text).map_err(|error| format!("deny.toml: {error}"))?;
+    let packages = packages(root)?;
+    let faults = faults(&rules, &packages);
+    println!("xtask: {} packages, {} faults of licence or ban", packages.len(), faults.len());
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+/// What the rules say against packages, as `cargo metadata` has them.
+fn faults(rules: &toml::Value, packages: &[Value]) -> Vec<String> {
     let list = |table: &str, list: &str| rules.get(table).and_then(|table| table.get(list));
     let (allowed, banned) = (names(list("licenses", "allow")), names(list("bans", "deny")));
     let exceptions = list("licenses", "exceptions").and_then(toml::Value::as_array);
@@ -20,8 +28,7 @@ pub(crate) fn check(root: &Path) -> Result<(), String> {
         own.flat_map(|one| names(one.get("allow"))).chain(allowed.iter().cloned()).collect()
     };
     let mut faults = Vec::new();
-    let packages = packages(root)?;
-    for package in &packages {
+    for package in packages {
         let member = |name: &str| package.get(name).and_then(Value::as_str);
         let name = member("name").unwrap_or_default();
         if banned.contains(name) {
@@ -32,8 +39,7 @@ pub(crate) fn check(root: &Path) -> Result<(), String> {
             faults.push(format!("`{name}` comes under `{licence}`, which deny.toml does not allow"));
         }
     }
-    println!("xtask: {} packages, {} faults of licence or ban", packages.len(), faults.len());
-    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+    faults
 }
 
 /// The texts of a list, if it is one.
@@ -115,5 +121,22 @@ mod tests {
         for bad in ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR MIT) AND GPL-3.0", "MIT WITH other", "(MIT", "MIT MIT"] {
             assert!(!satisfied(bad, &allowed), "{bad}");
         }
+    }
+
+    #[test]
+    fn rules() {
+        let rules = toml::toml! {
+            [licenses]
+            allow = ["MIT"]
+            exceptions = [{ crate = "cbindgen", allow = ["MPL-2.0"] }]
+            [bans]
+            deny = ["openssl"]
+        };
+        let package = |name: &str, license: &str| serde_json::json!({"name": name, "license": license});
+        let told = |name, license| faults(&toml::Value::Table(rules.clone()), &[package(name, license)]);
+        assert_eq!(told("serde", "MIT OR GPL-3.0"), Vec::<String>::new());
+        assert_eq!(told("cbindgen", "MPL-2.0"), Vec::<String>::new());
+        assert_eq!(told("other", "MPL-2.0"), ["`other` comes under `MPL-2.0`, which deny.toml does not allow"]);
+        assert_eq!(told("openssl", "MIT"), ["`openssl` is banned"]);
     }
 }

@@ -87,12 +87,14 @@ fn run(program: &Path, arguments: &[&str]) -> Result<(), String> {
 
 /// Runs one command, and says which.
 pub(crate) fn step(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{} {:?}", Path::new(command.get_program()).display(), command.get_args().collect::<Vec<_>>());
+    let name = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(name).chain(command.get_args()).map(|word| word.to_string_lossy());
+    let shown = words.collect::<Vec<_>>().join(" ");
     println!("xtask: {shown}");
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{shown}: {status}")),
-        Err(error) => Err(format!("{shown} does not start: {error}")),
+        Ok(status) => Err(format!("`{shown}`: {status}")),
+        Err(error) => Err(format!("`{shown}` does not start: {error}")),
     }
 }
 
