@@ -255,6 +255,8 @@ fn cedar(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     #[test]
@@ -276,8 +278,10 @@ mod tests {
             assert!(count <= most, "{count} allocations are more than {most}");
         };
         check(4, &|| drop(gate.decide(&call, &ledger, NOW)));
-        check(55, &|| drop(wire::read_call(text.as_bytes(), &Limits::default())));
-        check(85, &|| drop(gate.authorize(&call, &mut ledger.clone(), NOW)));
+        check(22, &|| drop(wire::read_call(text.as_bytes(), &Limits::default())));
+        check(60, &|| drop(gate.authorize(&call, &mut ledger.clone(), NOW)));
+        let used = RefCell::new(ledger.clone());
+        check(26, &|| drop(gate.authorize(&call, &mut used.borrow_mut(), NOW)));
         let record = gate.authorize(&call, &mut ledger.clone(), NOW);
         check(20, &|| drop(record.to_json()));
     }
