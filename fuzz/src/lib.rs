@@ -52,11 +52,13 @@ pub fn call_json(data: &[u8]) {
     let ledger = Ledger::new();
     let answer = wire::authzen::evaluate(gate, data, &wire::authzen::Host::default(), &ledger, NOW);
     assert!(Json::parse(answer.as_bytes()).is_ok(), "an AuthZEN answer is not JSON: {answer}");
-    match wire::read_call(data, &Limits::default()) {
-        Err(decision) => assert!(!decision.is_allow(), "a call that could not be read was allowed"),
-        Ok(call) => {
-            let json = Json::parse(data);
-            assert!(json.is_ok(), "a call was read out of what is no JSON");
+    // A call is mostly taken from its text at once; what comes of it is what comes of the whole document.
+    let whole = Json::parse(data).ok().and_then(|json| wire::call_of(json).ok());
+    match (wire::read_call(data, &Limits::default()), whole) {
+        (Err(decision), None) => assert!(!decision.is_allow(), "a call that could not be read was allowed"),
+        (Err(_), Some(_)) => panic!("a call was refused that its document is"),
+        (Ok(_), None) => panic!("a call was read out of what is none"),
+        (Ok(call), Some(whole)) => {
             let decision = gate.decide(&call, &ledger, NOW);
             let known =
                 call.server == "desk" && (call.method != "tools/call" || ["read", "send"].contains(&&*call.tool));
@@ -64,6 +66,8 @@ pub fn call_json(data: &[u8]) {
             let record = gate.authorize(&call, &mut ledger.clone(), NOW);
             assert_eq!(record.decision, decision, "authorize and decide differ");
             assert!(!record.to_json().contains('\n'), "a record is more than a line");
+            let other = gate.authorize(&whole, &mut ledger.clone(), NOW);
+            assert_eq!(record.to_json(), other.to_json(), "the call and its document differ");
         }
     }
 }
