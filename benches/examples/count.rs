@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 if step == "record" {
                     drop(measured(|| record.to_json()));
                 }
-                // The call is given up, so that the next one is the session's first again.
+                // The call is given up: it would count against the next one.
                 gate.abort(&mut ledger, record.id.ok_or("the call is denied")?, NOW)?;
             }
             other => return Err(format!("there is no step `{other}`").into()),

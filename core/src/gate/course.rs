@@ -106,10 +106,10 @@ impl Gate {
         at: Timestamp,
     ) -> DecisionRecord {
         let Draft { mut decision, admitted, known } = draft;
-        let (recorded, asked) = known.map(|Kept { shown, ask, chain }| (shown, (ask, chain))).unzip();
+        let shown = known.as_ref().map(|known| known.shown.clone());
         let id = ledger.next_id();
         let admitted = admitted.as_ref();
-        let mut event = self.event(id, call, &decision, admitted.zip(asked), at);
+        let mut event = self.event(id, call, &decision, admitted.zip(known), at);
         if let Some(Err(why)) = event.clone().map(|event| ledger.apply(event, at)) {
             // Nothing happens that the ledger could not take.
             let digest = decision.basis().call;
@@ -117,7 +117,7 @@ impl Gate {
             event = None;
         }
         let id = event.is_some().then_some(id);
-        DecisionRecord::new(&self.bundle, call, decision, admitted, recorded, at).with(id, event)
+        DecisionRecord::new(&self.bundle, call, decision, admitted, shown, at).with(id, event)
     }
 
     /// What the ledger is told of a decision; nothing, where there is nothing to keep.
@@ -126,13 +126,13 @@ impl Gate {
         id: u64,
         call: &ToolCall,
         decision: &Decision,
-        known: Option<(&Admitted<'_>, (Digest, Vec<EntityRef>))>,
+        known: Option<(&Admitted<'_>, Kept)>,
         at: Timestamp,
     ) -> Option<Event> {
         let initiator = || call.initiator().entity();
         match decision {
             Decision::Allow { basis, .. } => {
-                let ((admitted, (_, chain)), digest) = (known?, basis.call?);
+                let ((admitted, Kept { chain, .. }), digest) = (known?, basis.call?);
                 let credential = call.credential.as_ref().and_then(|credential| {
                     let (id, audience) = (credential.id.as_deref()?.into(), admitted.server.audience().into());
                     Some(CredentialSeen { id, audience, expires: credential.expires })
@@ -156,7 +156,7 @@ impl Gate {
             Decision::NeedsApproval { basis, .. } => Some(Event::ApprovalRequested(ApprovalRequest {
                 id,
                 call: basis.call?,
-                ask: known?.1.0,
+                ask: known?.1.ask,
                 initiator: initiator(),
                 until: at.plus(self.limits.approval),
             })),

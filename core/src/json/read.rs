@@ -118,13 +118,12 @@ impl<'j> Walk<'j> {
         Some((walk, first))
     }
 
-    /// The members of an object `depth` levels down, of which each has one of few names, and none has the same: `take` gets
-    /// the place of its name.
+    /// The members of an object `depth` levels down, of which each has one of few names, and no two have the same.
     pub(crate) fn members<const N: usize>(
         &mut self,
         (beginning, depth): (Beginning, usize),
-        names: [&str; N],
-        mut take: impl FnMut(&mut Self, usize, Beginning) -> Option<()>,
+        names: [&'static str; N],
+        mut take: impl FnMut(&mut Self, &'static str, Beginning) -> Option<()>,
     ) -> Option<()> {
         let mut seen = [false; N];
         let mut key = match beginning {
@@ -132,13 +131,12 @@ impl<'j> Walk<'j> {
             _ => return None,
         };
         while let Some(name) = key {
-            let (place, length) = (names.iter().position(|known| *known == name)?, name.len());
-            let again = std::mem::replace(seen.get_mut(place)?, true);
-            if again || length > self.caps.string {
+            let (known, seen) = names.iter().zip(&mut seen).find(|(known, _)| **known == name)?;
+            if std::mem::replace(seen, true) || name.len() > self.caps.string {
                 return None;
             }
             let peek = self.tokens.peek().ok()?;
-            take(self, place, peek)?;
+            take(self, known, peek)?;
             key = self.tokens.next_key().ok()?;
         }
         let count = seen.iter().filter(|seen| **seen).count();
@@ -156,13 +154,7 @@ impl<'j> Walk<'j> {
 
     /// An object, `depth` levels down, whatever it holds.
     pub(crate) fn any(&mut self, (beginning, depth): (Beginning, usize)) -> Option<Object> {
-        if beginning != Peek::Object {
-            return None;
-        }
-        match self.object(depth).ok()? {
-            Json::Object(members) => Some(members),
-            _ => None,
-        }
+        (beginning == Peek::Object).then(|| self.object(depth).ok()).flatten()
     }
 
     /// The items of an array, `depth` levels down.
@@ -216,7 +208,7 @@ impl<'j> Walk<'j> {
                 Ok(Json::String(text))
             }
             Peek::Array => self.array(depth + 1),
-            Peek::Object => self.object(depth + 1),
+            Peek::Object => self.object(depth + 1).map(Json::Object),
             _ => self.number(peek),
         }
     }
@@ -250,7 +242,7 @@ impl<'j> Walk<'j> {
         Ok(Json::Array(items))
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json, JsonFault> {
+    fn object(&mut self, depth: usize) -> Result<Object, JsonFault> {
         self.depth(depth)?;
         let mut members = Object::new();
         let mut key = self.tokens.known_object().map_err(syntax)?.map(str::to_owned);
@@ -266,7 +258,7 @@ impl<'j> Walk<'j> {
             self.items(count)?;
             key = self.tokens.next_key().map_err(syntax)?.map(str::to_owned);
         }
-        Ok(Json::Object(members))
+        Ok(members)
     }
 
     fn depth(&self, depth: usize) -> Result<(), JsonFault> {

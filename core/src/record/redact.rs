@@ -233,7 +233,9 @@ mod tests {
         for (prefix, _) in PREFIXES {
             assert!(may_hold_secret(prefix), "{prefix}");
         }
-        for text in ["eyJhbGciOi.eyJzdWIiOi.c2ln", "-----BEGIN PRIVATE KEY-----", "postgres://app:hunter2@db/x"] {
+        for text in
+            ["eyJhbGciOi.eyJzdWIiOi.c2ln", "-----BEGIN PRIVATE KEY-----", "postgres://app:hunter2@db/x", "a://b:c@d"]
+        {
             assert!(finds_secret(text) && holds_secret(text), "{text}");
         }
         assert!(!may_hold_secret("a plain text, of 20 words or so: nothing else"));

@@ -16,7 +16,7 @@ mod replay;
 mod snapshot;
 
 pub use answer::answer;
-pub use call::{call_of, read_call, read_list_request};
+pub use call::{CALL_MEMBERS, call_of, read_call, read_list_request};
 pub use event::{JournalError, event_of, read_event, read_journal, write_event};
 #[cfg(feature = "explain")]
 pub use explanation::explanation;

@@ -10,21 +10,6 @@ use crate::{
     words::Words,
 };
 
-/// The keys of a call as `wire` reads it.
-const KEYS: [&str; 11] = [
-    "server",
-    "method",
-    "tool",
-    "input",
-    "principal",
-    "on_behalf_of",
-    "credential",
-    "task",
-    "session",
-    "origin",
-    "transport",
-];
-
 /// Calls that are named of a circle.
 const SHOWN: usize = 8;
 
@@ -175,12 +160,12 @@ fn normal(node: &Node, reader: &mut Reader<'_>) -> Node {
             "params" if request.is_some() => params(node, entry, &mut kept),
             key if request.is_some() && BESIDE.contains(&key) => {}
             "tool" => target(node, entry, reader, &mut kept),
-            key if KEYS.contains(&key) => kept.push(entry.clone()),
+            key if wire::CALL_MEMBERS.contains(&key) => kept.push(entry.clone()),
             key => {
                 let unknown = Diagnostic::error("unknown_key", format!("a call has no key `{key}`"));
-                let unknown = unknown.suggest(key, KEYS.into_iter().chain(["extends"]));
+                let unknown = unknown.suggest(key, wire::CALL_MEMBERS.into_iter().chain(["extends"]));
                 let unknown = match unknown.help {
-                    None => unknown.help(format!("its keys are `{}`", KEYS.join("`, `"))),
+                    None => unknown.help(format!("its keys are `{}`", wire::CALL_MEMBERS.join("`, `"))),
                     Some(_) => unknown,
                 };
                 reader.tell(entry.mark, unknown);
@@ -195,7 +180,7 @@ fn of_record(mark: Mark, call: &Node) -> Node {
     let entries = call.as_map().into_iter().flatten().filter(|entry| !entry.value.is_null());
     let renamed = entries.filter_map(|entry| {
         let key = if entry.key == "arguments" { "input" } else { entry.key.as_str() };
-        KEYS.contains(&key).then(|| Entry { key: key.to_owned(), ..entry.clone() })
+        wire::CALL_MEMBERS.contains(&key).then(|| Entry { key: key.to_owned(), ..entry.clone() })
     });
     Node { mark, value: Value::Map(renamed.collect()) }
 }

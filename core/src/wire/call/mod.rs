@@ -12,6 +12,21 @@ use crate::{
     json::{Caps, Json, Object, read},
 };
 
+/// The members of a call as JSON.
+pub const CALL_MEMBERS: [&str; 11] = [
+    "server",
+    "method",
+    "tool",
+    "input",
+    "principal",
+    "on_behalf_of",
+    "credential",
+    "task",
+    "session",
+    "origin",
+    "transport",
+];
+
 /// Reads a call as JSON under `limits`. What cannot be read is a `Deny` with reason `malformed_call` or `limit_exceeded`.
 ///
 /// # Errors

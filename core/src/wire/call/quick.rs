@@ -2,25 +2,13 @@
 //!
 //! Whatever is not just right gives nothing here. Then the call is read over the tree, which knows what is wrong and says it.
 
+use super::CALL_MEMBERS;
 use crate::{
     Binding, Credential, Limits, Origin, Principal, PrincipalKind, Timestamp, ToolCall,
     id::EntityRef,
     json::{Beginning, Caps, Json, Object, Walk},
 };
 
-const CALL: [&str; 11] = [
-    "server",
-    "method",
-    "tool",
-    "input",
-    "principal",
-    "on_behalf_of",
-    "credential",
-    "task",
-    "session",
-    "origin",
-    "transport",
-];
 const PRINCIPAL: [&str; 3] = ["type", "id", "claims"];
 const CREDENTIAL: [&str; 9] = ["id", "issuer", "audience", "expires", "issued", "not_before", "key", "bound", "scopes"];
 
@@ -28,35 +16,40 @@ const CREDENTIAL: [&str; 9] = ["id", "issuer", "audience", "expires", "issued", 
 pub(super) fn call(text: &[u8], limits: &Limits) -> Option<ToolCall> {
     let caps = Caps::call(limits);
     let (mut walk, first) = Walk::begin(text, &caps)?;
+    let (mut server, mut method, mut tool, mut caller) = (None, None, None, None);
     let nobody = Principal { kind: PrincipalKind::User, id: String::new(), claims: Object::new() };
     let mut call = ToolCall::new("", "", nobody);
-    let mut there = [false; CALL.len()];
-    walk.members((first, 1), CALL, |walk, place, peek| {
-        *there.get_mut(place)? = true;
-        match place {
-            0 => call.server = owned(walk, peek)?,
-            1 => call.method = owned(walk, peek)?,
-            2 => call.tool = owned(walk, peek)?,
-            3 => call.input = Json::Object(walk.any((peek, 2))?),
-            4 => call.principal = principal(walk, (peek, 2))?,
-            5 => {
+    walk.members((first, 1), CALL_MEMBERS, |walk, name, peek| {
+        match name {
+            "server" => server = Some(owned(walk, peek)?),
+            "method" => method = Some(owned(walk, peek)?),
+            "tool" => tool = Some(owned(walk, peek)?),
+            "input" => call.input = Json::Object(walk.any((peek, 2))?),
+            "principal" => caller = Some(principal(walk, (peek, 2))?),
+            "on_behalf_of" => {
                 let actors = &mut call.on_behalf_of;
                 walk.each((peek, 2), |walk, peek| {
                     actors.push(principal(walk, (peek, 3))?);
                     Some(())
                 })?;
             }
-            6 => call.credential = Some(credential(walk, (peek, 2))?),
-            7 => call.task = Some(owned(walk, peek)?),
-            8 => call.session = Some(owned(walk, peek)?),
-            9 => call.origin = choice(walk, peek, &Origin::ALL, Origin::name)?,
-            _ => call.transport = Some(owned(walk, peek)?),
+            "credential" => call.credential = Some(credential(walk, (peek, 2))?),
+            "task" => call.task = Some(owned(walk, peek)?),
+            "session" => call.session = Some(owned(walk, peek)?),
+            "origin" => call.origin = choice(walk, peek, &Origin::ALL, Origin::name)?,
+            "transport" => call.transport = Some(owned(walk, peek)?),
+            _ => return None,
         }
         Some(())
     })?;
     walk.ends()?;
-    let [server, _, tool, _, principal, ..] = there;
-    (server && principal && (tool || call.method != "tools/call")).then_some(call)
+    (call.server, call.principal) = (server?, caller?);
+    call.method = method.unwrap_or(call.method);
+    call.tool = match tool {
+        None if call.method == "tools/call" => return None,
+        tool => tool.unwrap_or_default(),
+    };
+    Some(call)
 }
 
 fn owned(walk: &mut Walk<'_>, peek: Beginning) -> Option<String> {
@@ -79,10 +72,10 @@ fn principal(walk: &mut Walk<'_>, begun: (Beginning, usize)) -> Option<Principal
             let actor = EntityRef::parse(walk.text(begun.0)?)?;
             (kind, id) = (PrincipalKind::parse(&actor.kind), (*actor.id).to_owned());
         }
-        _ => walk.members(begun, PRINCIPAL, |walk, place, peek| {
-            match place {
-                0 => kind = Some(PrincipalKind::parse(walk.text(peek)?)?),
-                1 => id = owned(walk, peek)?,
+        _ => walk.members(begun, PRINCIPAL, |walk, name, peek| {
+            match name {
+                "type" => kind = Some(PrincipalKind::parse(walk.text(peek)?)?),
+                "id" => id = owned(walk, peek)?,
                 _ => claims = walk.any((peek, begun.1 + 1))?,
             }
             Some(())
@@ -103,20 +96,20 @@ fn credential(walk: &mut Walk<'_>, begun: (Beginning, usize)) -> Option<Credenti
         key: None,
         scopes: Vec::new(),
     };
-    walk.members(begun, CREDENTIAL, |walk, place, peek| {
+    walk.members(begun, CREDENTIAL, |walk, name, peek| {
         let list = |walk: &mut Walk<'_>| match peek {
             Beginning::String => Some(vec![owned(walk, peek)?]),
             _ => walk.texts((peek, begun.1 + 1)),
         };
-        match place {
-            0 => credential.id = Some(owned(walk, peek)?),
-            1 => credential.issuer = Some(owned(walk, peek)?),
-            2 => credential.audience = list(walk)?,
-            3 => credential.expires = time(walk, peek)?,
-            4 => credential.issued = time(walk, peek)?,
-            5 => credential.not_before = time(walk, peek)?,
-            6 => credential.key = Some(owned(walk, peek)?),
-            7 => credential.bound = choice(walk, peek, &Binding::ALL, Binding::name)?,
+        match name {
+            "id" => credential.id = Some(owned(walk, peek)?),
+            "issuer" => credential.issuer = Some(owned(walk, peek)?),
+            "audience" => credential.audience = list(walk)?,
+            "expires" => credential.expires = time(walk, peek)?,
+            "issued" => credential.issued = time(walk, peek)?,
+            "not_before" => credential.not_before = time(walk, peek)?,
+            "key" => credential.key = Some(owned(walk, peek)?),
+            "bound" => credential.bound = choice(walk, peek, &Binding::ALL, Binding::name)?,
             _ => credential.scopes = list(walk)?,
         }
         Some(())
