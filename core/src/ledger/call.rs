@@ -320,3 +320,34 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Event, digest::Domain, json::Json};
+
+    #[test]
+    fn who_acts_twice_in_a_call_counts_once() {
+        let (bot, alice) = (EntityRef::new("Agent", "bot"), EntityRef::new("User", "alice"));
+        let now = Timestamp::from_millis(0);
+        let reservation = Reservation {
+            id: 1,
+            call: Digest::of(Domain::Call, &Json::Null),
+            chain: vec![bot.clone(), alice, bot.clone()],
+            server: "notes".into(),
+            tool: "notes/read".into(),
+            session: None,
+            key: None,
+            credential: None,
+            task: None,
+            labels: BTreeSet::new(),
+            seen: "internal".into(),
+            until: now.plus(1_000),
+        };
+        let mut ledger = Ledger::new();
+        ledger.apply(Event::CallReserved(reservation.into()), now).unwrap();
+        assert_eq!(ledger.principal_counts(&bot, now).total, 1);
+        ledger.apply(Event::CallAborted(1), now).unwrap();
+        assert_eq!(ledger.principal_counts(&bot, now).total, 0);
+    }
+}
