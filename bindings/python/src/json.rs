@@ -5,7 +5,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyBytes, PyDict, PyString},
 };
-use toolgate::{Decision, Json, JsonFault, Limits, ListRequest, Reason, ToolCall, wire};
+use toolgate::{Decision, Json, JsonFault, Limits, ListRequest, ToolCall, wire};
 
 use crate::{
     fault,
@@ -137,7 +137,6 @@ pub(crate) fn list_request(
 }
 
 fn refused(fault: &JsonFault, place: &str) -> Box<Decision> {
-    let reason = if fault.is_limit() { Reason::LimitExceeded } else { Reason::MalformedCall };
     let detail = if place.is_empty() { fault.to_string() } else { format!("`{place}`: {fault}") };
-    Box::new(Decision::denied(reason, detail))
+    Box::new(Decision::denied(fault.reason(), detail))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, value::RawValue};
 use toolgate::{
-    Decision, DecisionRecord, Event, Gate, Json, JsonFault, Outcome, Reason, Status, ToolCall,
+    Decision, DecisionRecord, Event, Gate, Json, Outcome, Reason, Status, ToolCall,
     wire::mcp::{self, Challenge, Refusal, Sealer},
 };
 
@@ -97,14 +97,7 @@ impl Connection {
         let params = match params.map(|params| Json::parse(params.get().as_bytes())) {
             None => Json::default(),
             Some(Ok(params)) => params,
-            Some(Err(error)) => {
-                let limit = matches!(
-                    error.fault,
-                    JsonFault::Bytes(..) | JsonFault::Depth(_) | JsonFault::StringLength(..) | JsonFault::Items(_)
-                );
-                let reason = if limit { Reason::LimitExceeded } else { Reason::MalformedCall };
-                return Err(Decision::denied(reason, format!("`params`: {error}")));
-            }
+            Some(Err(error)) => return Err(Decision::denied(error.fault.reason(), format!("`params`: {error}"))),
         };
         for name in params.as_object().into_iter().flat_map(|members| members.keys()) {
             let folded = message::folded(name);

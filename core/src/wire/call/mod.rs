@@ -9,7 +9,7 @@ use crate::{
     Binding, Credential, Decision, Denial, Limits, ListRequest, Origin, Principal, PrincipalKind, Reason, ToolCall,
     catalog::Fault,
     id::EntityRef,
-    json::{Caps, Json, Object, read},
+    json::{Caps, Json, JsonError, Object, read},
 };
 
 /// The members of a call as JSON.
@@ -66,10 +66,8 @@ fn malformed(detail: String) -> Denial {
 }
 
 fn json(text: &[u8], limits: &Limits) -> Result<Json, Denial> {
-    read(text, &Caps::call(limits)).map_err(|error| {
-        let reason = if error.fault.is_limit() { Reason::LimitExceeded } else { Reason::MalformedCall };
-        Denial { reason, detail: error.to_string() }
-    })
+    let denial = |error: JsonError| Denial { reason: error.fault.reason(), detail: error.to_string() };
+    read(text, &Caps::call(limits)).map_err(denial)
 }
 
 fn refused(reason: Reason, detail: String) -> Decision {
