@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json::JsonFault;
+
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal,)+) => {
         /// A stable reason code. New codes may come; the meaning of one never changes.
@@ -74,5 +76,12 @@ reasons! {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
+    }
+}
+
+/// Why a call is denied whose document cannot be read: it is too large, or it is wrong.
+impl From<&JsonFault> for Reason {
+    fn from(fault: &JsonFault) -> Self {
+        if fault.is_limit() { Self::LimitExceeded } else { Self::MalformedCall }
     }
 }

@@ -138,5 +138,5 @@ pub(crate) fn list_request(
 
 fn refused(fault: &JsonFault, place: &str) -> Box<Decision> {
     let detail = if place.is_empty() { fault.to_string() } else { format!("`{place}`: {fault}") };
-    Box::new(Decision::denied(fault.reason(), detail))
+    Box::new(Decision::denied(fault.into(), detail))
 }

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use jiter::{Jiter, JiterError, Peek};
 
 use super::{Json, Number, Object};
-use crate::{Limits, Reason};
+use crate::Limits;
 
 /// What is wrong with a JSON document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,12 +34,9 @@ pub enum JsonFault {
 }
 
 impl JsonFault {
-    /// Why a call is denied whose document this is wrong with: it is only too large, or it is malformed.
-    pub fn reason(&self) -> Reason {
-        match self {
-            Self::Bytes(..) | Self::Depth(_) | Self::StringLength(..) | Self::Items(_) => Reason::LimitExceeded,
-            Self::Syntax(_) | Self::DuplicateKey(_) | Self::Number(_) => Reason::MalformedCall,
-        }
+    /// Whether the document is only too large, not wrong.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::Bytes(..) | Self::Depth(_) | Self::StringLength(..) | Self::Items(_))
     }
 }
 

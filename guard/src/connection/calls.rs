@@ -97,7 +97,7 @@ impl Connection {
         let params = match params.map(|params| Json::parse(params.get().as_bytes())) {
             None => Json::default(),
             Some(Ok(params)) => params,
-            Some(Err(error)) => return Err(Decision::denied(error.fault.reason(), format!("`params`: {error}"))),
+            Some(Err(error)) => return Err(Decision::denied((&error.fault).into(), format!("`params`: {error}"))),
         };
         for name in params.as_object().into_iter().flat_map(|members| members.keys()) {
             let folded = message::folded(name);

@@ -243,7 +243,7 @@ fn read(
     let malformed = |detail: String| Decision::denied(Reason::MalformedCall, detail);
     let text = serde_json::to_vec(params).map_err(|error| malformed(error.to_string()))?;
     let params =
-        Json::parse(&text).map_err(|error| Decision::denied(error.fault.reason(), format!("`params`: {error}")))?;
+        Json::parse(&text).map_err(|error| Decision::denied((&error.fault).into(), format!("`params`: {error}")))?;
     let request = mcp::call(&shared.server, method, &params, caller.principal.clone())?;
     let call = shared.vouch(request.call.clone(), caller, transport);
     Ok((request, call))

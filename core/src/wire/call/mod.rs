@@ -66,7 +66,7 @@ fn malformed(detail: String) -> Denial {
 }
 
 fn json(text: &[u8], limits: &Limits) -> Result<Json, Denial> {
-    let denial = |error: JsonError| Denial { reason: error.fault.reason(), detail: error.to_string() };
+    let denial = |error: JsonError| Denial { reason: (&error.fault).into(), detail: error.to_string() };
     read(text, &Caps::call(limits)).map_err(denial)
 }
 
