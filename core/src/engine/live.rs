@@ -4,16 +4,16 @@ use std::sync::{Arc, OnceLock};
 
 use super::{
     index::Known,
-    program::{Program, Var},
+    program::{Program, Test, Var},
     reads::{Reads, Root, Tree},
-    source::{Found, Reading, Source, upwards},
+    source::{Found, Glance, Reading, Source, upwards},
     val::Val,
 };
 use crate::{
     catalog::Argument,
     digest::{Digest, Hasher},
     entity::{Entity, Store},
-    facts::{CONTEXT, Fact, Facts, Fixed, Named, Part, Seen, View},
+    facts::{CONTEXT, Fact, Facts, Fixed, Named, Of, Part, Seen, State, View},
     id::{EntityRef, is_secret_name},
     value::Record,
 };
@@ -256,7 +256,7 @@ impl<'f> Source<'f> for Live<'f> {
 
     fn slot(&self, slot: u32) -> Option<Reading<'f>> {
         match self.places.get(slot as usize)? {
-            Where::Fact(fact, part, depth) => Some(match (fact.of)(self.view) {
+            Where::Fact(fact, part, depth) => Some(match fact.seen(self.view) {
                 Some(seen) => Reading::Value(seen.into()),
                 None if self.view.carries(*part) => Reading::Absent { depth: *depth },
                 None => Reading::Absent { depth: 1 },
@@ -274,11 +274,18 @@ impl<'f> Source<'f> for Live<'f> {
     }
 
     #[inline]
-    fn glance(&self, slot: u32) -> Option<Val<'f>> {
-        match self.places.get(slot as usize)? {
-            Where::Fact(fact, ..) => (fact.of)(self.view).map(Val::from),
-            Where::Of(own, name) => self.of(*own, name),
-            _ => None,
+    fn glance(&self, slot: u32, test: &Test) -> Glance<'f> {
+        let value = |value: Option<Val<'f>>| value.map_or(Glance::Unknown, Glance::Value);
+        match (self.places.get(slot as usize), test) {
+            (Some(Where::Fact(Fact { of: Of::State(of), .. }, ..)), Test::Word { state, .. }) => {
+                Glance::Passed(Some(State::of(of(self.view))) == *state)
+            }
+            (Some(Where::Fact(Fact { of: Of::Flag(of), .. }, ..)), Test::Is(wanted)) => {
+                Glance::Passed(of(self.view) == *wanted)
+            }
+            (Some(Where::Fact(fact, ..)), _) => value(fact.seen(self.view).map(Val::from)),
+            (Some(Where::Of(own, name)), _) => value(self.of(*own, name)),
+            _ => Glance::Unknown,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The compiled program: flat code over interned names, and what the index knows of each rule.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use super::{
     PolicyIndex,
@@ -10,6 +10,7 @@ use super::{
     ops::{Binary, Fault, Unary},
 };
 use crate::{
+    facts::State,
     hash::{self, Table},
     id::EntityRef,
     value::Value,
@@ -112,6 +113,19 @@ pub(crate) enum Op {
     Require,
     /// The policy cannot be evaluated.
     Fail(u32),
+}
+
+/// What must be true of what stands at a path, where that is all that a rule asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Test {
+    /// It is this text, which may be the name of a state: as [`Self::Equals`], without a look at the constants.
+    Word {
+        word: Arc<str>,
+        state: Option<State>,
+    },
+    Equals(u32),
+    Order(u32, Binary),
+    Is(bool),
 }
 
 /// A path that policies read, as one member of another path.

@@ -1,17 +1,15 @@
 //! Rules that are for every question and test one path, once. Most of the baseline is such: they need no index, and no
 //! machine.
 
-use std::sync::Arc;
-
 use super::{
     Evaluation, PolicyIndex,
     machine::Machine,
-    ops::{self, Binary, Computed, Unary},
-    program::{ActionScope, Op, Rule, Scope},
-    source::Source,
+    ops::{self, Computed, Unary},
+    program::{ActionScope, Op, Rule, Scope, Test},
+    source::{Glance, Source},
     val::Val,
 };
-use crate::value::Value;
+use crate::{facts::State, value::Value};
 
 /// Such a rule.
 #[derive(Debug)]
@@ -22,23 +20,13 @@ pub(crate) struct Sole {
     test: Test,
 }
 
-/// What must be true of what stands at the path.
-#[derive(Clone, Debug)]
-enum Test {
-    /// It is this text: as [`Self::Equals`], without a look at the constants.
-    Word(Arc<str>),
-    Equals(u32),
-    Order(u32, Binary),
-    Is(bool),
-}
-
 impl Sole {
     /// The rule, if it is one.
     pub(crate) fn of(rule: &Rule, code: &[Op], constants: &[Value]) -> Option<Self> {
         let every = rule.action == ActionScope::Any && rule.principal == Scope::ANY && rule.resource == Scope::ANY;
         let (slot, test) = match code.get(rule.code.clone()).filter(|_| every)? {
             [Op::SlotEq { slot, constant }, Op::Require] => match constants.get(*constant as usize) {
-                Some(Value::String(word)) => (*slot, Test::Word(word.clone())),
+                Some(Value::String(word)) => (*slot, Test::Word { word: word.clone(), state: State::named(word) }),
                 _ => (*slot, Test::Equals(*constant)),
             },
             [Op::SlotOrder { slot, constant, op }, Op::Require] => (*slot, Test::Order(*constant, *op)),
@@ -54,11 +42,11 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
     pub(super) fn sole_into(&mut self, all: &[Sole], out: &mut Evaluation) {
         for sole in all {
             // Most come to nothing, at one look.
-            let found = match (&sole.test, self.source.glance(sole.slot)) {
-                (Test::Word(word), Some(Val::String(own))) if own != &**word => continue,
-                (Test::Is(wanted), Some(Val::Bool(own))) if own != *wanted => continue,
-                (test, Some(own)) => self.passes(own, test),
-                (test, None) => self.value(sole.slot).and_then(|own| self.passes(own, test)),
+            let found = match self.source.glance(sole.slot, &sole.test) {
+                Glance::Passed(false) => continue,
+                Glance::Passed(true) => Ok(true),
+                Glance::Value(own) => self.passes(own, &sole.test),
+                Glance::Unknown => self.value(sole.slot).and_then(|own| self.passes(own, &sole.test)),
             };
             out.put(sole.policy, sole.forbids, found);
         }
@@ -66,7 +54,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
 
     fn passes(&self, own: Val<'f>, test: &Test) -> Computed<bool> {
         match test {
-            Test::Word(word) => Ok(matches!(own, Val::String(own) if own == &**word)),
+            Test::Word { word, .. } => Ok(matches!(own, Val::String(own) if own == &**word)),
             Test::Equals(constant) => self.is_constant(own, *constant),
             Test::Order(constant, op) => self.compares(own, *constant, *op),
             Test::Is(wanted) => Ok(ops::bool(own)? == *wanted),

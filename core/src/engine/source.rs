@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Question,
     index::Known,
-    program::{Program, Var},
+    program::{Program, Test, Var},
     val::Val,
 };
 use crate::{
@@ -47,6 +47,16 @@ pub(crate) enum Reading<'f> {
     },
 }
 
+/// What a source can tell at once.
+pub(crate) enum Glance<'f> {
+    /// Whether the test is passed.
+    Passed(bool),
+    /// What stands there.
+    Value(Val<'f>),
+    /// Nothing, without reading the path.
+    Unknown,
+}
+
 /// The facts of one question. What it lends lives as long as the evaluation.
 pub(crate) trait Source<'f> {
     /// The entity that a variable stands for; nothing for the context.
@@ -61,9 +71,9 @@ pub(crate) trait Source<'f> {
         None
     }
 
-    /// The value at a path, if the source can tell it at once. It may be asked as often as one likes.
-    fn glance(&self, _slot: u32) -> Option<Val<'f>> {
-        None
+    /// What the source can tell at once of a path that a test is about. It may be asked as often as one likes.
+    fn glance(&self, _slot: u32, _test: &Test) -> Glance<'f> {
+        Glance::Unknown
     }
 
     /// Whether the source knows, without reading it, that something stands at a path.

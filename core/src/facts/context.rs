@@ -77,7 +77,7 @@ impl<'f> From<&'f Value> for Seen<'f> {
     }
 }
 
-pub(super) fn flag<'f>(value: bool) -> Option<Seen<'f>> {
+pub(super) fn boolean<'f>(value: bool) -> Option<Seen<'f>> {
     Some(Seen::Bool(value))
 }
 
@@ -94,12 +94,30 @@ pub(super) fn long<'f>(count: u64) -> Option<Seen<'f>> {
 }
 
 /// The state of a fact that may have nothing to judge.
-pub(super) fn state<'f>(known: Option<bool>) -> Option<Seen<'f>> {
-    Some(Seen::Word(match known {
-        Some(true) => "yes",
-        Some(false) => "no",
-        None => "absent",
-    }))
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Yes,
+    No,
+    Absent,
+}
+
+impl State {
+    pub(crate) fn of(known: Option<bool>) -> Self {
+        known.map_or(Self::Absent, |known| if known { Self::Yes } else { Self::No })
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Absent => "absent",
+        }
+    }
+
+    /// The state of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Yes, Self::No, Self::Absent].into_iter().find(|state| state.name() == name)
+    }
 }
 
 /// A part of the context that may be absent as a whole.
@@ -267,8 +285,8 @@ impl<'f> View<'f> {
         self.session().is_none_or(|session| session.accepts(self.call().key()))
     }
 
-    pub(super) fn session_lowered(self) -> Option<Seen<'f>> {
-        flag(self.session().map_or(!self.in_session(), |session| session.lowered))
+    pub(super) fn session_lowered(self) -> bool {
+        self.session().map_or(!self.in_session(), |session| session.lowered)
     }
 
     pub(super) fn session_seen(self) -> Option<Seen<'f>> {
@@ -315,12 +333,12 @@ impl<'f> View<'f> {
         Some(Seen::Value(self.facts.kept().servers.get_or_init(servers)))
     }
 
-    pub(super) fn session_tool_is_new(self) -> Option<Seen<'f>> {
-        flag(self.session().is_none_or(|session| !session.tools.contains(&self.facts.admitted.tool.id)))
+    pub(super) fn session_tool_is_new(self) -> bool {
+        self.session().is_none_or(|session| !session.tools.contains(&self.facts.admitted.tool.id))
     }
 
-    pub(super) fn session_server_is_new(self) -> Option<Seen<'f>> {
-        flag(self.session().is_none_or(|session| !session.servers.contains(&self.facts.admitted.server.id)))
+    pub(super) fn session_server_is_new(self) -> bool {
+        self.session().is_none_or(|session| !session.servers.contains(&self.facts.admitted.server.id))
     }
 
     pub(super) fn session_denials(self) -> Option<Seen<'f>> {

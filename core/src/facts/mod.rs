@@ -9,12 +9,12 @@ mod schema;
 
 use std::{cell::OnceCell, collections::BTreeSet};
 
-pub(crate) use context::{Part, Seen, View, covers_tool};
+pub(crate) use context::{Part, Seen, State, View, covers_tool};
 pub(crate) use fixed::Fixed;
 pub(crate) use reach::Gathered;
 #[cfg(feature = "author")]
 pub(crate) use schema::{BINDINGS, ENVIRONMENTS, ORIGINS, STATES};
-pub(crate) use schema::{CONTEXT, Fact, FactType};
+pub(crate) use schema::{CONTEXT, Fact, FactType, Of};
 
 use crate::{
     Limits, Reason, ToolCall,
@@ -174,7 +174,7 @@ impl<'f> View<'f> {
             let input = Value::Record(self.facts.admitted.record().clone());
             let mut out = Record::from([("input".into(), input)]);
             for fact in CONTEXT {
-                if let Some(seen) = (fact.of)(self) {
+                if let Some(seen) = fact.seen(self) {
                     put(&mut out, fact.path, seen.owned());
                 }
             }
@@ -214,14 +214,12 @@ pub(crate) fn missing(call: &ToolCall, require: Require) -> Result<(), Fault> {
         (require.credential && call.credential.is_none(), "credential"),
         (require.initiator && !has_initiator(call), "initiator"),
     ];
-    match wanted.iter().filter(|(missing, _)| *missing).map(|(_, name)| format!("`{name}`")).collect::<Vec<_>>() {
-        names if names.is_empty() => Ok(()),
-        names => {
-            let detail =
-                format!("the call carries no {}, which [require] in the manifest asks for", names.join(", no "));
-            Err(Fault::new(Reason::MissingFact, detail))
-        }
+    if !wanted.iter().any(|(missing, _)| *missing) {
+        return Ok(());
     }
+    let names: Vec<_> = wanted.iter().filter(|(missing, _)| *missing).map(|(_, name)| format!("`{name}`")).collect();
+    let detail = format!("the call carries no {}, which [require] in the manifest asks for", names.join(", no "));
+    Err(Fault::new(Reason::MissingFact, detail))
 }
 
 pub(crate) fn level(name: &str) -> EntityRef {

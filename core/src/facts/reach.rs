@@ -1,5 +1,7 @@
 //! The entities of a call: its own before those of the bundle, without a copy of either.
 
+use std::ptr;
+
 use super::{Facts, actors::Is};
 use crate::{
     Reason,
@@ -56,8 +58,12 @@ impl Facts<'_, '_> {
 
     /// What the bundle knows of an entity.
     fn stored(&self, id: &EntityRef) -> Option<&Stored> {
-        let is_first = self.admitted.resources.first() == Some(id);
-        if is_first { self.stored } else { self.from.store.find(&id.kind, &id.id) }
+        let is_first = |first: &EntityRef| ptr::eq(first, id) || first == id;
+        if self.admitted.resources.first().is_some_and(is_first) {
+            self.stored
+        } else {
+            self.from.store.find(&id.kind, &id.id)
+        }
     }
 
     /// What a resource that arguments name is in: this server, and the tool's level if it has none of its own.
@@ -85,11 +91,10 @@ impl Facts<'_, '_> {
             Some(Is::Stored(stored)) => stored.above.as_ref(),
             None => self.stored(id)?.above.as_ref(),
         }?;
-        let changed = |id: &EntityRef| {
-            let own = |hop: &super::Hop<'_>| matches!(hop.actor.is, Is::Own(_)) && hop.actor.id() == id;
-            self.admitted.resources.contains(id) || self.hops.iter().any(own)
-        };
-        (!above.ids.iter().any(changed)).then_some(above)
+        // Mostly no actor but those that the bundle describes, and one resource.
+        let own = |hop: &&super::Hop<'_>| matches!(hop.actor.is, Is::Own(_));
+        let mut changed = self.admitted.resources.iter().chain(self.hops.iter().filter(own).map(|hop| hop.actor.id()));
+        (!changed.any(|id| above.ids.contains(id))).then_some(above)
     }
 
     /// The entities of this call, as values.

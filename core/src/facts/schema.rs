@@ -3,7 +3,7 @@
 #[cfg(feature = "explain")]
 use crate::value::Value;
 
-use super::context::{Seen, View, flag, long, state, text, word};
+use super::context::{Seen, State, View, boolean, long, text, word};
 
 /// The type of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum FactType {
 
 pub(crate) const ORIGINS: &[&str] = &["user", "agent", "retrieved"];
 pub(crate) const ENVIRONMENTS: &[&str] = &["development", "test", "production", "unknown"];
-pub(crate) const STATES: &[&str] = &["yes", "no", "absent"];
+pub(crate) const STATES: &[&str] = &[State::Yes.name(), State::No.name(), State::Absent.name()];
 pub(crate) const BINDINGS: &[&str] = &["none", "dpop", "mtls"];
 
 /// A fact of `context`. `context.input` is none of them: it differs from tool to tool.
@@ -30,11 +30,30 @@ pub(crate) struct Fact {
     /// Its path. What ends in `?` may be absent: a record within, or the fact itself.
     pub(crate) path: &'static str,
     pub(crate) ty: FactType,
-    /// What it comes to; nothing where it is absent.
-    pub(crate) of: for<'f> fn(View<'f>) -> Option<Seen<'f>>,
+    pub(crate) of: Of,
+}
+
+/// How it is found out what a fact comes to.
+#[derive(Debug)]
+pub(crate) enum Of {
+    /// A Bool that is always there.
+    Flag(for<'f> fn(View<'f>) -> bool),
+    /// A [`State`] that is always there.
+    State(for<'f> fn(View<'f>) -> Option<bool>),
+    /// Anything; nothing where it is absent.
+    Any(for<'f> fn(View<'f>) -> Option<Seen<'f>>),
 }
 
 impl Fact {
+    /// What it comes to; nothing where it is absent.
+    pub(crate) fn seen<'f>(&self, view: View<'f>) -> Option<Seen<'f>> {
+        match self.of {
+            Of::Flag(of) => boolean(of(view)),
+            Of::State(of) => word(State::of(of(view)).name()),
+            Of::Any(of) => of(view),
+        }
+    }
+
     /// The names of its path.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.path.split('.').map(|name| name.trim_end_matches('?'))
@@ -59,7 +78,16 @@ impl Fact {
 }
 
 const fn fact(path: &'static str, ty: FactType, of: for<'f> fn(View<'f>) -> Option<Seen<'f>>) -> Fact {
-    Fact { path, ty, of }
+    Fact { path, ty, of: Of::Any(of) }
+}
+
+const fn flag(path: &'static str, of: for<'f> fn(View<'f>) -> bool) -> Fact {
+    Fact { path, ty: Bool, of: Of::Flag(of) }
+}
+
+/// The state of a fact that may have nothing to judge.
+const fn state(path: &'static str, of: for<'f> fn(View<'f>) -> Option<bool>) -> Fact {
+    Fact { path, ty: Word(STATES), of: Of::State(of) }
 }
 
 use FactType::{Bool, Datetime, Duration, Entity, Long, String, Strings, Word};
@@ -72,33 +100,33 @@ pub(crate) const CONTEXT: &[Fact] = &[
     fact("objects", Strings, |v| v.objects()),
     fact("origin", Word(ORIGINS), |v| word(v.call().origin.name())),
     fact("transport", String, |v| text(v.call().transport.as_deref().unwrap_or("unknown"))),
-    fact("halted", Bool, |v| flag(v.halted())),
-    fact("revoked", Bool, |v| flag(v.revoked())),
+    flag("halted", |v| v.halted()),
+    flag("revoked", |v| v.revoked()),
     fact("task?.id", String, |v| text(v.call().task.as_deref()?)),
     fact("task?.purpose", String, |v| v.task_purpose()),
     fact("task?.expires", Datetime, |v| v.task_expires()),
-    fact("task?.active", Bool, |v| flag(v.task_active()?)),
-    fact("task?.initiator_matches", Bool, |v| flag(v.task_initiator_matches()?)),
-    fact("task?.covers_tool", Bool, |v| flag(v.task_covers_tool()?)),
-    fact("task?.covers_destinations", Bool, |v| flag(v.task_covers_destinations()?)),
-    fact("task?.covers_objects", Bool, |v| flag(v.task_covers_objects()?)),
+    fact("task?.active", Bool, |v| boolean(v.task_active()?)),
+    fact("task?.initiator_matches", Bool, |v| boolean(v.task_initiator_matches()?)),
+    fact("task?.covers_tool", Bool, |v| boolean(v.task_covers_tool()?)),
+    fact("task?.covers_destinations", Bool, |v| boolean(v.task_covers_destinations()?)),
+    fact("task?.covers_objects", Bool, |v| boolean(v.task_covers_objects()?)),
     fact("task?.remaining_calls", Long, |v| v.task_remaining_calls()),
-    fact("session.present", Bool, |v| flag(v.in_session())),
+    flag("session.present", |v| v.in_session()),
     fact("session.id", String, |v| text(v.call().session.as_deref().unwrap_or_default())),
-    fact("session.principal_matches", Bool, |v| flag(v.in_session() && v.session_owned())),
-    fact("session.binding_matches", Bool, |v| flag(v.in_session() && v.session_bound())),
-    fact("session.lowered", Bool, |v| v.session_lowered()),
+    flag("session.principal_matches", |v| v.in_session() && v.session_owned()),
+    flag("session.binding_matches", |v| v.in_session() && v.session_bound()),
+    flag("session.lowered", |v| v.session_lowered()),
     fact("session.seen", Entity("Level"), |v| v.session_seen()),
     fact("session.labels", Strings, |v| v.session_labels()),
     fact("session.tools", Strings, |v| v.session_tools()),
     fact("session.servers", Strings, |v| v.session_servers()),
-    fact("session.tool_is_new", Bool, |v| v.session_tool_is_new()),
-    fact("session.server_is_new", Bool, |v| v.session_server_is_new()),
+    flag("session.tool_is_new", |v| v.session_tool_is_new()),
+    flag("session.server_is_new", |v| v.session_server_is_new()),
     fact("session.denials", Long, |v| v.session_denials()),
     fact("delegation.depth", Long, |v| long(v.call().on_behalf_of.len() as u64)),
-    fact("delegation.cycle", Bool, |v| flag(v.cycle())),
-    fact("delegation.tenant_changes", Bool, |v| flag(v.tenant_changes())),
-    fact("delegation.has_initiator", Bool, |v| flag(super::has_initiator(v.call()))),
+    flag("delegation.cycle", |v| v.cycle()),
+    flag("delegation.tenant_changes", |v| v.tenant_changes()),
+    flag("delegation.has_initiator", |v| super::has_initiator(v.call())),
     fact("delegation.caller", String, |v| v.delegation_caller()),
     fact("delegation.initiator", String, |v| v.delegation_initiator()),
     fact("delegation.actors", Strings, |v| v.delegation_actors()),
@@ -109,11 +137,11 @@ pub(crate) const CONTEXT: &[Fact] = &[
     fact("credential?.issued?", Datetime, |v| Some(Seen::Datetime(v.credential()?.issued?))),
     fact("credential?.bound", Word(BINDINGS), |v| word(v.credential()?.bound.name())),
     fact("credential?.scopes", Strings, |v| v.credential_scopes()),
-    fact("credential?.expired", Bool, |v| flag(v.expired()?)),
-    fact("credential?.audience_matches", Bool, |v| flag(v.audience_matches()?)),
-    fact("credential?.revoked", Bool, |v| flag(v.credential_revoked()?)),
-    fact("credential?.not_yet_valid", Bool, |v| flag(v.not_yet_valid()?)),
-    fact("credential?.seen_elsewhere", Bool, |v| flag(v.seen_elsewhere()?)),
+    fact("credential?.expired", Bool, |v| boolean(v.expired()?)),
+    fact("credential?.audience_matches", Bool, |v| boolean(v.audience_matches()?)),
+    fact("credential?.revoked", Bool, |v| boolean(v.credential_revoked()?)),
+    fact("credential?.not_yet_valid", Bool, |v| boolean(v.not_yet_valid()?)),
+    fact("credential?.seen_elsewhere", Bool, |v| boolean(v.seen_elsewhere()?)),
     fact("credential?.lifetime", Duration, |v| Some(Seen::Duration(v.lifetime()?))),
     fact("usage.session.minute", Long, |v| long(v.session_counts().minute)),
     fact("usage.session.hour", Long, |v| long(v.session_counts().hour)),
@@ -129,29 +157,23 @@ pub(crate) const CONTEXT: &[Fact] = &[
     fact("usage.pending_approvals", Long, |v| v.pending_approvals()),
     fact("environment.server", Word(ENVIRONMENTS), |v| text(v.server_environment().unwrap_or("unknown"))),
     fact("environment.principal", String, |v| text(v.principal_environment().unwrap_or("unknown"))),
-    fact("status.credential_expired", Word(STATES), |v| state(v.expired())),
-    fact("status.credential_audience_matches", Word(STATES), |v| state(v.audience_matches())),
-    fact("status.credential_revoked", Word(STATES), |v| state(v.credential_revoked().filter(|_| v.credential_named()))),
-    fact("status.credential_bound", Word(STATES), |v| state(v.credential_bound())),
-    fact("status.credential_not_yet_valid", Word(STATES), |v| state(v.not_yet_valid())),
-    fact("status.credential_seen_elsewhere", Word(STATES), |v| {
-        state(v.seen_elsewhere().filter(|_| v.credential_named()))
-    }),
+    state("status.credential_expired", |v| v.expired()),
+    state("status.credential_audience_matches", |v| v.audience_matches()),
+    state("status.credential_revoked", |v| v.credential_revoked().filter(|_| v.credential_named())),
+    state("status.credential_bound", |v| v.credential_bound()),
+    state("status.credential_not_yet_valid", |v| v.not_yet_valid()),
+    state("status.credential_seen_elsewhere", |v| v.seen_elsewhere().filter(|_| v.credential_named())),
     fact("status.credential_lifetime", Duration, |v| Some(Seen::Duration(v.judged_lifetime()))),
     // Of a task that nobody opened, one thing is wrong: that.
-    fact("status.task_active", Word(STATES), |v| state(v.task_active())),
-    fact("status.task_initiator_matches", Word(STATES), |v| {
-        state(v.task_initiator_matches().filter(|_| v.task_known()))
-    }),
-    fact("status.task_covers_tool", Word(STATES), |v| state(v.task_covers_tool().filter(|_| v.task_known()))),
-    fact("status.task_covers_destinations", Word(STATES), |v| {
-        state(v.task_covers_destinations().filter(|_| v.task_known()))
-    }),
-    fact("status.task_covers_objects", Word(STATES), |v| state(v.task_covers_objects().filter(|_| v.task_known()))),
-    fact("status.task_has_calls", Word(STATES), |v| state(v.task_calls_left().map(|left| left > 0))),
-    fact("status.session_principal_matches", Word(STATES), |v| state(v.in_session().then(|| v.session_owned()))),
-    fact("status.session_binding_matches", Word(STATES), |v| state(v.in_session().then(|| v.session_bound()))),
-    fact("status.environment_matches", Word(STATES), |v| state(v.environment_matches())),
+    state("status.task_active", |v| v.task_active()),
+    state("status.task_initiator_matches", |v| v.task_initiator_matches().filter(|_| v.task_known())),
+    state("status.task_covers_tool", |v| v.task_covers_tool().filter(|_| v.task_known())),
+    state("status.task_covers_destinations", |v| v.task_covers_destinations().filter(|_| v.task_known())),
+    state("status.task_covers_objects", |v| v.task_covers_objects().filter(|_| v.task_known())),
+    state("status.task_has_calls", |v| v.task_calls_left().map(|left| left > 0)),
+    state("status.session_principal_matches", |v| v.in_session().then(|| v.session_owned())),
+    state("status.session_binding_matches", |v| v.in_session().then(|| v.session_bound())),
+    state("status.environment_matches", |v| v.environment_matches()),
 ];
 
 #[cfg(test)]

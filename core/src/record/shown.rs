@@ -110,7 +110,7 @@ impl Show<'_> {
             self.arguments(extent, out);
             return (true, true);
         };
-        match (fact.of)(view) {
+        match fact.seen(view) {
             Some(seen) => (true, self.put(seen, extent, &Veil::named(looked.secret), out)),
             None => (false, false),
         }
