@@ -167,6 +167,17 @@ pub(crate) struct Asked<'f> {
     pub(crate) evaluation: Evaluation,
 }
 
+impl Asked<'_> {
+    /// Whether no policy but permits has anything to say, as mostly none has.
+    fn is_quiet(&self) -> bool {
+        self.evaluation.forbids.is_empty() && self.evaluation.errors.is_empty()
+    }
+
+    fn is_permitted(&self) -> bool {
+        !(self.evaluation.permits.is_empty() && self.evaluation.granted.is_empty())
+    }
+}
+
 /// A grant that counts in a call, with the template it links.
 pub(crate) struct Linked<'l> {
     pub(crate) grant: &'l Grant,
@@ -190,11 +201,15 @@ impl Linked<'_> {
 
 /// The forbids that apply and that an approval could lift, by id, sorted: part of the call digest.
 pub(crate) fn liftable(asked: &[Asked<'_>], policies: &[Policy]) -> Vec<Arc<str>> {
-    ids(asked
-        .iter()
-        .flat_map(|one| &one.evaluation.forbids)
-        .filter_map(|index| policies.get(*index))
-        .filter(|p| p.approval.is_some()))
+    if asked.iter().all(Asked::is_quiet) { Vec::new() } else { ids(lifted(asked, policies)) }
+}
+
+fn forbids<'p>(asked: &[Asked<'_>], policies: &'p [Policy]) -> impl Iterator<Item = &'p Policy> {
+    asked.iter().flat_map(|one| &one.evaluation.forbids).filter_map(|index| policies.get(*index))
+}
+
+fn lifted<'p>(asked: &[Asked<'_>], policies: &'p [Policy]) -> impl Iterator<Item = &'p Policy> {
+    forbids(asked, policies).filter(|policy| policy.approval.is_some())
 }
 
 fn ids<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<Arc<str>> {
@@ -213,58 +228,59 @@ pub(crate) fn combine(
     call: Digest,
     approved: impl Fn(&str) -> bool,
 ) -> Decision {
-    let policy = |index: &usize| policies.get(*index);
     let answers = asked.iter().map(|one| answer(one, linked, policies)).collect();
     let basis = |deciding: Vec<Arc<str>>| Basis { policies: deciding, call: Some(call), answers };
-    let errors = asked.iter().flat_map(|one| &one.evaluation.errors);
-    let erring: Vec<_> =
-        errors.filter_map(|(index, why)| Some((policy(index)?, why))).filter(|(p, _)| p.forbids).collect();
-    if !erring.is_empty() {
-        let mut reasons: Vec<_> = erring
-            .iter()
-            .map(|(policy, why)| Denial {
-                reason: Reason::ForbidError,
-                detail: format!("the forbid `{}` failed to evaluate: {why}", policy.id),
-            })
-            .collect();
-        reasons.dedup();
-        return Decision::Deny { reasons, basis: basis(ids(erring.into_iter().map(|(policy, _)| policy))) };
-    }
-    let satisfied: Vec<_> = asked.iter().flat_map(|one| &one.evaluation.forbids).filter_map(policy).collect();
-    let (lifted_by, final_): (Vec<&Policy>, Vec<&Policy>) = satisfied.iter().partition(|p| p.approval.is_some());
-    if !final_.is_empty() {
-        let deciding = ids(final_.iter().copied());
-        let reasons = deciding
-            .iter()
-            .filter_map(|id| final_.iter().find(|policy| policy.id == *id))
-            .map(|policy| Denial { reason: Reason::Forbidden, detail: forbidden(policy) })
-            .collect();
+    let is_quiet = asked.iter().all(Asked::is_quiet);
+    if let Some((reasons, deciding)) = if is_quiet { None } else { stopped(asked, policies) } {
         return Decision::Deny { reasons, basis: basis(deciding) };
     }
-    let unpermitted: Vec<_> =
-        asked.iter().filter(|one| one.evaluation.permits.is_empty() && one.evaluation.granted.is_empty()).collect();
-    if asked.is_empty() || !unpermitted.is_empty() {
-        let reasons = unpermitted.into_iter().map(|one| no_permit(one, policies)).collect();
+    if asked.is_empty() || !asked.iter().all(Asked::is_permitted) {
+        let unpermitted = asked.iter().filter(|one| !one.is_permitted());
+        let reasons = unpermitted.map(|one| no_permit(one, policies)).collect();
         return Decision::Deny { reasons, basis: basis(Vec::new()) };
     }
-    let by: BTreeSet<_> =
-        lifted_by.iter().filter_map(|p| p.approval.as_deref()).filter(|class| !approved(class)).gather();
-    if !by.is_empty() {
-        let waiting =
-            lifted_by.iter().copied().filter(|p| p.approval.as_deref().is_some_and(|class| by.contains(class)));
-        return Decision::NeedsApproval {
-            by: by.iter().map(|class| (*class).to_owned()).collect(),
-            basis: basis(ids(waiting)),
-        };
+    if !is_quiet {
+        let classes = lifted(asked, policies).filter_map(|policy| policy.approval.as_deref());
+        let by: BTreeSet<_> = classes.filter(|class| !approved(class)).gather();
+        if !by.is_empty() {
+            let waits = |policy: &&Policy| policy.approval.as_deref().is_some_and(|class| by.contains(class));
+            let waiting = ids(lifted(asked, policies).filter(waits));
+            return Decision::NeedsApproval { by: by.into_iter().map(str::to_owned).collect(), basis: basis(waiting) };
+        }
     }
-    let granted = asked.iter().flat_map(|one| &one.evaluation.granted).filter_map(|place| linked.get(*place));
-    let templates: BTreeSet<_> = granted.map(|linked| linked.template).gather();
     let permits = || {
-        let own = asked.iter().flat_map(|one| &one.evaluation.permits);
-        own.chain(&templates).filter_map(policy)
+        let own = asked.iter().flat_map(|one| one.evaluation.permits.iter().copied());
+        let granted = asked.iter().flat_map(|one| &one.evaluation.granted);
+        let templates = granted.filter_map(|place| linked.get(*place)).map(|linked| linked.template);
+        own.chain(templates).filter_map(|index| policies.get(index))
     };
-    let obligations: BTreeSet<_> = permits().flat_map(|permit| permit.obligations.iter().cloned()).gather();
-    Decision::Allow { obligations: obligations.into_iter().collect(), basis: basis(ids(permits())) }
+    let mut obligations: Vec<_> = permits().flat_map(|permit| &permit.obligations).cloned().collect();
+    order(&mut obligations, Ord::cmp);
+    obligations.dedup();
+    Decision::Allow { obligations, basis: basis(ids(permits())) }
+}
+
+/// What no approval can lift: forbids that failed, or else forbids that apply and are final, by id.
+fn stopped(asked: &[Asked<'_>], policies: &[Policy]) -> Option<(Vec<Denial>, Vec<Arc<str>>)> {
+    let errors = asked.iter().flat_map(|one| &one.evaluation.errors);
+    let erring: Vec<_> = errors
+        .filter_map(|(index, why)| Some((policies.get(*index)?, why)))
+        .filter(|(policy, _)| policy.forbids)
+        .collect();
+    if !erring.is_empty() {
+        let failed = |(policy, why): &(&Policy, &String)| Denial {
+            reason: Reason::ForbidError,
+            detail: format!("the forbid `{}` failed to evaluate: {why}", policy.id),
+        };
+        let mut reasons: Vec<_> = erring.iter().map(failed).collect();
+        reasons.dedup();
+        return Some((reasons, ids(erring.into_iter().map(|(policy, _)| policy))));
+    }
+    let mut final_: Vec<_> = forbids(asked, policies).filter(|policy| policy.approval.is_none()).collect();
+    order(&mut final_, |a, b| a.id.cmp(&b.id));
+    final_.dedup_by(|a, b| a.id == b.id);
+    let reasons = final_.iter().map(|policy| Denial { reason: Reason::Forbidden, detail: forbidden(policy) }).collect();
+    (!final_.is_empty()).then(|| (reasons, ids(final_.into_iter())))
 }
 
 fn answer(one: &Asked<'_>, linked: &[Linked<'_>], policies: &[Policy]) -> Answer {
