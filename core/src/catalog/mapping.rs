@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     id::EntityRef,
-    json::{Json, Number, Pointer, Sink},
+    json::{Json, Number, Pointer, Sink, value_at, values_at},
     value::Value,
 };
 
@@ -30,7 +30,7 @@ impl ResourceMap {
             return out.extend(self.entity(input, None));
         };
         let mut found = Resources::new();
-        for element in elements.all(input) {
+        for element in values_at(elements, input) {
             match self.entity(input, Some(element)) {
                 Some(entity) if found.contains(&entity) => {}
                 Some(entity) => found.push(entity),
@@ -72,7 +72,7 @@ impl ResourceMap {
                 Part::Text(text) => id.put(text),
                 Part::Value(pointer) => {
                     let value = match (pointer.split_each(), element) {
-                        (Some((_, rest)), Some(element)) => rest.one(element),
+                        (Some((_, rest)), Some(element)) => value_at(rest, element),
                         _ => pointer.one(input),
                     };
                     let mut name = name(value?)?;
@@ -99,7 +99,7 @@ fn name(value: &Json) -> Option<Cow<'_, str>> {
 /// Everything but RFC 3986's unreserved characters as `%` and two upper-case digits, so that a separator in a template
 /// never stands in a value.
 pub(crate) fn percent_encode(text: &str, out: &mut impl Sink) {
-    let kept = |byte: u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~');
+    let kept = |byte: u8| byte.is_ascii() && UNRESERVED >> byte & 1 == 1;
     if text.bytes().all(kept) {
         return out.put(text);
     }
@@ -110,6 +110,18 @@ pub(crate) fn percent_encode(text: &str, out: &mut impl Sink) {
         }
     }
 }
+
+/// RFC 3986's unreserved characters (§2.3), a bit each.
+const UNRESERVED: u128 = {
+    let (mut set, mut byte) = (0, 0_u8);
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            set |= 1_u128 << byte;
+        }
+        byte += 1;
+    }
+    set
+};
 
 /// Where an argument sends to: a URL's origin, an e-mail's address, any other name as it is.
 pub(crate) fn destinations(pointer: &Pointer, kind: Option<&Kind>, input: &Json) -> Result<Vec<String>, String> {

@@ -43,31 +43,41 @@ impl Pointer {
 
     /// The single value this points to; `None` if there is none, or if the pointer has a `*`.
     pub(crate) fn one<'j>(&self, value: &'j Json) -> Option<&'j Json> {
-        self.0.iter().try_fold(value, |value, step| match step {
-            Step::Member(name) => value.get(name),
-            Step::Each => None,
-        })
+        one(&self.0, value)
     }
 
     /// Every value this points to, in the order they stand.
     pub(crate) fn all<'j>(&self, value: &'j Json) -> Vec<&'j Json> {
-        self.0.iter().fold(vec![value], |values, step| {
-            values
-                .into_iter()
-                .flat_map(|value| match step {
-                    Step::Member(name) => value.get(name).map(std::slice::from_ref).unwrap_or_default(),
-                    Step::Each => value.as_array().unwrap_or_default(),
-                })
-                .collect()
-        })
+        all(&self.0, value)
     }
 
-    /// Splits behind the first `*`.
-    pub(crate) fn split_each(&self) -> Option<(Self, Self)> {
-        let at = self.0.iter().position(|step| *step == Step::Each)?;
-        let (before, after) = self.0.split_at_checked(at + 1)?;
-        Some((Self(before.to_vec()), Self(after.to_vec())))
+    /// The steps up to the first `*`, and those behind it.
+    #[inline]
+    pub(crate) fn split_each(&self) -> Option<(&[Step], &[Step])> {
+        let at = self.0.iter().position(|step| matches!(step, Step::Each))?;
+        self.0.split_at_checked(at + 1)
     }
+}
+
+/// As [`Pointer::one`], for some of its steps.
+pub(crate) fn one<'j>(steps: &[Step], value: &'j Json) -> Option<&'j Json> {
+    steps.iter().try_fold(value, |value, step| match step {
+        Step::Member(name) => value.get(name),
+        Step::Each => None,
+    })
+}
+
+/// As [`Pointer::all`], for some of its steps.
+pub(crate) fn all<'j>(steps: &[Step], value: &'j Json) -> Vec<&'j Json> {
+    steps.iter().fold(vec![value], |values, step| {
+        values
+            .into_iter()
+            .flat_map(|value| match step {
+                Step::Member(name) => value.get(name).map(std::slice::from_ref).unwrap_or_default(),
+                Step::Each => value.as_array().unwrap_or_default(),
+            })
+            .collect()
+    })
 }
 
 impl fmt::Display for Pointer {

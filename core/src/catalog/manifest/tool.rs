@@ -11,7 +11,7 @@ use super::{
 use crate::{
     catalog::{effect::Effect, kind::Kind, level::Levels},
     error::Diagnostic,
-    json::Pointer,
+    json::{Pointer, Step},
 };
 
 /// Every `[tools."server/tool"]` table.
@@ -214,7 +214,7 @@ fn template(text: &str) -> Result<Vec<Part>, &'static str> {
         Part::Text(_) => None,
     });
     let mut stars: Vec<_> = pointers.flatten().collect();
-    if stars.iter().any(|(_, after)| after.split_each().is_some()) {
+    if stars.iter().any(|(_, after)| after.contains(&Step::Each)) {
         return Err("has more than one `*` in a pointer");
     }
     stars.dedup_by(|(a, _), (b, _)| a == b);
