@@ -138,6 +138,17 @@ impl Sink for Hasher {
     fn put(&mut self, text: &str) {
         self.update(text.as_bytes());
     }
+
+    fn put_quoted(&mut self, text: &str) {
+        match self.page.get_mut(self.filled..).and_then(|free| free.get_mut(..text.len() + 2)) {
+            Some([start, place @ .., end]) => {
+                (*start, *end) = (b'"', b'"');
+                place.copy_from_slice(text.as_bytes());
+                self.filled += text.len() + 2;
+            }
+            _ => ["\"", text, "\""].into_iter().for_each(|part| self.put(part)),
+        }
+    }
 }
 
 impl Digest {
@@ -172,6 +183,14 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn quotes_are_part_of_the_text(texts in prop::collection::vec("[a-z]{0,300}", 0..6)) {
+            let mut quoted = Hasher::new(Domain::Tool);
+            texts.iter().for_each(|text| quoted.put_quoted(text));
+            let whole: String = texts.iter().map(|text| format!("\"{text}\"")).collect();
+            prop_assert_eq!(quoted.end(), Digest::of_text(Domain::Tool, &whole));
+        }
+
         #[test]
         fn pieces_are_hashed_as_one_text(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..2 * PAGE), 0..6)) {
             let mut whole = Sha256::new();

@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use smallvec::SmallVec;
 
-use crate::json::{Sink, write_string};
+use crate::{
+    json::{Sink, write_string},
+    scan::{self, Eight},
+};
 
 /// Whether `name` is a legal MCP tool name: 1 to 128 of `A-Z a-z 0-9 _ . -` (MCP 2025-11-25, "Tool Names").
 pub(crate) fn is_tool_name(name: &str) -> bool {
@@ -126,7 +129,8 @@ pub(crate) fn unescape(body: &str) -> Option<String> {
 
 /// Whether an id is printed as it is, in Cedar and in JSON.
 fn is_plain(id: &str) -> bool {
-    id.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\'))
+    let special = |eight: Eight| eight.is(b'"') | eight.is(b'\'') | eight.is(b'\\') | eight.is(0x7f);
+    !scan::any(id, |eight| special(eight) | eight.below(b' ') | eight.is_beyond())
 }
 
 /// Puts an entity in Cedar's notation, as a JSON string.

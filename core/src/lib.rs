@@ -49,6 +49,7 @@
 
 mod gather;
 mod hash;
+mod scan;
 mod error;
 mod sources;
 mod limits;

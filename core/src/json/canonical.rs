@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::{Json, Number};
 
-use crate::gather::order;
+use crate::{gather::order, scan};
 
 /// Takes a text piece by piece.
 pub(crate) trait Sink {
@@ -132,9 +132,9 @@ fn is_special(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
-/// Whether a text needs no escapes. Most need none, so that looking at all of it without a branch is quicker than to stop.
+/// Whether a text needs no escapes. Most need none.
 fn is_plain(text: &str) -> bool {
-    !text.bytes().fold(false, |any, byte| any | is_special(byte))
+    !scan::any(text, |eight| eight.below(b' ') | eight.is(b'"') | eight.is(b'\\'))
 }
 
 #[inline(never)]

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::{
     id::{EntityRef, is_secret_name, put_entity},
     json::{Json, Number, Pointer, Sink as _, Step, write_integer, write_items, write_string},
+    scan,
 };
 
 const REDACTED: &str = "[redacted]";
@@ -164,9 +165,8 @@ fn is_word(byte: u8) -> bool {
 }
 
 /// Whether a text has one of the characters of which every secret has one: in a key's beginning, in `eyJ`, or in an address.
-/// Looking at all of it without a branch is quicker than to stop.
 fn may_hold_secret(text: &str) -> bool {
-    text.bytes().fold(false, |any, byte| any | matches!(byte, b'_' | b'-' | b'@' | b'A' | b'J'))
+    scan::any(text, |eight| eight.is(b'_') | eight.is(b'-') | eight.is(b'@') | eight.is(b'A') | eight.is(b'J'))
 }
 
 pub(super) fn holds_secret(text: &str) -> bool {
