@@ -4,7 +4,7 @@ use std::{borrow::Cow, cell::OnceCell};
 
 use smallvec::SmallVec;
 
-use super::{Action, Argument, Catalog, Server, Tool, Verbs, did_you_mean, mapping, method};
+use super::{Action, Argument, Catalog, Input, Server, Tool, Verbs, did_you_mean, mapping, method};
 use crate::{
     Reason, ToolCall,
     id::{EntityRef, is_secret_name},
@@ -42,7 +42,7 @@ pub(crate) struct Admitted<'c> {
     pub(crate) tool: &'c Tool,
     pub(crate) action: &'c Action,
     /// The arguments, with the schema's defaults.
-    pub(crate) input: Cow<'c, Json>,
+    pub(crate) input: Input<'c>,
     record: OnceCell<Record>,
     /// Arguments that `context.input` cannot hold: the path, and why.
     pub(crate) inexact: Vec<(Vec<String>, String)>,
@@ -58,7 +58,7 @@ impl<'c> Admitted<'c> {
     pub(crate) fn unknown(server: &'c Server, tool: &'c Tool, action: &'c Action) -> Self {
         let own = action.resources.is_empty().then(|| tool.entity());
         let destinations = if action.egress.0 { server.origin.iter().cloned().collect() } else { Vec::new() };
-        let input = Cow::Owned(Json::default());
+        let input = Input::plain(Cow::Owned(Json::default()));
         let resources = own.into_iter().collect();
         Self { server, tool, action, input, record: OnceCell::new(), inexact: Vec::new(), resources, destinations }
     }
@@ -195,13 +195,13 @@ impl Tool {
         })
     }
 
-    fn action(&self, input: &Json) -> Result<&Action, Fault> {
+    fn action(&self, input: &Input<'_>) -> Result<&Action, Fault> {
         let (argument, verbs) = match &self.verbs {
             Verbs::One(action) => return Ok(action),
             Verbs::Chosen(argument, verbs) => (argument, verbs),
         };
         let fault = |detail| Fault::new(Reason::UnknownOperation, detail);
-        let verb = argument.one(input).and_then(Json::as_str);
+        let verb = input.one(argument).and_then(Json::as_str);
         let verb =
             verb.ok_or_else(|| fault(format!("`{argument}`, which chooses what `{}` does, is absent", self.id)))?;
         verbs.get(verb).ok_or_else(|| {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::{
+    Input,
     admit::Resources,
     kind::Kind,
     manifest::{Part, ResourceMap},
@@ -21,7 +22,7 @@ type Short = SmallVec<[u8; 128]>;
 impl ResourceMap {
     /// Puts the entities that `input` names behind what stands in `out`, in order, each once; nothing when an argument is
     /// missing or is no name.
-    pub(crate) fn entities(&self, input: &Json, out: &mut Resources) {
+    pub(crate) fn entities(&self, input: &Input<'_>, out: &mut Resources) {
         let each = self.parts.iter().find_map(|part| match part {
             Part::Value(pointer) => pointer.split_each(),
             Part::Text(_) => None,
@@ -29,8 +30,8 @@ impl ResourceMap {
         let Some((elements, _)) = each else {
             return out.extend(self.entity(input, None));
         };
-        let mut found = Resources::new();
-        for element in values_at(elements, input) {
+        let (mut found, whole) = (Resources::new(), input.whole());
+        for element in values_at(elements, &whole) {
             match self.entity(input, Some(element)) {
                 Some(entity) if found.contains(&entity) => {}
                 Some(entity) => found.push(entity),
@@ -65,7 +66,7 @@ impl ResourceMap {
         out
     }
 
-    fn entity(&self, input: &Json, element: Option<&Json>) -> Option<EntityRef> {
+    fn entity(&self, input: &Input<'_>, element: Option<&Json>) -> Option<EntityRef> {
         let mut id: Short = SmallVec::new();
         for part in &self.parts {
             match part {
@@ -73,7 +74,7 @@ impl ResourceMap {
                 Part::Value(pointer) => {
                     let value = match (pointer.split_each(), element) {
                         (Some((_, rest)), Some(element)) => value_at(rest, element),
-                        _ => pointer.one(input),
+                        _ => input.one(pointer),
                     };
                     let mut name = name(value?)?;
                     if self.fold_case {
@@ -124,8 +125,9 @@ const UNRESERVED: u128 = {
 };
 
 /// Where an argument sends to: a URL's origin, an e-mail's address, any other name as it is.
-pub(crate) fn destinations(pointer: &Pointer, kind: Option<&Kind>, input: &Json) -> Result<Vec<String>, String> {
-    let values = pointer.all(input).into_iter().filter(|value| **value != Json::Null);
+pub(crate) fn destinations(pointer: &Pointer, kind: Option<&Kind>, input: &Input<'_>) -> Result<Vec<String>, String> {
+    let whole = input.whole();
+    let values = pointer.all(&whole).into_iter().filter(|value| **value != Json::Null);
     values.map(|value| destination(kind, value).ok_or_else(|| format!("`{pointer}` is no destination"))).collect()
 }
 
@@ -170,7 +172,7 @@ mod tests {
     fn check(map: &ResourceMap, input: &str, expected: &[&str]) {
         let input = Json::parse(input.as_bytes()).unwrap();
         let mut found = Resources::new();
-        map.entities(&input, &mut found);
+        map.entities(&Input::plain(Cow::Borrowed(&input)), &mut found);
         let found: Vec<_> = found.iter().map(|entity| entity.id.to_string()).collect();
         assert_eq!(found, expected, "{input}");
     }
@@ -198,7 +200,7 @@ mod tests {
             };
             let entities = |input: &Json| {
                 let mut found = Resources::new();
-                map(&pair(), false).entities(input, &mut found);
+                map(&pair(), false).entities(&Input::plain(Cow::Borrowed(input)), &mut found);
                 found
             };
             let (x, y) = (entities(&input(&a)), entities(&input(&b)));

@@ -35,7 +35,7 @@ pub(crate) use method::passes;
 pub(crate) use pin::digest as pin_of;
 pub use pin::{Change, Drift, UNPINNED};
 pub use report::{ArgumentReport, ToolReport};
-pub(crate) use shape::{Argument, Fields, Plain, Type};
+pub(crate) use shape::{Argument, Fields, Input, Plain, Type};
 pub(crate) use tools_list::{ONE_PAGE, definitions, did_you_mean};
 
 use crate::{

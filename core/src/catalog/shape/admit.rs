@@ -12,6 +12,7 @@ use super::{
     check::{Check, FUEL, MISFITS, Path},
     fill,
     graph::ROOT,
+    input::Input,
     slot::{Members, Slot},
 };
 use crate::{
@@ -28,7 +29,7 @@ const ELEMENT: &str = "has an element that";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Admitted<'i> {
     /// The input as given, with the schema's defaults.
-    pub(crate) input: Cow<'i, Json>,
+    pub(crate) input: Input<'i>,
     /// What they cannot see although its place has a type.
     pub(crate) inexact: Vec<Inexact>,
 }
@@ -86,7 +87,12 @@ impl Shape {
     ///
     /// # Errors
     /// Everything that does not fit, kinds first.
-    pub(crate) fn admit<'i>(&self, mut input: Cow<'i, Json>) -> Result<Admitted<'i>, Vec<Misfit>> {
+    pub(crate) fn admit<'i>(&'i self, mut input: Cow<'i, Json>) -> Result<Admitted<'i>, Vec<Misfit>> {
+        if let (Some(quick), Json::Object(members)) = (&self.quick, &*input)
+            && quick.sees(&self.graph, members)
+        {
+            return Ok(Admitted { input: Input::new(input, quick.defaults()), inexact: Vec::new() });
+        }
         let mut fuel = FUEL;
         let endless = || {
             let why = "the input schema takes too long to check, or refers to itself without end";
@@ -99,9 +105,6 @@ impl Shape {
             let why = format!("the arguments are {}; write an object", described(&input));
             return Err(vec![Misfit { pointer: String::new(), why }]);
         };
-        if self.quick.as_ref().is_some_and(|quick| quick.sees(&self.graph, members)) {
-            return Ok(Admitted { input, inexact: Vec::new() });
-        }
         let mut taker = Taker::default();
         taker.look(&self.members, members, &Path::Root);
         let Taker { mut misfits, inexact, .. } = taker;
@@ -111,17 +114,18 @@ impl Shape {
             return Err(endless());
         }
         misfits.append(&mut check.misfits);
-        if misfits.is_empty() { Ok(Admitted { input, inexact }) } else { Err(misfits) }
+        if misfits.is_empty() { Ok(Admitted { input: Input::plain(input), inexact }) } else { Err(misfits) }
     }
 
     /// What policies see of an input that was admitted.
-    pub(crate) fn record(&self, input: &Json) -> Record {
-        let members = input.as_object();
+    pub(crate) fn record(&self, input: &Input<'_>) -> Record {
+        let whole = input.whole();
+        let members = whole.as_object();
         members.map(|members| Taker::default().members(&self.members, members, &Path::Root)).unwrap_or_default()
     }
 
     /// What policies see of one argument of an input that was admitted.
-    pub(crate) fn argument<'i>(&self, input: &'i Json, name: &str) -> Argument<'i> {
+    pub(crate) fn argument<'i>(&self, input: &'i Input<'_>, name: &str) -> Argument<'i> {
         match self.members.typed.get(name).zip(input.get(name)) {
             None => Argument::Absent,
             Some((member, value)) => Plain::of(&member.slot, value).map_or(Argument::Made, Argument::Plain),

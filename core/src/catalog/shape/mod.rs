@@ -7,6 +7,7 @@ mod admit;
 mod check;
 mod fill;
 mod graph;
+mod input;
 mod parse;
 mod quick;
 mod slot;
@@ -21,6 +22,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use admit::{Argument, Plain};
+pub(crate) use input::Input;
 pub(crate) use types::Fields;
 pub(crate) use types::{LeftOut, Type};
 

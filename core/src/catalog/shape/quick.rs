@@ -4,6 +4,7 @@
 use super::{
     admit::Plain,
     check::{Check, Path},
+    fill::fill,
     graph::{Graph, Id, Node, ROOT},
     slot::{Members, Slot},
 };
@@ -18,6 +19,8 @@ pub(super) struct Quick {
     arguments: Vec<Expected>,
     /// How many of them must be there.
     required: usize,
+    /// What those are that are not there.
+    defaults: Object,
 }
 
 #[derive(Debug)]
@@ -57,30 +60,44 @@ impl Quick {
                 more: (!plain).then_some(*id),
             })
         });
-        let arguments: Vec<_> = arguments.collect();
-        let required = arguments.iter().filter(|one| one.required).count();
+        let mut arguments: Vec<_> = arguments.collect();
         // One that is required and not among them is one that a quick look never finds.
-        (required == rules.required.len()).then_some(Self { arguments, required })
+        let all = arguments.iter().filter(|one| one.required).count() == rules.required.len();
+        let (mut defaults, mut steps) = (object, STEPS);
+        let Json::Object(defaults) = fill(graph, ROOT, &mut defaults, &mut steps).then_some(defaults)? else {
+            return None;
+        };
+        arguments.iter_mut().for_each(|one| one.required &= !defaults.contains_key(&*one.name));
+        let required = arguments.iter().filter(|one| one.required).count();
+        let quick = Self { arguments, required, defaults };
+        // Of what fills in for an argument, not more is taken for granted than of an argument.
+        (all && quick.fits(graph, &quick.defaults).is_some()).then_some(quick)
+    }
+
+    /// What arguments are that are not there.
+    pub(super) fn defaults(&self) -> Option<&Object> {
+        Some(&self.defaults).filter(|defaults| !defaults.is_empty())
     }
 
     /// Whether an input surely fits, and all of it is the same in JSON and in Cedar. If not, nothing is known of it.
     pub(super) fn sees(&self, graph: &Graph, input: &Object) -> bool {
-        let (mut expected, mut missing) = (self.arguments.iter(), self.required);
+        self.fits(graph, input) == Some(self.required)
+    }
+
+    /// How many required arguments are there, if all that are there surely fit.
+    fn fits(&self, graph: &Graph, input: &Object) -> Option<usize> {
+        let (mut expected, mut required) = (self.arguments.iter(), 0);
         let mut check = Check::new(graph, STEPS);
         for (name, value) in input {
             // Both are sorted: what was passed over does not come again.
-            let Some(one) = expected.find(|one| *one.name == **name) else { return false };
-            if !is_exact(&one.slot, value) {
-                return false;
+            let one = expected.find(|one| *one.name == **name)?;
+            let more = |id: Id| check.place(id, value, &Path::Root, false);
+            if !is_exact(&one.slot, value) || !one.more.is_none_or(more) {
+                return None;
             }
-            if let Some(id) = one.more
-                && !check.place(id, value, &Path::Root, false)
-            {
-                return false;
-            }
-            missing -= usize::from(one.required);
+            required += usize::from(one.required);
         }
-        missing == 0
+        Some(required)
     }
 }
 
@@ -105,4 +122,91 @@ fn is_exact(slot: &Slot, value: &Json) -> bool {
 fn alone(node: &Node) -> bool {
     let others = [&node.all, &node.any, &node.one].into_iter().all(|ids| ids.is_empty());
     others && node.not.is_none() && !node.never
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, collections::BTreeMap};
+
+    use proptest::{collection::vec, prelude::*, sample::select};
+    use serde_json::{Map, Value, json};
+
+    use super::super::Shape;
+    use crate::json::{Json, Pointer};
+
+    fn read(value: &Value) -> Json {
+        Json::parse(value.to_string().as_bytes()).unwrap()
+    }
+
+    fn compile(schema: &Value) -> Shape {
+        Shape::compile(&read(schema), &BTreeMap::new(), false).0
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        select(vec!["a", "b", "c"]).prop_map(str::to_owned)
+    }
+
+    fn scalar() -> impl Strategy<Value = Value> {
+        let values = json!(["", "a", "b", -1, 0, 1, 2, true, false, ["a"], null, 0.5, 0.123456]);
+        select(values.as_array().unwrap().clone())
+    }
+
+    /// A schema of one plain value, mostly with a default, which may be wrong.
+    fn flat() -> impl Strategy<Value = Value> {
+        let types = vec![
+            json!({"type": "string"}),
+            json!({"type": "string", "enum": ["a", "b"]}),
+            json!({"type": "integer", "minimum": 0}),
+            json!({"type": "boolean"}),
+            json!({"type": "number"}),
+            json!({"type": "array", "items": {"type": "string"}}),
+        ];
+        (select(types), prop::option::weighted(0.7, scalar())).prop_map(|(mut schema, default)| {
+            if let Some(default) = default {
+                schema["default"] = default;
+            }
+            schema
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+
+        #[test]
+        fn defaults_beside_the_input_are_as_those_in_it(
+            properties in vec((name(), flat()), 0..4),
+            required in vec(name(), 0..2),
+            inputs in vec(vec((name(), scalar()), 0..4).prop_map(|all| Value::Object(all.into_iter().collect())), 8),
+        ) {
+            let properties: Map<_, _> = properties.into_iter().collect();
+            let mut required = required;
+            required.dedup();
+            let schema = json!({"type": "object", "properties": properties, "required": required});
+            let (quick, slow) = (compile(&schema), Shape { quick: None, ..compile(&schema) });
+            for input in &inputs {
+                let given = read(input);
+                let both = (quick.admit(Cow::Borrowed(&given)), slow.admit(Cow::Borrowed(&given)));
+                prop_assert_eq!(&both.0, &both.1, "{} {}", schema, input);
+                let (Ok(ours), Ok(other)) = both else { continue };
+                prop_assert_eq!(quick.record(&ours.input), slow.record(&other.input));
+                for name in properties.keys() {
+                    prop_assert_eq!(ours.input.get(name), other.input.get(name), "{} {} {}", schema, input, name);
+                    let pointer = Pointer::default().member(name);
+                    prop_assert_eq!(ours.input.one(&pointer), other.input.one(&pointer));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn plain_defaults_need_no_copy() {
+        let schema = json!({"type": "object", "required": ["n"], "properties": {
+            "n": {"type": "integer", "default": 7}, "s": {"type": "string"},
+        }});
+        let (shape, given) = (compile(&schema), read(&json!({"s": "x"})));
+        let quick = shape.quick.as_ref().unwrap();
+        assert!(quick.sees(&shape.graph, given.as_object().unwrap()));
+        assert_eq!(quick.defaults().unwrap()["n"], read(&json!(7)));
+        assert_eq!(*shape.admit(Cow::Borrowed(&given)).unwrap().input.whole(), read(&json!({"n": 7, "s": "x"})));
+    }
 }
