@@ -286,8 +286,9 @@ fn stopped(asked: &[Asked<'_>], policies: &[Policy]) -> Option<(Vec<Denial>, Vec
 fn answer(one: &Asked<'_>, linked: &[Linked<'_>], policies: &[Policy]) -> Answer {
     let id = |index: &usize| policies.get(*index).map(|policy| policy.id.clone());
     let sorted = |indexes: &[usize]| {
-        let mut found: Vec<_> = indexes.iter().filter_map(id).collect();
-        found.sort();
+        let mut found = Vec::with_capacity(indexes.len());
+        found.extend(indexes.iter().filter_map(id));
+        found.sort_unstable();
         found
     };
     let mut errors: Vec<_> =

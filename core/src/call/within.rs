@@ -1,7 +1,7 @@
 //! Whether a call is within the limits, before anything looks at what it says. No recursion: the input may be of any
 //! depth.
 
-use std::{collections::btree_map, slice};
+use std::{collections::btree_map, mem, slice};
 
 use smallvec::SmallVec;
 
@@ -49,23 +49,45 @@ impl ToolCall {
     }
 
     fn measure(&self, value: &Json, limits: &Limits, bytes: &mut usize) -> Result<(), String> {
-        let mut next = Next::new();
-        leaf(value, limits, bytes)?;
-        open(value, 0, limits, &mut next)?;
-        while let Some((children, depth)) = next.last_mut() {
-            let depth = *depth;
-            match children.next() {
-                None => drop(next.pop()),
-                Some((name, child)) => {
-                    name.map_or(Ok(()), |name| string(name, limits, bytes))?;
-                    *bytes += 1;
-                    leaf(child, limits, bytes)?;
-                    open(child, depth, limits, &mut next)?;
+        // Outermost first: mostly little is open.
+        let mut open: SmallVec<[Open<'_>; 2]> = SmallVec::new();
+        let mut here = Open { children: Children::Items(slice::from_ref(value).iter()), depth: 0 };
+        loop {
+            let Some((name, value)) = here.children.next() else {
+                match open.pop() {
+                    Some(above) => here = above,
+                    None => break,
                 }
+                continue;
+            };
+            if let Some(name) = name {
+                string(name, limits, bytes)?;
+            }
+            *bytes += usize::from(here.depth > 0);
+            let (children, count) = match value {
+                Json::Null | Json::Bool(_) => continue,
+                Json::String(text) => {
+                    string(text, limits, bytes)?;
+                    continue;
+                }
+                Json::Number(number) => {
+                    exact(number)?;
+                    continue;
+                }
+                Json::Array(items) => (Children::Items(items.iter()), items.len()),
+                Json::Object(members) => (Children::Members(members.iter()), members.len()),
+            };
+            let depth = here.depth + 1;
+            if depth > limits.depth {
+                return Err(format!("the input is nested deeper than the {} levels allowed", limits.depth));
+            }
+            if count > limits.items {
+                return Err(format!("an array or object has more than the {} members allowed", limits.items));
             }
             if *bytes > limits.bytes {
                 break;
             }
+            open.push(mem::replace(&mut here, Open { children, depth }));
         }
         if *bytes > limits.bytes {
             return Err(format!("the call holds more than the {} bytes allowed", limits.bytes));
@@ -75,10 +97,10 @@ impl ToolCall {
 }
 
 /// What an array or an object has yet to show, and how deep it is.
-type Open<'j> = (Children<'j>, usize);
-
-/// What is open, outermost first: mostly little.
-type Next<'j> = SmallVec<[Open<'j>; 2]>;
+struct Open<'j> {
+    children: Children<'j>,
+    depth: usize,
+}
 
 enum Children<'j> {
     Items(slice::Iter<'j, Json>),
@@ -93,31 +115,6 @@ impl<'j> Iterator for Children<'j> {
             Self::Items(items) => items.next().map(|item| (None, item)),
             Self::Members(members) => members.next().map(|(name, member)| (Some(name.as_str()), member)),
         }
-    }
-}
-
-/// Puts an array or an object on the stack, if that is what the value is.
-fn open<'j>(value: &'j Json, depth: usize, limits: &Limits, next: &mut Next<'j>) -> Result<(), String> {
-    let (children, count) = match value {
-        Json::Array(items) => (Children::Items(items.iter()), items.len()),
-        Json::Object(members) => (Children::Members(members.iter()), members.len()),
-        _ => return Ok(()),
-    };
-    if depth + 1 > limits.depth {
-        return Err(format!("the input is nested deeper than the {} levels allowed", limits.depth));
-    }
-    if count > limits.items {
-        return Err(format!("an array or object has more than the {} members allowed", limits.items));
-    }
-    next.push((children, depth + 1));
-    Ok(())
-}
-
-fn leaf(value: &Json, limits: &Limits, bytes: &mut usize) -> Result<(), String> {
-    match value {
-        Json::String(text) => string(text, limits, bytes),
-        Json::Number(number) => exact(number),
-        _ => Ok(()),
     }
 }
 
