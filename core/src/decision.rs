@@ -231,7 +231,8 @@ pub(crate) fn combine(
     let answers = asked.iter().map(|one| answer(one, linked, policies)).collect();
     let basis = |deciding: Vec<Arc<str>>| Basis { policies: deciding, call: Some(call), answers };
     let is_quiet = asked.iter().all(Asked::is_quiet);
-    if let Some((reasons, deciding)) = if is_quiet { None } else { stopped(asked, policies) } {
+    let stopped = if is_quiet { None } else { stopped(asked, policies) };
+    if let Some((reasons, deciding)) = stopped {
         return Decision::Deny { reasons, basis: basis(deciding) };
     }
     if asked.is_empty() || !asked.iter().all(Asked::is_permitted) {
