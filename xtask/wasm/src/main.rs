@@ -4,6 +4,7 @@
 //! a trap there has to be another one, and two users of the package share nothing.
 
 mod panics;
+mod places;
 
 use std::{fs, path::Path, process::ExitCode};
 
@@ -31,6 +32,7 @@ fn make(input: &str, folder: &Path, name: &str) -> Result<(), String> {
     let made = bindgen.web(true).and_then(|bindgen| {
         let mut made = bindgen.generate_output()?;
         panics::silence(made.wasm_mut());
+        places::forget(made.wasm_mut());
         made.emit(folder)
     });
     made.map_err(|error| format!("{error:#}"))?;
