@@ -7,7 +7,7 @@ use crate::{
     gather::Gather as _,
     json::{Json, Number, Object},
 };
-use crate::{id::EntityRef, ip::Ip, time::Timestamp};
+use crate::{gather::order, id::EntityRef, ip::Ip, time::Timestamp};
 
 /// The members of a record, by name.
 pub(crate) type Record = BTreeMap<Arc<str>, Value>;
@@ -43,8 +43,11 @@ impl Value {
     }
 
     pub(crate) fn set(items: impl IntoIterator<Item = Value>) -> Self {
-        let mut items: Vec<_> = items.into_iter().collect();
-        items.sort();
+        Self::set_of(items.into_iter().collect())
+    }
+
+    fn set_of(mut items: Vec<Self>) -> Self {
+        order(&mut items, Ord::cmp);
         items.dedup();
         Self::Set(items)
     }

@@ -40,6 +40,7 @@ pub(crate) use tools_list::{ONE_PAGE, definitions, did_you_mean};
 
 use crate::{
     digest::Digest,
+    gather::order,
     id::EntityRef,
     json::{Json, Pointer},
 };
@@ -164,7 +165,7 @@ impl Action {
         if types.is_empty() {
             types.push("Tool");
         }
-        types.sort_unstable();
+        order(&mut types, Ord::cmp);
         types.dedup();
         types
     }

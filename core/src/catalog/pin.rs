@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     digest::{Digest, Domain},
-    gather::Gather as _,
+    gather::{Gather as _, order},
     json::{Json, Object},
 };
 
@@ -63,7 +63,7 @@ pub(crate) fn compare(pinned: &BTreeMap<String, Json>, live: &BTreeMap<String, J
         }
     }
     drifts.extend(live.keys().filter(|name| !pinned.contains_key(*name)).cloned().map(Drift::Added));
-    drifts.sort_by(|a, b| a.tool().cmp(b.tool()));
+    order(&mut drifts, |a, b| a.tool().cmp(b.tool()));
     drifts
 }
 
@@ -96,7 +96,7 @@ fn differences(at: &str, before: &Json, after: &Json, out: &mut Vec<Change>) {
 
 fn members(at: &str, before: &Object, after: &Object, out: &mut Vec<Change>) {
     let mut names: Vec<_> = before.keys().chain(after.keys()).collect();
-    names.sort();
+    order(&mut names, Ord::cmp);
     names.dedup();
     for name in names {
         let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));

@@ -8,6 +8,7 @@ use crate::{
     call::ClaimsError,
     catalog::{Admitted, Fault},
     facts::Hop,
+    gather::Gather as _,
     id::EntityRef,
     ledger::{ApprovalRequest, CallDenied, CredentialSeen, Event, EventError, Outcome, Reservation},
     record::{Trace, shown},
@@ -147,7 +148,7 @@ impl Gate {
                     key: call.key().map(str::to_owned),
                     credential,
                     task: call.task.clone(),
-                    labels: admitted.tool.output.labels.iter().cloned().collect(),
+                    labels: admitted.tool.output.labels.iter().cloned().gather(),
                     seen: self.brings(admitted).into(),
                     until: at.plus(self.limits.reservation),
                 };

@@ -377,7 +377,7 @@ fn refusal(weighed: &[Vec<Weighed>], policies: &[Policy]) -> String {
             Some(reason) => format!("`{}`: {reason}", policy.id),
             None => format!("`{}` forbids it", policy.id),
         })
-        .collect();
+        .gather();
     match forbids.is_empty() {
         true => "no policy could permit it".to_owned(),
         false => forbids.into_iter().collect::<Vec<_>>().join("; "),

@@ -1,13 +1,14 @@
 //! An event from JSON: an object whose only member names it.
 
-use std::collections::BTreeMap;
-
 use crate::{
     Approval, ApprovalRequest, CallDenied, Digest, Event, Gate, Grant, LabelsLowered, Outcome, Reservation, Revocation,
     Scope, Status, TaskOpened,
     json::Json,
     ledger::{CredentialSeen, CredentialUse, Downstream},
-    wire::fields::{Fields, entities, only_member},
+    wire::{
+        fields::{Fields, entities, only_member},
+        members::Members,
+    },
 };
 
 /// The names of all events.
@@ -178,7 +179,7 @@ fn listed(gate: &Gate, fields: &mut Fields<'_>) -> Result<Event, String> {
         (None, Some(drifted)) => Ok(Event::ToolsListed { server, drifted }),
         (Some(live), None) => {
             let whole = match live {
-                Json::Array(_) => Json::Object(BTreeMap::from([("tools".to_owned(), live)])),
+                Json::Array(_) => Members::default().put("tools", live).end(),
                 other => other,
             };
             gate.bundle().tools_listed(&server, &whole.to_string()).map_err(|error| error.to_string())
