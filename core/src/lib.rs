@@ -48,6 +48,7 @@
 //! The modules stand in the order in which they build on each other.
 
 mod gather;
+mod sorted;
 mod hash;
 mod scan;
 mod error;

@@ -17,6 +17,7 @@ use crate::{
     error::{Diagnostic, Place, Severity},
     gather::Gather as _,
     json::{Json, Pointer},
+    sorted::Sorted,
 };
 #[cfg(feature = "author")]
 use {
@@ -46,7 +47,7 @@ pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
 /// Joins the manifest with the pinned definitions of each server.
 pub(crate) fn build(manifest: Manifest, mut pins: BTreeMap<String, Pins>) -> (Catalog, Vec<Diagnostic>) {
     let mut found = Vec::new();
-    let mut servers = BTreeMap::new();
+    let mut servers = Sorted::new();
     for (id, entry) in &manifest.entries.servers {
         let mut load = Load { levels: &manifest.levels, found: &mut found, entries: &manifest.entries.tools };
         servers.insert(id.clone(), load.server(id, entry, pins.remove(id).unwrap_or_default()));
@@ -109,13 +110,13 @@ impl Catalog {
             disabled: Vec::new(),
             named_labels: BTreeSet::new(),
             entries: Entries::default(),
-            servers: BTreeMap::new(),
+            servers: Sorted::new(),
         }
     }
 }
 
 /// A manifest entry that no pinned tool took.
-fn unknown_tool(id: &str, entry: &Placed<ToolEntry>, servers: &BTreeMap<String, Server>) -> Diagnostic {
+fn unknown_tool(id: &str, entry: &Placed<ToolEntry>, servers: &Sorted<String, Server>) -> Diagnostic {
     let place = entry.place.clone();
     let (server, _) = id.split_once('/').unwrap_or((id, ""));
     if let Some(known) = servers.get(server) {
@@ -166,8 +167,8 @@ impl Load<'_> {
             environment: entry.environment.clone(),
             verified: entry.verified,
             definitions: BTreeMap::new(),
-            tools: BTreeMap::new(),
-            methods: BTreeMap::new(),
+            tools: Sorted::new(),
+            methods: Sorted::new(),
         };
         for (name, definition) in &definitions {
             let tool = self.tool(&server, entry, name, definition);

@@ -43,6 +43,7 @@ use crate::{
     gather::order,
     id::EntityRef,
     json::{Json, Pointer},
+    sorted::Sorted,
 };
 use manifest::{Entries, ResourceMap};
 
@@ -59,7 +60,7 @@ pub(crate) struct Catalog {
     pub(crate) named_labels: BTreeSet<String>,
     /// What the manifest says of servers and tools; joined with the pins, it is the servers.
     entries: Entries,
-    pub(crate) servers: BTreeMap<String, Server>,
+    pub(crate) servers: Sorted<String, Server>,
 }
 
 /// A server.
@@ -74,9 +75,9 @@ pub(crate) struct Server {
     pub(crate) verified: bool,
     /// The pinned definitions, by tool name.
     pub(crate) definitions: BTreeMap<String, Json>,
-    pub(crate) tools: BTreeMap<String, Tool>,
+    pub(crate) tools: Sorted<String, Tool>,
     /// `resources/read` and `prompts/get`, which every server may offer.
-    pub(crate) methods: BTreeMap<&'static str, Tool>,
+    pub(crate) methods: Sorted<&'static str, Tool>,
 }
 
 /// A tool, or a method that policies decide like one.
@@ -102,7 +103,7 @@ pub(crate) enum Verbs {
     /// The tool does one thing.
     One(Action),
     /// An argument chooses what it does.
-    Chosen(Pointer, BTreeMap<String, Action>),
+    Chosen(Pointer, Sorted<String, Action>),
 }
 
 /// What one action does, and what it touches.

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{gather::Gather as _, limits::BUNDLE_DEPTH};
+use crate::{gather::Gather as _, limits::BUNDLE_DEPTH, sorted::Sorted};
 
 /// Levels within each other. A value of a policy or an entity is no deeper than a file of a bundle may be, twice over.
 const DEPTH: usize = 2 * BUNDLE_DEPTH;
@@ -306,27 +306,34 @@ impl<A: Packed, B: Packed> Packed for (A, B) {
     }
 }
 
-impl<K: Packed + Ord, V: Packed> Packed for BTreeMap<K, V> {
-    fn pack(&self, out: &mut Vec<u8>) {
-        self.len().pack(out);
-        for (key, value) in self {
-            key.pack(out);
-            value.pack(out);
-        }
-    }
-
-    fn unpack(from: &mut Reader<'_>) -> Result<Self, Broken> {
-        let mut all = Self::new();
-        for _ in 0..from.count()? {
-            let key = K::unpack(from)?;
-            if all.last_key_value().is_some_and(|(last, _)| *last >= key) {
-                return Err(Broken("what should be in order is not"));
+/// Says that a map is packed entry by entry, in order.
+macro_rules! packed_map {
+    ($($map:ident),*) => {$(
+        impl<K: Packed + Ord, V: Packed> Packed for $map<K, V> {
+            fn pack(&self, out: &mut Vec<u8>) {
+                self.len().pack(out);
+                for (key, value) in self {
+                    key.pack(out);
+                    value.pack(out);
+                }
             }
-            all.insert(key, V::unpack(from)?);
+
+            fn unpack(from: &mut Reader<'_>) -> Result<Self, Broken> {
+                let mut all = Self::new();
+                for _ in 0..from.count()? {
+                    let key = K::unpack(from)?;
+                    if all.last_key_value().is_some_and(|(last, _)| *last >= key) {
+                        return Err(Broken("what should be in order is not"));
+                    }
+                    all.insert(key, V::unpack(from)?);
+                }
+                Ok(all)
+            }
         }
-        Ok(all)
-    }
+    )*};
 }
+
+packed_map!(BTreeMap, Sorted);
 
 /// That each element is greater than the one before.
 pub(crate) fn ascending<T: Ord>(items: &[T]) -> Result<(), Broken> {

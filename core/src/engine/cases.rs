@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     gather::{Gather as _, order},
+    sorted::Sorted,
     value::Value,
 };
 
@@ -37,7 +38,7 @@ pub(super) enum Assigned<'f> {
 }
 
 /// What is assumed of some of the unknown places.
-pub(super) type Case<'f> = BTreeMap<u32, Assigned<'f>>;
+pub(super) type Case<'f> = Sorted<u32, Assigned<'f>>;
 
 /// A path that leads to an unknown place.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::{
     program::{Program, Slot, Var},
     val::Val,
 };
-use crate::value::Value;
+use crate::{sorted::Sorted, value::Value};
 
 /// The type of a value, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(crate) struct Hole {
     /// The least and the greatest, if it is a Long.
     pub(crate) bounds: (i64, i64),
     /// The members of a record.
-    pub(crate) members: BTreeMap<String, Hole>,
+    pub(crate) members: Sorted<String, Hole>,
 }
 
 impl Hole {
@@ -61,7 +61,7 @@ impl Hole {
     }
 
     const fn maybe(kind: Kind, optional: bool) -> Self {
-        Self { kind, optional, choices: None, bounds: (i64::MIN, i64::MAX), members: BTreeMap::new() }
+        Self { kind, optional, choices: None, bounds: (i64::MIN, i64::MAX), members: Sorted::new() }
     }
 }
 

@@ -2,7 +2,7 @@
 //! step finds on the stack what it takes. A program that a bundle was loaded with is so by its making; one that was read
 //! from bytes is held against this before it may run.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::ops::Range;
 
 use super::{
     form::{Form, Leaf, Term},
@@ -129,11 +129,11 @@ impl Program {
     /// forward, so one pass is enough.
     fn code(&self, range: Range<usize>, left: usize) -> Sound {
         let code = self.code.get(range.clone()).ok_or(Broken("a rule's code is not there"))?;
-        // The heights with which jumps come in.
-        let mut coming: BTreeMap<usize, usize> = BTreeMap::new();
+        // The heights with which jumps come in, at each step and behind the last.
+        let mut coming: Vec<Option<usize>> = vec![None; code.len() + 1];
         let mut height = Some(0);
         for (op, at) in code.iter().zip(range.start..) {
-            let here = match (height, coming.remove(&at)) {
+            let here = match (height, coming.get_mut(at - range.start).and_then(Option::take)) {
                 (Some(one), Some(other)) if one != other => Err(Broken("the stack has two heights")),
                 (one, other) => one.or(other).ok_or(Broken("a step is never reached")),
             }?;
@@ -148,12 +148,13 @@ impl Program {
             };
             if let Some(target) = target.map(|target| target as usize) {
                 sure(target > at && target < range.end + left, "a jump leads astray")?;
-                sure(*coming.entry(target).or_insert(arriving) == arriving, "the stack has two heights")?;
+                let there = coming.get_mut(target - range.start).ok_or(Broken("a jump leads astray"))?;
+                sure(*there.get_or_insert(arriving) == arriving, "the stack has two heights")?;
             }
             height = if matches!(op, Op::Jump(_)) { None } else { Some(below + puts) };
         }
-        let arriving = coming.remove(&range.end).unwrap_or(left);
-        sure(height == Some(left) && arriving == left && coming.is_empty(), "a rule ends with something on the stack")
+        let arriving = coming.pop().flatten().unwrap_or(left);
+        sure(height == Some(left) && arriving == left, "a rule ends with something on the stack")
     }
 
     /// What an operation refers to is there.

@@ -6,6 +6,7 @@ use crate::{
     engine::{Hole, Holes, Kind},
     facts::{self, Fact, FactType, Gathered},
     gather::Gather as _,
+    sorted::Sorted,
     value::Value,
 };
 
@@ -32,7 +33,7 @@ pub(super) fn of(
         of_any_session(&mut holes);
     }
     let mut input = Hole { members: members(tool.shape.fields()), ..Hole::new(Kind::Record) };
-    for (name, hole) in &mut input.members {
+    for (name, hole) in input.members.iter_mut() {
         let certain = server.certain(tool, name, tool.shape.fields().get(name).map(|field| &field.ty));
         hole.choices = certain.choices;
         hole.bounds = certain.bounds;
@@ -121,7 +122,7 @@ fn covered(holes: &mut Holes, facts: &Gathered, name: &str) {
 }
 
 /// As deep as the types, which are bounded.
-fn members(fields: &Fields) -> std::collections::BTreeMap<String, Hole> {
+fn members(fields: &Fields) -> Sorted<String, Hole> {
     let hole = |ty: &Type| match ty {
         Type::Bool => Hole::new(Kind::Bool),
         Type::Long => Hole::new(Kind::Long),

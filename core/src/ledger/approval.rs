@@ -1,9 +1,6 @@
 //! Approvals: asked for, granted for one exact call, used once.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Ledger, Revocation,
@@ -11,10 +8,10 @@ use super::{
     forget::Due,
     limits,
 };
-use crate::{digest::Digest, gather::Gather as _, id::EntityRef, time::Timestamp};
+use crate::{digest::Digest, gather::Gather as _, id::EntityRef, sorted::Sorted, time::Timestamp};
 
 /// What an initiator waits for, by the call digest.
-pub(crate) type Waiting = BTreeMap<Digest, ApprovalRequest>;
+pub(crate) type Waiting = Sorted<Digest, ApprovalRequest>;
 
 impl Ledger {
     /// The approvals of a call that can still be used, whoever gave them.

@@ -1,10 +1,11 @@
 //! The actions of a catalog, and the groups they are in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{
     catalog::{Action, Catalog, Tool},
     gather::Gather as _,
+    sorted::Sorted,
 };
 
 /// The action groups, each with the groups it is in.
@@ -18,7 +19,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// The ancestors of each action: every group it is in.
-pub(super) type Ancestry = BTreeMap<String, Vec<String>>;
+pub(super) type Ancestry = Sorted<String, Vec<String>>;
 
 /// Every action of a catalog, with its groups.
 pub(super) struct Actions<'c> {
@@ -30,7 +31,7 @@ impl<'c> Actions<'c> {
     pub(super) fn of(catalog: &'c Catalog) -> Self {
         let all: Vec<_> =
             catalog.tools().flat_map(|(_, tool)| tool.actions().map(move |action| (tool, action))).collect();
-        let mut direct: BTreeMap<&str, Vec<&str>> =
+        let mut direct: Sorted<&str, Vec<&str>> =
             GROUPS.iter().map(|(name, groups)| (*name, groups.to_vec())).gather();
         for (tool, action) in &all {
             direct.insert(&action.id, direct_groups(tool, action));

@@ -1,6 +1,8 @@
 //! The Cedar types of arguments, as `toolgate check` and the generated schema show them.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
+
+use crate::sorted::Sorted;
 
 /// The Cedar type of an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub(crate) enum Type {
 }
 
 /// The fields of a record, by name.
-pub(crate) type Fields = BTreeMap<String, Field>;
+pub(crate) type Fields = Sorted<String, Field>;
 
 /// A field of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
