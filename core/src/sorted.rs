@@ -56,8 +56,15 @@ impl<K: Ord, V> Sorted<K, V> {
     where
         K: Borrow<Q>,
     {
+        self.get_key_value(key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn get_key_value<Q: Ord + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+    {
         let at = self.place(key).ok()?;
-        self.0.get(at).map(|(_, value)| value)
+        self.0.get(at).map(|(key, value)| (key, value))
     }
 
     pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
@@ -145,5 +152,46 @@ impl<'a, K, V> IntoIterator for &'a Sorted<K, V> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Both after the same events: a value is put there, or what is there is taken away.
+    fn both(events: &[(u8, Option<u8>)]) -> (Sorted<u8, u8>, BTreeMap<u8, u8>) {
+        let (mut own, mut other) = (Sorted::new(), BTreeMap::new());
+        for (key, value) in events {
+            match value {
+                Some(value) => {
+                    own.insert(*key, *value);
+                    other.insert(*key, *value);
+                }
+                None => assert_eq!(own.remove(key), other.remove(key)),
+            }
+        }
+        (own, other)
+    }
+
+    proptest! {
+        #[test]
+        fn is_what_the_standard_library_has(a: Vec<(u8, Option<u8>)>, b: Vec<(u8, Option<u8>)>, key: u8) {
+            let ((own, other), (own_b, other_b)) = (both(&a), both(&b));
+            prop_assert_eq!(own.iter().collect::<Vec<_>>(), other.iter().collect::<Vec<_>>());
+            prop_assert_eq!(own.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+            prop_assert_eq!(own.values().collect::<Vec<_>>(), other.values().collect::<Vec<_>>());
+            prop_assert_eq!(own.get_key_value(&key), other.get_key_value(&key));
+            prop_assert_eq!(own.contains_key(&key), other.contains_key(&key));
+            prop_assert_eq!(own.last_key_value(), other.last_key_value());
+            prop_assert_eq!((own.len(), own.is_empty()), (other.len(), other.is_empty()));
+            prop_assert_eq!(format!("{own:?}"), format!("{other:?}"));
+            prop_assert_eq!(own.cmp(&own_b), other.cmp(&other_b));
+            prop_assert_eq!(own.into_iter().collect::<Vec<_>>(), other.into_iter().collect::<Vec<_>>());
+        }
     }
 }

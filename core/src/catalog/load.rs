@@ -134,7 +134,7 @@ fn unknown_tool(id: &str, entry: &Placed<ToolEntry>, servers: &Sorted<String, Se
 struct Load<'a> {
     levels: &'a Levels,
     found: &'a mut Vec<Diagnostic>,
-    entries: &'a BTreeMap<String, Placed<ToolEntry>>,
+    entries: &'a Sorted<String, Placed<ToolEntry>>,
 }
 
 static URI_PARAMS: LazyLock<Json> =
@@ -218,8 +218,8 @@ impl Load<'_> {
         hints: Hints,
         trust: bool,
     ) -> Tool {
-        let mut places = BTreeMap::new();
-        let mut kinds = BTreeMap::new();
+        let mut places = Sorted::new();
+        let mut kinds = Sorted::new();
         for (pointer, kind) in entry.arguments {
             if let Some(why) = kind.value.root_fault() {
                 self.found.push(Diagnostic::error("argument_kind", why).at(kind.place.clone()));

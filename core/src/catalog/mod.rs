@@ -92,7 +92,7 @@ pub(crate) struct Tool {
     #[cfg(feature = "author")]
     pub(crate) hints: effect::Hints,
     pub(crate) shape: shape::Shape,
-    pub(crate) kinds: BTreeMap<Pointer, kind::Kind>,
+    pub(crate) kinds: Sorted<Pointer, kind::Kind>,
     pub(crate) output: Output,
     pub(crate) verbs: Verbs,
 }

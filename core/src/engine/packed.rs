@@ -18,6 +18,7 @@ use crate::{
     codec::{Broken, Packed, Reader, ascending, packed_enum, packed_struct},
     gather::Gather as _,
     hash::{self, Table},
+    sorted::Sorted,
 };
 
 packed_enum!(Var { 0 = Principal, 1 = Action, 2 = Resource, 3 = Context });
@@ -184,7 +185,7 @@ impl Packed for Path {
 }
 
 /// Writes what the policies of each action may look at. Every path is written once: most actions share most of them.
-pub(crate) fn pack_reads(reads: &BTreeMap<String, Arc<Reads>>, out: &mut Vec<u8>) {
+pub(crate) fn pack_reads(reads: &Sorted<String, Arc<Reads>>, out: &mut Vec<u8>) {
     let paths: BTreeSet<&Path> = reads.values().flat_map(|reads| &reads.paths).gather();
     let entities: BTreeSet<_> = reads.values().flat_map(|reads| &reads.entities).gather();
     paths.iter().map(|path| (*path).clone()).collect::<Vec<_>>().pack(out);
@@ -200,11 +201,11 @@ pub(crate) fn pack_reads(reads: &BTreeMap<String, Arc<Reads>>, out: &mut Vec<u8>
 }
 
 /// Reads what [`pack_reads`] wrote.
-pub(crate) fn unpack_reads(from: &mut Reader<'_>) -> Result<BTreeMap<String, Arc<Reads>>, Broken> {
+pub(crate) fn unpack_reads(from: &mut Reader<'_>) -> Result<Sorted<String, Arc<Reads>>, Broken> {
     let (paths, entities) = (Vec::<Path>::unpack(from)?, Vec::unpack(from)?);
     ascending(&paths)?;
     ascending(&entities)?;
-    let actions: BTreeMap<String, (Vec<u32>, Vec<u32>)> = Packed::unpack(from)?;
+    let actions: Sorted<String, (Vec<u32>, Vec<u32>)> = Packed::unpack(from)?;
     let reads = actions.into_iter().map(|(action, (own, named))| {
         let reads = Reads { paths: chosen(&paths, &own)?, entities: chosen(&entities, &named)? };
         Ok((action, Arc::new(reads)))

@@ -31,8 +31,7 @@ impl<'c> Actions<'c> {
     pub(super) fn of(catalog: &'c Catalog) -> Self {
         let all: Vec<_> =
             catalog.tools().flat_map(|(_, tool)| tool.actions().map(move |action| (tool, action))).collect();
-        let mut direct: Sorted<&str, Vec<&str>> =
-            GROUPS.iter().map(|(name, groups)| (*name, groups.to_vec())).gather();
+        let mut direct: Sorted<&str, Vec<&str>> = GROUPS.iter().map(|(name, groups)| (*name, groups.to_vec())).gather();
         for (tool, action) in &all {
             direct.insert(&action.id, direct_groups(tool, action));
             if tool.has_operations() {

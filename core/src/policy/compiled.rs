@@ -1,6 +1,6 @@
 //! The compiled program of a bundle, which decides.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{PolicyBundle, actions::Actions};
 use crate::{
@@ -14,13 +14,14 @@ use crate::{
     facts::{Facts, Fixed},
     hash::Table,
     id::EntityRef,
+    sorted::Sorted,
 };
 
 /// The program, and what is known beforehand of the calls that it decides.
 pub(super) struct Compiled {
     pub(super) program: Arc<Program>,
     /// What the policies that can apply to each action may look at.
-    pub(super) reads: BTreeMap<String, Arc<Reads>>,
+    pub(super) reads: Sorted<String, Arc<Reads>>,
     /// For each action.
     about: Table<Arc<str>, About>,
     places: Vec<Where>,
@@ -33,7 +34,7 @@ impl Compiled {
         program: impl Into<Arc<Program>>,
         catalog: &Catalog,
         store: &mut Store,
-        reads: BTreeMap<String, Arc<Reads>>,
+        reads: Sorted<String, Arc<Reads>>,
         bundle: Digest,
     ) -> Self {
         let program = program.into();

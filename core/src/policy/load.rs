@@ -1,7 +1,7 @@
 //! From a bundle's files to a bundle: everything that is wrong with it, at once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     ops::Range,
     sync::Arc,
 };
@@ -27,6 +27,7 @@ use crate::{
     digest::{Digest, Domain},
     engine::{Engine, Reads},
     error::{self, Diagnostic, Error, Lines, Place, Severity},
+    sorted::Sorted,
     sources::Sources,
 };
 
@@ -160,7 +161,7 @@ pub(super) fn with(
     let parsed = unique(parsed, &mut found);
     let mut store = entities::levels(&catalog);
     let mut schema_digest = Digest::of_text(Domain::Schema, "");
-    let mut filled = BTreeMap::new();
+    let mut filled = Sorted::new();
     let mut schema = None;
     if let Some((declared, cedar)) = schemas(&catalog, &fragments, sources, &mut found) {
         schema_digest = Digest::of_text(Domain::Schema, &declared.own.to_string());
@@ -451,9 +452,9 @@ fn declares(json: &serde_json::Value, kind: &str) -> bool {
 }
 
 /// What the policies of each action may look at.
-fn read(catalog: &Catalog, parsed: &[Parsed]) -> BTreeMap<String, Arc<Reads>> {
+fn read(catalog: &Catalog, parsed: &[Parsed]) -> Sorted<String, Arc<Reads>> {
     let actions = Actions::of(catalog);
-    let mut read: BTreeMap<_, _> =
+    let mut read: Sorted<_, _> =
         actions.all.iter().map(|(_, action)| (action.id.to_string(), Reads::default())).collect();
     for one in parsed {
         let mut reads = read_paths::of(&one.tree);

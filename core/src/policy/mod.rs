@@ -94,6 +94,7 @@ use crate::{
     json::Json,
     ledger::Event,
     obligation::Obligation,
+    sorted::Sorted,
 };
 
 /// A policy of a bundle, as decisions refer to it.
@@ -165,7 +166,7 @@ pub struct PolicyBundle {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) store: Arc<Store>,
     pub(crate) policies: Vec<Policy>,
-    slots: Arc<BTreeMap<PolicyIndex, grants::Slots>>,
+    slots: Arc<Sorted<PolicyIndex, grants::Slots>>,
     by_id: Arc<BTreeMap<Arc<str>, PolicyIndex>>,
     compiled: compiled::Compiled,
     pub(crate) chosen: Engine,

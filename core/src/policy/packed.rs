@@ -22,6 +22,7 @@ use crate::{
     error::{Diagnostic, Error},
     gather::Gather as _,
     limits::BUNDLE_FILE,
+    sorted::Sorted,
 };
 
 /// What a packed bundle starts with. A transfer as text would change it.
@@ -107,7 +108,7 @@ impl PolicyBundle {
         let catalog = Catalog::unpack(from)?;
         let mut store = store(Packed::unpack(from)?)?;
         let policies: Vec<Policy> = Packed::unpack(from)?;
-        let slots: BTreeMap<_, Slots> = Packed::unpack(from)?;
+        let slots: Sorted<_, Slots> = Packed::unpack(from)?;
         let reads = unpack_reads(from)?;
         let program = Program::unpack(from)?;
         let roles = policies.iter().map(|policy| {

@@ -1,6 +1,6 @@
 //! Reads the manifest as a whole: every table but the tools'.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
@@ -15,6 +15,7 @@ use crate::{
     catalog::level::Levels,
     error::{Diagnostic, Place},
     id::is_server_id,
+    sorted::Sorted,
 };
 
 /// Reads the manifest: what it says as far as it can be understood, and everything that is wrong with it.
@@ -108,8 +109,8 @@ pub(super) fn level(names: &[String], name: Placed<String>, source: &mut Source<
     index
 }
 
-fn servers(root: &mut Section<'_, '_>, source: &mut Source<'_>) -> BTreeMap<String, ServerEntry> {
-    let mut servers = BTreeMap::new();
+fn servers(root: &mut Section<'_, '_>, source: &mut Source<'_>) -> Sorted<String, ServerEntry> {
+    let mut servers = Sorted::new();
     let Some(table) = root.table(source, "servers") else { return servers };
     for (id, key, value, span) in Section::new(table.value, "servers").entries() {
         let Some(entry) = value.as_table() else {
@@ -202,8 +203,8 @@ fn identity(mut section: Section<'_, '_>, source: &mut Source<'_>) -> Claims {
     }
 }
 
-fn attributes(table: &DeTable<'_>, name: &str, source: &mut Source<'_>) -> BTreeMap<String, Attribute> {
-    let mut attributes = BTreeMap::new();
+fn attributes(table: &DeTable<'_>, name: &str, source: &mut Source<'_>) -> Sorted<String, Attribute> {
+    let mut attributes = Sorted::new();
     for (attribute, key, value, span) in Section::new(table, name).entries() {
         let place = source.place(key.clone());
         let types = AttributeType::NAMES;

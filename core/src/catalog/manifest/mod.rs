@@ -8,13 +8,13 @@ mod section;
 #[cfg(feature = "author")]
 mod tool;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 #[cfg(feature = "author")]
 pub(crate) use bundle::read;
 
 use super::{effect::Effect, kind::Kind, level::Levels};
-use crate::{PrincipalKind, call::Claims, error::Place, json::Pointer};
+use crate::{PrincipalKind, call::Claims, error::Place, json::Pointer, sorted::Sorted};
 
 /// The file's name in a bundle.
 pub(crate) const FILE: &str = "toolgate.toml";
@@ -34,8 +34,8 @@ pub(crate) struct Manifest {
 /// What the manifest says of servers and tools.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    pub(crate) servers: BTreeMap<String, ServerEntry>,
-    pub(crate) tools: BTreeMap<String, Placed<ToolEntry>>,
+    pub(crate) servers: Sorted<String, ServerEntry>,
+    pub(crate) tools: Sorted<String, Placed<ToolEntry>>,
 }
 
 /// A value with its place.
@@ -66,7 +66,7 @@ pub(crate) struct ToolEntry {
     pub(crate) says: Says,
     pub(crate) output: Output,
     pub(crate) operations: Option<Operations>,
-    pub(crate) arguments: BTreeMap<Pointer, Placed<Kind>>,
+    pub(crate) arguments: Sorted<Pointer, Placed<Kind>>,
     pub(crate) extra_arguments: Option<bool>,
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Output {
 #[derive(Clone, Debug)]
 pub(crate) struct Operations {
     pub(crate) argument: Placed<Pointer>,
-    pub(crate) verbs: BTreeMap<String, Placed<Says>>,
+    pub(crate) verbs: Sorted<String, Placed<Says>>,
 }
 
 /// `resource = { type, id }`: how arguments name an entity.
@@ -123,7 +123,7 @@ pub(crate) struct Require {
 /// Where the facts of principals come from.
 #[derive(Debug, Default)]
 pub(crate) struct Principals {
-    pub(crate) attributes: BTreeMap<PrincipalKind, BTreeMap<String, Attribute>>,
+    pub(crate) attributes: Sorted<PrincipalKind, Sorted<String, Attribute>>,
     /// The claim that holds the groups, where they do not come from the entities.
     pub(crate) groups_claim: Option<String>,
     /// How the claims of tokens name actors.

@@ -1,6 +1,6 @@
 //! Reads the `[tools.*]` tables.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
@@ -12,6 +12,7 @@ use crate::{
     catalog::{effect::Effect, kind::Kind, level::Levels},
     error::Diagnostic,
     json::{Pointer, Step},
+    sorted::Sorted,
 };
 
 /// Every `[tools."server/tool"]` table.
@@ -19,8 +20,8 @@ pub(super) fn tools(
     root: &mut Section<'_, '_>,
     source: &mut Source<'_>,
     levels: &Levels,
-) -> BTreeMap<String, Placed<ToolEntry>> {
-    let mut tools = BTreeMap::new();
+) -> Sorted<String, Placed<ToolEntry>> {
+    let mut tools = Sorted::new();
     let Some(table) = root.table(source, "tools") else { return tools };
     for (id, key, value, span) in Section::new(table.value, "tools").entries() {
         let Some(entry) = value.as_table() else {
@@ -84,7 +85,7 @@ fn operations(
     let name = format!("{name}.operations");
     let mut section = Section::new(table.value, name.clone());
     let argument = section.string(source, "argument");
-    let mut verbs = BTreeMap::new();
+    let mut verbs = Sorted::new();
     for (verb, key, value, span) in section.entries() {
         if verb == "argument" {
             continue;
@@ -111,9 +112,9 @@ fn operations(
     }
 }
 
-fn arguments(table: &DeTable<'_>, name: &str, source: &mut Source<'_>) -> BTreeMap<Pointer, Placed<Kind>> {
+fn arguments(table: &DeTable<'_>, name: &str, source: &mut Source<'_>) -> Sorted<Pointer, Placed<Kind>> {
     let name = format!("{name}.arguments");
-    let mut arguments = BTreeMap::new();
+    let mut arguments = Sorted::new();
     for (text, key, value, span) in Section::new(table, name.as_str()).entries() {
         let place = source.place(key);
         let Some(pointer) = pointer(Placed { value: text.to_owned(), place: place.clone() }, source) else { continue };

@@ -1,6 +1,6 @@
 //! A JSON Schema as a graph of nodes, one for each subschema that stands in the document, so that recursion costs nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use regex_lite::Regex;
 
@@ -8,6 +8,7 @@ use super::parse;
 use crate::{
     gather::Gather as _,
     json::{Json, Number, Pointer, Step},
+    sorted::Sorted,
 };
 
 /// A node's place in [`Graph::nodes`].
@@ -98,7 +99,7 @@ pub(super) struct ArrayRules {
 /// What a schema asks of objects.
 #[derive(Debug, Default)]
 pub(super) struct ObjectRules {
-    pub(super) properties: BTreeMap<String, Id>,
+    pub(super) properties: Sorted<String, Id>,
     pub(super) patterns: Vec<(Regex, Id)>,
     pub(super) additional: Option<Id>,
     pub(super) required: Vec<String>,

@@ -19,7 +19,7 @@ mod oracle;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub(crate) use admit::{Argument, Plain};
 pub(crate) use input::Input;
@@ -31,6 +31,7 @@ use crate::{
     error::closest,
     gather::Gather as _,
     json::{Json, Pointer},
+    sorted::Sorted,
 };
 use graph::{Graph, ROOT};
 use quick::Quick;
@@ -66,7 +67,7 @@ impl Shape {
     /// Compiles an input schema. What cannot be typed is left out; what cannot be enforced is listed.
     pub(crate) fn compile(
         input_schema: &Json,
-        kinds: &BTreeMap<Pointer, Kind>,
+        kinds: &Sorted<Pointer, Kind>,
         extra_arguments: bool,
     ) -> (Self, Vec<KindFault>) {
         let mut graph = Graph::compile(input_schema);

@@ -126,20 +126,23 @@ fn alone(node: &Node) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{borrow::Cow, collections::BTreeMap};
+    use std::borrow::Cow;
 
     use proptest::{collection::vec, prelude::*, sample::select};
     use serde_json::{Map, Value, json};
 
     use super::super::Shape;
-    use crate::json::{Json, Pointer};
+    use crate::{
+        json::{Json, Pointer},
+        sorted::Sorted,
+    };
 
     fn read(value: &Value) -> Json {
         Json::parse(value.to_string().as_bytes()).unwrap()
     }
 
     fn compile(schema: &Value) -> Shape {
-        Shape::compile(&read(schema), &BTreeMap::new(), false).0
+        Shape::compile(&read(schema), &Sorted::new(), false).0
     }
 
     fn name() -> impl Strategy<Value = String> {

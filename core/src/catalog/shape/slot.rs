@@ -1,15 +1,13 @@
 //! A place in the input that has a Cedar type: how a value there becomes one.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::types::{Field, Fields, LeftOut, Type};
 use crate::{
     catalog::kind::Kind,
     gather::{Gather as _, order},
     json::{Pointer, Step},
+    sorted::Sorted,
 };
 
 /// What becomes of a value.
@@ -34,9 +32,9 @@ pub(super) enum Slot {
 /// The members of an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Members {
-    pub(super) typed: BTreeMap<Arc<str>, Member>,
+    pub(super) typed: Sorted<Arc<str>, Member>,
     /// Why a member has no type.
-    pub(super) left: BTreeMap<String, String>,
+    pub(super) left: Sorted<String, String>,
     pub(super) required: BTreeSet<String>,
     /// Members that are filled in where they are absent.
     pub(super) defaulted: BTreeSet<String>,
@@ -95,7 +93,7 @@ impl Slot {
             Self::Set(items) => items.forget_defaults(),
             Self::Record(members) => {
                 members.defaulted.clear();
-                members.typed.values_mut().for_each(|member| member.slot.forget_defaults());
+                members.typed.iter_mut().for_each(|(_, member)| member.slot.forget_defaults());
             }
             _ => {}
         }

@@ -292,8 +292,8 @@ fn meet_members(mut a: Members, b: Members) -> Members {
         }
     }
     for (name, why) in b.left {
-        if !a.typed.contains_key(name.as_str()) {
-            a.left.entry(name).or_insert(why);
+        if !a.typed.contains_key(name.as_str()) && !a.left.contains_key(&name) {
+            a.left.insert(name, why);
         }
     }
     a.required.extend(b.required);
