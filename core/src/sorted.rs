@@ -3,7 +3,7 @@
 //!
 //! [`BTreeMap`]: std::collections::BTreeMap
 
-use std::{borrow::Borrow, fmt, iter, slice, vec};
+use std::{borrow::Borrow, fmt, slice, vec};
 
 /// Has of `BTreeMap` what is used of it, under the same names.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +27,7 @@ impl<K, V> Sorted<K, V> {
     }
 
     pub(crate) fn iter(&self) -> Iter<'_, K, V> {
-        self.0.iter().map(|(key, value)| (key, value))
+        Iter(self.0.iter())
     }
 
     pub(crate) fn keys(&self) -> impl ExactSizeIterator<Item = &K> + Clone {
@@ -144,7 +144,21 @@ impl<K, V> IntoIterator for Sorted<K, V> {
     }
 }
 
-pub(crate) type Iter<'a, K, V> = iter::Map<slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>;
+pub(crate) struct Iter<'a, K, V>(slice::Iter<'a, (K, V)>);
+
+impl<'a, K, V> Iterator for Iter<'a, K, V> {
+    type Item = (&'a K, &'a V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, value)| (key, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl<K, V> ExactSizeIterator for Iter<'_, K, V> {}
 
 impl<'a, K, V> IntoIterator for &'a Sorted<K, V> {
     type Item = (&'a K, &'a V);
