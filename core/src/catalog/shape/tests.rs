@@ -430,8 +430,7 @@ fn inputs() {
         r#"{"t": {"v": "x", "kids": [{"v": "y", "kids": [{"w": 1}]}]}}"#,
         "/t/kids/0/kids/0/v missing; the schema requires it; /t/kids/0/kids/0/w not declared; did you mean `v`?",
     );
-    let extra =
-        Shape::compile(&json(r#"{"properties": {"a": {"type": "string"}}}"#), &Sorted::new(), true).0;
+    let extra = Shape::compile(&json(r#"{"properties": {"a": {"type": "string"}}}"#), &Sorted::new(), true).0;
     assert_eq!(admitted(&extra, r#"{"a": "x", "b": 1}"#), r#"{"a": "x"}"#);
 }
 
@@ -540,8 +539,7 @@ fn real_servers() {
         let list = json(text);
         let list = list.get("tools").unwrap().as_array().unwrap();
         for tool in list {
-            let (shape, faults) =
-                Shape::compile(tool.get("inputSchema").unwrap(), &Sorted::new(), false);
+            let (shape, faults) = Shape::compile(tool.get("inputSchema").unwrap(), &Sorted::new(), false);
             assert_eq!(faults, []);
             usable += shape.fields().len();
             left.extend(shape.left_out().iter().map(|left| {
