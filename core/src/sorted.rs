@@ -144,6 +144,8 @@ impl<K, V> IntoIterator for Sorted<K, V> {
     }
 }
 
+/// Walks through a [`Sorted`].
+#[derive(Clone)]
 pub(crate) struct Iter<'a, K, V>(slice::Iter<'a, (K, V)>);
 
 impl<'a, K, V> Iterator for Iter<'a, K, V> {

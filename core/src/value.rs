@@ -1,16 +1,16 @@
 //! The values that policies compare: Cedar's, as our own type. Nothing that decides names a Cedar crate.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 #[cfg(feature = "explain")]
 use crate::{
     gather::Gather as _,
     json::{Json, Number, Object},
 };
-use crate::{gather::order, id::EntityRef, ip::Ip, time::Timestamp};
+use crate::{gather::order, id::EntityRef, ip::Ip, sorted::Sorted, time::Timestamp};
 
 /// The members of a record, by name.
-pub(crate) type Record = BTreeMap<Arc<str>, Value>;
+pub(crate) type Record = Sorted<Arc<str>, Value>;
 
 /// A value of the Cedar model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::{Action, Argument, Catalog, Input, Server, Tool, Verbs, did_you_mean, mapping, method};
 use crate::{
     Reason, ToolCall,
+    gather::Gather as _,
     id::{EntityRef, is_secret_name},
     json::{Json, Object},
     value::Record,
@@ -86,7 +87,7 @@ impl Catalog {
             Some(method::Rule::Decided(name)) => (server.method(name)?, Cow::Borrowed(&call.input)),
             Some(method::Rule::Directory) => {
                 let members = call.input.as_object().into_iter().flatten().filter(|(name, _)| *name != "cursor");
-                let input = members.map(|(name, value)| (name.clone(), value.clone())).collect();
+                let input = members.map(|(name, value)| (name.clone(), value.clone())).gather();
                 (server.method(method::RESOURCES_READ)?, Cow::Owned(Json::Object(input)))
             }
             Some(method::Rule::Completion) => {

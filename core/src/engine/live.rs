@@ -14,6 +14,7 @@ use crate::{
     digest::{Digest, Hasher},
     entity::{Entity, Store},
     facts::{CONTEXT, Fact, Facts, Fixed, Named, Of, Part, Seen, State, View},
+    gather::order,
     id::{EntityRef, is_secret_name},
     value::Record,
 };
@@ -171,7 +172,7 @@ impl Shown {
             Some((names, Looked { fact, tree, secret }))
         });
         let mut all: Vec<_> = looked.collect();
-        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        order(&mut all, |(a, _), (b, _)| a.cmp(b));
         let mut context = Vec::new();
         all.into_iter().for_each(|(names, looked)| put(&mut context, &names, looked));
         Self { principal: reads.tree(Root::Principal), resource: reads.tree(Root::Resource), context }

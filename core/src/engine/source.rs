@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     entity::{Entity, Reach},
+    gather::Gather as _,
     id::EntityRef,
     value::{Record, Value},
 };
@@ -179,7 +180,7 @@ pub(super) fn upwards<'f, P: Iterator<Item = &'f EntityRef>>(
         for parent in here {
             let known = walk.get(start..).unwrap_or_default();
             if known.len() >= 32 && seen.is_none() {
-                seen = Some(known.iter().copied().collect());
+                seen = Some(known.iter().copied().gather());
             }
             let fresh = match &mut seen {
                 Some(seen) => seen.insert(parent),

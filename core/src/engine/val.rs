@@ -1,11 +1,12 @@
 //! Values during evaluation: borrowed from the program and from the facts, compared as Cedar compares.
 
-use std::{cmp::Ordering, collections::btree_map, fmt, slice};
+use std::{cmp::Ordering, fmt, slice};
 
 use crate::{
     gather::order,
     id::EntityRef,
     ip::Net,
+    sorted,
     time::Timestamp,
     value::{Record, Value},
 };
@@ -250,7 +251,7 @@ fn last(count: usize) -> u32 {
 #[derive(Clone)]
 pub(crate) enum Items<'m, 'f> {
     Values(slice::Iter<'f, Value>),
-    Members(btree_map::Iter<'f, std::sync::Arc<str>, Value>),
+    Members(sorted::Iter<'f, std::sync::Arc<str>, Value>),
     Made(slice::Iter<'m, Val<'f>>),
     MadeMembers(slice::Iter<'m, (&'f str, Val<'f>)>),
 }

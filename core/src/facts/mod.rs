@@ -188,7 +188,7 @@ fn put(out: &mut Record, path: &str, value: Value) {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let name = name.trim_end_matches('?');
     match rest {
-        None => drop(out.insert(name.into(), value)),
+        None => out.insert(name.into(), value),
         Some(rest) => {
             if !out.contains_key(name) {
                 out.insert(name.into(), Value::Record(Record::new()));

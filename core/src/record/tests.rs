@@ -67,14 +67,13 @@ fn copy<'f>(from: &Record, path: &[String], of: &dyn Fn(&EntityRef) -> Option<&'
             Some(attributes) => (attributes, Record::from([("id".into(), Value::Entity(id.clone()))])),
             None => return,
         },
-        (Some(value), _) => return drop(to.insert(name, value.clone())),
+        (Some(value), _) => return to.insert(name, value.clone()),
         (None, _) => return,
     };
-    let slot = to.entry(name).or_insert_with(|| Value::Record(start.clone()));
-    if matches!(slot, Value::Entity(_)) {
-        *slot = Value::Record(start);
+    if !matches!(to.get(&name), Some(Value::Record(_))) {
+        to.insert(name.clone(), Value::Record(start));
     }
-    if let Value::Record(members) = slot {
+    if let Some(Value::Record(members)) = to.get_mut(&name) {
         copy(inner, rest, of, members);
     }
 }
