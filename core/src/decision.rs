@@ -168,7 +168,7 @@ pub(crate) struct Asked<'f> {
 }
 
 impl Asked<'_> {
-    /// Whether no policy but permits has anything to say, as mostly none has.
+    /// Whether no forbid applies and nothing failed, as it mostly is.
     fn is_quiet(&self) -> bool {
         self.evaluation.forbids.is_empty() && self.evaluation.errors.is_empty()
     }
@@ -281,7 +281,7 @@ fn stopped(asked: &[Asked<'_>], policies: &[Policy]) -> Option<(Vec<Denial>, Vec
     order(&mut final_, |a, b| a.id.cmp(&b.id));
     final_.dedup_by(|a, b| a.id == b.id);
     let reasons = final_.iter().map(|policy| Denial { reason: Reason::Forbidden, detail: forbidden(policy) }).collect();
-    (!final_.is_empty()).then(|| (reasons, ids(final_.into_iter())))
+    (!final_.is_empty()).then(|| (reasons, final_.iter().map(|policy| policy.id.clone()).collect()))
 }
 
 fn answer(one: &Asked<'_>, linked: &[Linked<'_>], policies: &[Policy]) -> Answer {

@@ -3,10 +3,10 @@
 //!
 //! [`BTreeMap`]: std::collections::BTreeMap
 
-use std::{borrow::Borrow, fmt, slice, vec};
+use std::{borrow::Borrow, cmp::Ordering, fmt, slice, vec};
 
 /// Has of `BTreeMap` what is used of it, under the same names.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sorted<K, V>(Vec<(K, V)>);
 
 impl<K, V> Sorted<K, V> {
@@ -88,6 +88,25 @@ impl<K: Ord, V> Sorted<K, V> {
     {
         let at = self.place(key).ok()?;
         Some(self.0.remove(at).1)
+    }
+
+    /// Both in one pass. `both` says what becomes of a key that each of them has; with nothing, it is gone.
+    pub(crate) fn merge(self, other: Self, mut both: impl FnMut(&K, V, V) -> Option<V>) -> Self {
+        let mut all = Vec::with_capacity(self.len().max(other.len()));
+        let (mut left, mut right) = (self.0.into_iter().peekable(), other.0.into_iter().peekable());
+        while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
+            match a.cmp(b) {
+                Ordering::Less => all.extend(left.next()),
+                Ordering::Greater => all.extend(right.next()),
+                Ordering::Equal => {
+                    if let Some(((key, a), (_, b))) = left.next().zip(right.next()) {
+                        all.extend(both(&key, a, b).map(|value| (key, value)));
+                    }
+                }
+            }
+        }
+        all.extend(left.chain(right));
+        Self(all)
     }
 
     /// Puts a value in the place of the one before.
@@ -207,6 +226,26 @@ mod tests {
             prop_assert_eq!((own.len(), own.is_empty()), (other.len(), other.is_empty()));
             prop_assert_eq!(format!("{own:?}"), format!("{other:?}"));
             prop_assert_eq!(own.cmp(&own_b), other.cmp(&other_b));
+            let kept = |a: u8, b: u8| (a != b).then(|| a.wrapping_sub(b));
+            let merged = own.clone().merge(own_b.clone(), |_, a, b| kept(a, b));
+            let mut expected = other_b.clone();
+            for (key, a) in &other {
+                match other_b.get(key).map(|b| kept(*a, *b)) {
+                    Some(None) => drop(expected.remove(key)),
+                    Some(Some(value)) => drop(expected.insert(*key, value)),
+                    None => drop(expected.insert(*key, *a)),
+                }
+            }
+            prop_assert_eq!(merged.into_iter().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(own.into_iter().collect::<Vec<_>>(), other.into_iter().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn collects_as_the_standard_library(items: Vec<(u8, u8)>, key: u8) {
+            let (mut own, mut other): (Sorted<_, _>, BTreeMap<_, _>) = (items.iter().copied().collect(), items.into_iter().collect());
+            prop_assert_eq!(own.get_mut(&key), other.get_mut(&key));
+            own.iter_mut().for_each(|(key, value)| *value ^= key);
+            other.iter_mut().for_each(|(key, value)| *value ^= key);
             prop_assert_eq!(own.into_iter().collect::<Vec<_>>(), other.into_iter().collect::<Vec<_>>());
         }
     }

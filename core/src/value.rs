@@ -46,6 +46,7 @@ impl Value {
         Self::set_of(items.into_iter().collect())
     }
 
+    /// Not generic, so that it is there once, whatever items come from.
     fn set_of(mut items: Vec<Self>) -> Self {
         order(&mut items, Ord::cmp);
         items.dedup();

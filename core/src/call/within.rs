@@ -64,30 +64,26 @@ impl ToolCall {
                 string(name, limits, bytes)?;
             }
             *bytes += usize::from(here.depth > 0);
-            let (children, count) = match value {
-                Json::Null | Json::Bool(_) => continue,
-                Json::String(text) => {
-                    string(text, limits, bytes)?;
-                    continue;
-                }
-                Json::Number(number) => {
-                    exact(number)?;
-                    continue;
-                }
-                Json::Array(items) => (Children::Items(items.iter()), items.len()),
-                Json::Object(members) => (Children::Members(members.iter()), members.len()),
+            let inner = match value {
+                Json::Null | Json::Bool(_) => None,
+                Json::String(text) => string(text, limits, bytes).map(|()| None)?,
+                Json::Number(number) => exact(number).map(|()| None)?,
+                Json::Array(items) => Some((Children::Items(items.iter()), items.len())),
+                Json::Object(members) => Some((Children::Members(members.iter()), members.len())),
             };
-            let depth = here.depth + 1;
-            if depth > limits.depth {
-                return Err(format!("the input is nested deeper than the {} levels allowed", limits.depth));
-            }
-            if count > limits.items {
-                return Err(format!("an array or object has more than the {} members allowed", limits.items));
+            if let Some((children, count)) = inner {
+                let depth = here.depth + 1;
+                if depth > limits.depth {
+                    return Err(format!("the input is nested deeper than the {} levels allowed", limits.depth));
+                }
+                if count > limits.items {
+                    return Err(format!("an array or object has more than the {} members allowed", limits.items));
+                }
+                open.push(mem::replace(&mut here, Open { children, depth }));
             }
             if *bytes > limits.bytes {
                 break;
             }
-            open.push(mem::replace(&mut here, Open { children, depth }));
         }
         if *bytes > limits.bytes {
             return Err(format!("the call holds more than the {} bytes allowed", limits.bytes));

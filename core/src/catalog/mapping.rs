@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     id::EntityRef,
-    json::{Json, Number, Pointer, Sink, value_at, values_at},
+    json::{Json, Number, Pointer, Sink, value_at},
     value::Value,
 };
 
@@ -30,8 +30,8 @@ impl ResourceMap {
         let Some((elements, _)) = each else {
             return out.extend(self.entity(input, None));
         };
-        let (mut found, whole) = (Resources::new(), input.whole());
-        for element in values_at(elements, &whole) {
+        let mut found = Resources::new();
+        for element in input.all(elements) {
             match self.entity(input, Some(element)) {
                 Some(entity) if found.contains(&entity) => {}
                 Some(entity) => found.push(entity),
@@ -126,8 +126,7 @@ const UNRESERVED: u128 = {
 
 /// Where an argument sends to: a URL's origin, an e-mail's address, any other name as it is.
 pub(crate) fn destinations(pointer: &Pointer, kind: Option<&Kind>, input: &Input<'_>) -> Result<Vec<String>, String> {
-    let whole = input.whole();
-    let values = pointer.all(&whole).into_iter().filter(|value| **value != Json::Null);
+    let values = input.all(&pointer.0).into_iter().filter(|value| **value != Json::Null);
     values.map(|value| destination(kind, value).ok_or_else(|| format!("`{pointer}` is no destination"))).collect()
 }
 

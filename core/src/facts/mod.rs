@@ -214,10 +214,11 @@ pub(crate) fn missing(call: &ToolCall, require: Require) -> Result<(), Fault> {
         (require.credential && call.credential.is_none(), "credential"),
         (require.initiator && !has_initiator(call), "initiator"),
     ];
-    if !wanted.iter().any(|(missing, _)| *missing) {
+    let mut names = wanted.iter().filter(|(missing, _)| *missing).map(|(_, name)| format!("`{name}`")).peekable();
+    if names.peek().is_none() {
         return Ok(());
     }
-    let names: Vec<_> = wanted.iter().filter(|(missing, _)| *missing).map(|(_, name)| format!("`{name}`")).collect();
+    let names: Vec<_> = names.collect();
     let detail = format!("the call carries no {}, which [require] in the manifest asks for", names.join(", no "));
     Err(Fault::new(Reason::MissingFact, detail))
 }

@@ -13,7 +13,7 @@ pub(crate) use canonical::{
 #[cfg(feature = "author")]
 pub(crate) use number::Digits;
 pub use number::Number;
-pub(crate) use pointer::{Pointer, Step, all as values_at, one as value_at};
+pub(crate) use pointer::{Pointer, Step, value_at, values_at};
 pub(crate) use read::{Beginning, Caps, Numbers, Walk, read};
 pub use read::{JsonError, JsonFault};
 

@@ -43,12 +43,12 @@ impl Pointer {
 
     /// The single value this points to; `None` if there is none, or if the pointer has a `*`.
     pub(crate) fn one<'j>(&self, value: &'j Json) -> Option<&'j Json> {
-        one(&self.0, value)
+        value_at(&self.0, value)
     }
 
     /// Every value this points to, in the order they stand.
     pub(crate) fn all<'j>(&self, value: &'j Json) -> Vec<&'j Json> {
-        all(&self.0, value)
+        values_at(&self.0, value)
     }
 
     /// The steps up to the first `*`, and those behind it.
@@ -60,7 +60,7 @@ impl Pointer {
 }
 
 /// As [`Pointer::one`], for some of its steps.
-pub(crate) fn one<'j>(steps: &[Step], value: &'j Json) -> Option<&'j Json> {
+pub(crate) fn value_at<'j>(steps: &[Step], value: &'j Json) -> Option<&'j Json> {
     steps.iter().try_fold(value, |value, step| match step {
         Step::Member(name) => value.get(name),
         Step::Each => None,
@@ -68,7 +68,7 @@ pub(crate) fn one<'j>(steps: &[Step], value: &'j Json) -> Option<&'j Json> {
 }
 
 /// As [`Pointer::all`], for some of its steps.
-pub(crate) fn all<'j>(steps: &[Step], value: &'j Json) -> Vec<&'j Json> {
+pub(crate) fn values_at<'j>(steps: &[Step], value: &'j Json) -> Vec<&'j Json> {
     steps.iter().fold(vec![value], |values, step| {
         values
             .into_iter()

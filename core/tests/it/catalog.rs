@@ -221,3 +221,50 @@ fn values_of_entities() {
         assert_eq!(shown(&decide(&gate_of(&sources), &issue)), "allow [p]", "{condition}");
     }
 }
+
+/// What the schema fills in counts as if the caller had written it: for the verb, the resources, the destinations, and for
+/// what policies see. `deep` has an argument of its own that makes the schema one to be walked through.
+#[test]
+fn defaults_count_as_arguments() {
+    let properties = r#""verb": {"type": "string", "default": "look"}, "repo": {"type": "string", "default": "site"},
+        "cc": {"type": "array", "items": {"type": "string"}, "default": ["ann", "bob"]},
+        "to": {"type": "string", "default": "ops"}, "n": {"type": "integer", "default": 7}"#;
+    let tools = format!(
+        r#"{{"tools": [{{"name": "flat", "inputSchema": {{"type": "object", "properties": {{{properties}}}}}}},
+        {{"name": "deep", "inputSchema": {{"type": "object", "properties": {{{properties}, "x": {{"type": "object"}}}}}}}}]}}"#
+    );
+    let entry = |tool: &str| {
+        let touches = "resource = [{ type = \"Repository\", id = \"{/repo}\" }, { type = \"File\", id = \"{/cc/*}\" }]";
+        format!(
+            "[tools.\"s/{tool}\"]\negress = true\nsensitivity = \"internal\"\ndestinations = [\"/to\"]\n{touches}\n\
+             [tools.\"s/{tool}\".operations]\nargument = \"/verb\"\nlook = {{ effect = \"read\" }}\nwipe = {{ effect = \"destructive\" }}\n"
+        )
+    };
+    let manifest = format!("[bundle]\nname = \"d\"\nversion = \"1\"\n[servers.s]\n{}{}", entry("flat"), entry("deep"));
+    let mut sources = Sources::default();
+    sources.insert("toolgate.toml", manifest);
+    sources.insert("tools/s.json", tools);
+    sources.insert(
+        "policies/a.cedar",
+        r#"@id("look") permit (principal, action in [Action::"s/flat#look", Action::"s/deep#look"], resource)
+            when { context.destinations.contains("ops") && context.input has n && context.input.n == 7 };"#,
+    );
+    sources.insert("schema/a.cedarschema", "entity Repository in [Level, Server]; entity File in [Level, Server];");
+    let gate = gate_of(&sources);
+    let check = |given: &str, expected: &str| {
+        for (tool, input) in
+            [("s/flat", format!("{{{given}}}")), ("s/deep", format!(r#"{{"x": {{}}, {given}}}"#).replace(", }", "}"))]
+        {
+            let decision = decide(&gate, &call(tool, &input, ""));
+            let touched: Vec<_> = decision.basis().answers.iter().map(|answer| answer.resource.to_string()).collect();
+            assert_eq!(format!("{} {}", decision.name(), touched.join(" ")), expected, "{tool} {input}");
+        }
+    };
+    check("", r#"allow Repository::"site" File::"ann" File::"bob""#);
+    check(r#""repo": "other""#, r#"allow Repository::"other" File::"ann" File::"bob""#);
+    check(r#""cc": ["eve"]"#, r#"allow Repository::"site" File::"eve""#);
+    check(r#""verb": "wipe""#, r#"deny Repository::"site" File::"ann" File::"bob""#);
+    check(r#""to": "elsewhere""#, r#"deny Repository::"site" File::"ann" File::"bob""#);
+    check(r#""n": 8"#, r#"deny Repository::"site" File::"ann" File::"bob""#);
+    check(r#""cc": []"#, "deny ");
+}

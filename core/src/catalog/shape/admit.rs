@@ -26,7 +26,8 @@ use crate::{
 const ELEMENT: &str = "has an element that";
 
 /// An input that fits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Admitted<'i> {
     /// The input as given, with the schema's defaults.
     pub(crate) input: Input<'i>,
@@ -119,9 +120,7 @@ impl Shape {
 
     /// What policies see of an input that was admitted.
     pub(crate) fn record(&self, input: &Input<'_>) -> Record {
-        let whole = input.whole();
-        let members = whole.as_object();
-        members.map(|members| Taker::default().members(&self.members, members, &Path::Root)).unwrap_or_default()
+        Taker::default().members(&self.members, &|name| input.get(name), &Path::Root)
     }
 
     /// What policies see of one argument of an input that was admitted.
@@ -153,10 +152,16 @@ struct Taker<'s> {
 }
 
 impl<'s> Taker<'s> {
-    fn members(&mut self, members: &'s Members, object: &Object, path: &Path<'_>) -> Record {
+    /// `find`: the member of a name.
+    fn members<'v>(
+        &mut self,
+        members: &'s Members,
+        find: &dyn Fn(&str) -> Option<&'v Json>,
+        path: &Path<'_>,
+    ) -> Record {
         let mut record = Record::new();
         for (name, member) in &members.typed {
-            let Some(value) = object.get(&**name) else { continue };
+            let Some(value) = find(name) else { continue };
             let path = Path::Member { up: path, name, secret: path.secret() || member.secret };
             self.names.push(name);
             if let Some(value) = self.value(&member.slot, value, &path) {
@@ -224,7 +229,9 @@ impl<'s> Taker<'s> {
                 Err(why) => self.misfit(path, path.veil(why, kind.fault())),
             },
             (Slot::Set(slot), Json::Array(items)) => self.set(slot, items, path),
-            (Slot::Record(members), Json::Object(object)) => Some(Value::Record(self.members(members, object, path))),
+            (Slot::Record(members), Json::Object(object)) => {
+                Some(Value::Record(self.members(members, &|name| object.get(name), path)))
+            }
             (_, Json::Null) => self.inexact("is null, which no Cedar type holds; leave the argument out instead"),
             // The schema's keywords can admit what its type does not tell, such as a member of a branch not taken.
             (slot, other) => self.inexact(&format!("is {}, where policies see {}", described(other), slot.ty())),

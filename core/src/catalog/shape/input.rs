@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Json, Object, Pointer, Step, value_at};
+use crate::json::{Json, Object, Pointer, Step, value_at, values_at};
 
 /// Arguments that were admitted.
 #[derive(Clone, Debug)]
@@ -35,18 +35,32 @@ impl<'i> Input<'i> {
         }
     }
 
-    /// The whole of them.
-    pub(crate) fn whole(&self) -> Cow<'_, Json> {
-        let mut whole = Cow::Borrowed(&*self.given);
-        for (name, value) in self.defaults.into_iter().flatten().filter(|(name, _)| self.given.get(name).is_none()) {
-            if let Json::Object(members) = whole.to_mut() {
-                members.insert(name.clone(), value.clone());
+    /// As [`Pointer::all`], for some of its steps.
+    pub(crate) fn all(&self, steps: &[Step]) -> Vec<&Json> {
+        match steps.split_first() {
+            Some((Step::Member(name), rest)) => {
+                self.get(name).map(|member| values_at(rest, member)).unwrap_or_default()
+            }
+            _ => values_at(steps, &self.given),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Input<'_> {
+    /// The whole of them, in one.
+    pub(crate) fn whole(&self) -> Json {
+        let mut whole = (*self.given).clone();
+        if let Json::Object(members) = &mut whole {
+            for (name, value) in self.defaults.into_iter().flatten() {
+                members.entry(name.clone()).or_insert_with(|| value.clone());
             }
         }
         whole
     }
 }
 
+#[cfg(test)]
 impl PartialEq for Input<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.whole() == other.whole()

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     gather::{Gather as _, order},
     json::{Json, Number},
+    sorted::Sorted,
 };
 
 /// Schemas inside schemas, applied to the same value or to parts of it.
@@ -274,32 +275,22 @@ fn meet_slots(a: Slot, b: Slot) -> What {
     })
 }
 
-fn meet_members(mut a: Members, b: Members) -> Members {
-    for (name, member) in b.typed {
-        let Some(other) = a.typed.remove(&name) else {
-            a.left.remove(&*name);
-            a.typed.insert(name, member);
-            continue;
-        };
-        let secret = other.secret || member.secret;
-        match meet_slots(other.slot, member.slot).finish() {
-            Ok(slot) => {
-                a.typed.insert(name, Member { slot, nullable: other.nullable && member.nullable, secret });
-            }
-            Err(why) => {
-                a.left.insert(name.to_string(), why);
-            }
-        }
-    }
-    for (name, why) in b.left {
-        if !a.typed.contains_key(name.as_str()) && !a.left.contains_key(&name) {
-            a.left.insert(name, why);
-        }
-    }
-    a.required.extend(b.required);
-    a.defaulted.extend(b.defaulted);
-    a.map |= b.map;
-    a
+fn meet_members(a: Members, b: Members) -> Members {
+    let mut clashes = Sorted::new();
+    let typed = a.typed.merge(b.typed, |name, one, other| {
+        let (nullable, secret) = (one.nullable && other.nullable, one.secret || other.secret);
+        let slot = meet_slots(one.slot, other.slot).finish();
+        slot.map(|slot| Member { slot, nullable, secret }).map_err(|why| clashes.insert(name.to_string(), why)).ok()
+    });
+    // What one of them types, the other need not.
+    let untyped = |left: Sorted<String, String>| -> Sorted<_, _> {
+        left.into_iter().filter(|(name, _)| !typed.contains_key(name.as_str())).collect()
+    };
+    let left = untyped(a.left).merge(clashes, |_, _, why| Some(why)).merge(untyped(b.left), |_, why, _| Some(why));
+    let (mut required, mut defaulted) = (a.required, a.defaulted);
+    required.extend(b.required);
+    defaulted.extend(b.defaulted);
+    Members { typed, left, required, defaulted, map: a.map || b.map }
 }
 
 /// What two schemas say of which one applies.
@@ -341,31 +332,16 @@ fn join_slots(a: Slot, b: Slot) -> What {
 }
 
 /// Members of one object or the other: what only one declares may be absent, and a type must be that of both.
-fn join_members(mut a: Members, b: Members) -> Members {
-    for (name, member) in b.typed {
-        if a.left.contains_key(&*name) {
-            continue;
-        }
-        let Some(other) = a.typed.remove(&name) else {
-            a.typed.insert(name, member);
-            continue;
-        };
-        let secret = other.secret || member.secret;
-        match join_slots(other.slot, member.slot).finish() {
-            Ok(slot) => {
-                a.typed.insert(name, Member { slot, nullable: other.nullable || member.nullable, secret });
-            }
-            Err(why) => {
-                a.left.insert(name.to_string(), why);
-            }
-        }
-    }
-    for (name, why) in b.left {
-        a.typed.remove(name.as_str());
-        a.left.insert(name, why);
-    }
-    a.required = a.required.intersection(&b.required).cloned().gather();
-    a.defaulted.clear();
-    a.map |= b.map;
-    a
+fn join_members(a: Members, b: Members) -> Members {
+    let mut clashes = Sorted::new();
+    let known = b.typed.into_iter().filter(|(name, _)| !a.left.contains_key(&**name)).collect();
+    let typed = a.typed.merge(known, |name, one, other| {
+        let (nullable, secret) = (one.nullable || other.nullable, one.secret || other.secret);
+        let slot = join_slots(one.slot, other.slot).finish();
+        slot.map(|slot| Member { slot, nullable, secret }).map_err(|why| clashes.insert(name.to_string(), why)).ok()
+    });
+    let typed = typed.into_iter().filter(|(name, _)| !b.left.contains_key(&**name)).collect();
+    let left = a.left.merge(clashes, |_, _, why| Some(why)).merge(b.left, |_, _, why| Some(why));
+    let required = a.required.intersection(&b.required).cloned().gather();
+    Members { typed, left, required, defaulted: BTreeSet::new(), map: a.map || b.map }
 }
