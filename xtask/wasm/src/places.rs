@@ -9,16 +9,19 @@ const SIZE: usize = 16;
 /// What length, line and column may at most be.
 const LIMITS: [u32; 3] = [300, 100_000, 1_000];
 
-/// Puts zeros in place of each location and of its path. Compressed, zeros are nothing.
-pub(crate) fn forget(module: &mut Module) {
+/// Puts zeros in place of each location and of its path, and tells how many bytes that were. Compressed, zeros are nothing.
+pub(crate) fn forget(module: &mut Module) -> usize {
+    let mut forgotten = 0;
     let ids: Vec<_> = module.data.iter().map(|data| data.id()).collect();
     for id in ids {
         let data = module.data.get_mut(id);
         let DataKind::Active { offset: ConstExpr::Value(Value::I32(start)), .. } = data.kind else { continue };
         for gone in locations(&data.value, start.cast_unsigned()) {
+            forgotten += gone.len();
             data.value[gone].fill(0);
         }
     }
+    forgotten
 }
 
 /// The bytes of locations, and of the paths that they name.
