@@ -4,7 +4,7 @@ use crate::{
     ToolCall,
     catalog::{Admitted, percent_encode},
     engine::Var,
-    json::{Json, Number, Step},
+    json::{Json, Number, Step, values_at},
 };
 
 /// What stands where a value must not.
@@ -33,7 +33,10 @@ impl Secrets {
             names.collect()
         });
         let mut texts = Vec::new();
-        pointers.iter().flat_map(|pointer| pointer.all(&call.input)).for_each(|value| scalars(value, &mut texts));
+        pointers
+            .iter()
+            .flat_map(|pointer| values_at(&pointer.0, &call.input))
+            .for_each(|value| scalars(value, &mut texts));
         texts.sort();
         texts.dedup();
         Self { paths: paths.collect(), texts }

@@ -46,11 +46,6 @@ impl Pointer {
         value_at(&self.0, value)
     }
 
-    /// Every value this points to, in the order they stand.
-    pub(crate) fn all<'j>(&self, value: &'j Json) -> Vec<&'j Json> {
-        values_at(&self.0, value)
-    }
-
     /// The steps up to the first `*`, and those behind it.
     #[inline]
     pub(crate) fn split_each(&self) -> Option<(&[Step], &[Step])> {
@@ -67,7 +62,7 @@ pub(crate) fn value_at<'j>(steps: &[Step], value: &'j Json) -> Option<&'j Json> 
     })
 }
 
-/// As [`Pointer::all`], for some of its steps.
+/// Every value that steps lead to, in the order they stand.
 pub(crate) fn values_at<'j>(steps: &[Step], value: &'j Json) -> Vec<&'j Json> {
     steps.iter().fold(vec![value], |values, step| {
         values
@@ -101,7 +96,7 @@ mod tests {
         let value = Json::parse(br#"{"a/b":[{"c":1},{"c":2},{}],"~":3}"#).unwrap();
         let check = |pointer: &str, expected: &str| {
             let pointer = Pointer::parse(pointer).unwrap();
-            let found: Vec<_> = pointer.all(&value).into_iter().map(ToString::to_string).collect();
+            let found: Vec<_> = values_at(&pointer.0, &value).into_iter().map(ToString::to_string).collect();
             assert_eq!(found.join(" "), expected, "{pointer}");
         };
         check("/a~1b/*/c", "1 2");

@@ -35,7 +35,7 @@ impl<'i> Input<'i> {
         }
     }
 
-    /// As [`Pointer::all`], for some of its steps.
+    /// As [`values_at`].
     pub(crate) fn all(&self, steps: &[Step]) -> Vec<&Json> {
         match steps.split_first() {
             Some((Step::Member(name), rest)) => {
