@@ -5,6 +5,9 @@
 
 use std::{borrow::Borrow, cmp::Ordering, fmt, slice, vec};
 
+/// Among so many keys, one is looked for one by one: most texts differ in their length already, which an order does not see.
+const FEW: usize = 16;
+
 /// Has of `BTreeMap` what is used of it, under the same names.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sorted<K, V>(Vec<(K, V)>);
@@ -63,6 +66,9 @@ impl<K: Ord, V> Sorted<K, V> {
     where
         K: Borrow<Q>,
     {
+        if self.0.len() <= FEW {
+            return self.iter().find(|(own, _)| (*own).borrow() == key);
+        }
         let at = self.place(key).ok()?;
         self.0.get(at).map(|(key, value)| (key, value))
     }
