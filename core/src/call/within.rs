@@ -130,3 +130,28 @@ fn exact(number: &Number) -> Result<(), String> {
     };
     good.then_some(()).ok_or_else(|| "a number fits neither a 64-bit integer nor a double".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Principal, PrincipalKind};
+
+    /// What is over a limit first is what is told: nothing behind it is looked at.
+    #[test]
+    fn measuring_ends_at_the_first_limit() {
+        let limits = Limits { bytes: 10, string: 8, items: 4, depth: 3, ..Limits::default() };
+        let check = |input: &str, expected: &str| {
+            let mut call = ToolCall::new("s", "t", Principal::new(PrincipalKind::User, "u"));
+            call.input = Json::parse(input.as_bytes()).unwrap();
+            assert_eq!(call.within(&limits).err().unwrap_or_default(), expected, "{input}");
+        };
+        let (bytes, string) =
+            ("the call holds more than the 10 bytes allowed", "a string of 9 bytes is longer than the 8 allowed");
+        check(r#"{"a":["1234"]}"#, "");
+        check(r#"{"a":["1234","1234","123456789"]}"#, bytes);
+        check(r#"{"a":["123456789","1234","1234"]}"#, string);
+        check(r#"{"a":["1234","1234",[[[]]]]}"#, bytes);
+        check("[[[[]]]]", "the input is nested deeper than the 3 levels allowed");
+        check("[1,2,3,4,5]", "an array or object has more than the 4 members allowed");
+    }
+}
