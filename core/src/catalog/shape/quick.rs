@@ -62,7 +62,9 @@ impl Quick {
         });
         let mut arguments: Vec<_> = arguments.collect();
         // One that is required and not among them is one that a quick look never finds.
-        let all = arguments.iter().filter(|one| one.required).count() == rules.required.len();
+        if arguments.iter().filter(|one| one.required).count() < rules.required.len() {
+            return None;
+        }
         let (mut defaults, mut steps) = (object, STEPS);
         let Json::Object(defaults) = fill(graph, ROOT, &mut defaults, &mut steps).then_some(defaults)? else {
             return None;
@@ -71,7 +73,7 @@ impl Quick {
         let required = arguments.iter().filter(|one| one.required).count();
         let quick = Self { arguments, required, defaults };
         // Of what fills in for an argument, not more is taken for granted than of an argument.
-        (all && quick.fits(graph, &quick.defaults).is_some()).then_some(quick)
+        quick.fits(graph, &quick.defaults).is_some().then_some(quick)
     }
 
     /// What arguments are that are not there.
