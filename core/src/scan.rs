@@ -41,6 +41,28 @@ pub(crate) fn any(text: &str, marks: impl Fn(Eight) -> u64) -> bool {
     words.iter().any(|word| is_marked(u64::from_le_bytes(*word))) || is_marked(rest)
 }
 
+/// ASCII letters, digits, and these others: a bit each.
+pub(crate) const fn alphanumeric_and(others: &[u8]) -> u128 {
+    let (mut set, mut byte) = (0, 0_u8);
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            set |= 1 << byte;
+        }
+        byte += 1;
+    }
+    let mut rest = others;
+    while let Some((other, behind)) = rest.split_first() {
+        set |= 1 << *other;
+        rest = behind;
+    }
+    set
+}
+
+/// Whether a byte is in such a set.
+pub(crate) fn is_in(set: u128, byte: u8) -> bool {
+    byte.is_ascii() && set >> byte & 1 == 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Eight, any};

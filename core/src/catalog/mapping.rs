@@ -13,6 +13,7 @@ use super::{
 use crate::{
     id::EntityRef,
     json::{Json, Number, Pointer, Sink, value_at},
+    scan,
     value::Value,
 };
 
@@ -100,7 +101,7 @@ fn name(value: &Json) -> Option<Cow<'_, str>> {
 /// Everything but RFC 3986's unreserved characters as `%` and two upper-case digits, so that a separator in a template
 /// never stands in a value.
 pub(crate) fn percent_encode(text: &str, out: &mut impl Sink) {
-    let kept = |byte: u8| byte.is_ascii() && UNRESERVED >> byte & 1 == 1;
+    let kept = |byte: u8| scan::is_in(UNRESERVED, byte);
     if text.bytes().all(kept) {
         return out.put(text);
     }
@@ -113,16 +114,7 @@ pub(crate) fn percent_encode(text: &str, out: &mut impl Sink) {
 }
 
 /// RFC 3986's unreserved characters (§2.3), a bit each.
-const UNRESERVED: u128 = {
-    let (mut set, mut byte) = (0, 0_u8);
-    while byte < 128 {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            set |= 1_u128 << byte;
-        }
-        byte += 1;
-    }
-    set
-};
+const UNRESERVED: u128 = scan::alphanumeric_and(b"-._~");
 
 /// Where an argument sends to: a URL's origin, an e-mail's address, any other name as it is.
 pub(crate) fn destinations(pointer: &Pointer, kind: Option<&Kind>, input: &Input<'_>) -> Result<Vec<String>, String> {

@@ -149,20 +149,7 @@ pub(super) fn text(text: &mut String) {
 const SHORTEST: usize = 11;
 
 /// The characters that a secret can be made of, a bit for each.
-const WORD: u128 = {
-    let (mut word, mut byte) = (0, 0_u8);
-    while byte < 128 {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/') {
-            word |= 1 << byte;
-        }
-        byte += 1;
-    }
-    word
-};
-
-fn is_word(byte: u8) -> bool {
-    byte < 128 && WORD >> byte & 1 == 1
-}
+const WORD: u128 = scan::alphanumeric_and(b"_-.+/");
 
 /// Whether a text has one of the characters of which every secret has one: in a key's beginning, in `eyJ`, or in an address.
 fn may_hold_secret(text: &str) -> bool {
@@ -178,7 +165,7 @@ fn finds_secret(text: &str) -> bool {
     let is_secret_at = |from, to| bytes.get(from..to).is_some_and(is_secret);
     let (mut start, mut at, mut space) = (0, false, false);
     for (here, byte) in bytes.iter().enumerate() {
-        if is_word(*byte) {
+        if scan::is_in(WORD, *byte) {
             continue;
         }
         if is_secret_at(start, here) {
