@@ -97,14 +97,25 @@ impl Hasher {
         Self { hash, page: [0; PAGE], filled: 0 }
     }
 
-    /// What the digests of all calls of an action begin with, in the order of the canonical form.
-    pub(crate) fn of_call(action: &str, bundle: Digest) -> Self {
+    /// What the digests of all calls of an action begin with: the action's id, the bundle, the tool's pin and the server,
+    /// in the order of the canonical form.
+    pub(crate) fn of_calls(action: &str, bundle: Digest, pin: Option<Digest>, server: &str) -> Self {
         let mut hasher = Self::new(Domain::Call);
-        hasher.put("{\"action\":");
-        write_string(action, &mut hasher);
-        hasher.put(",\"bundle\":\"");
+        hasher.put("{\"action\":{\"bundle\":\"");
         bundle.put(&mut hasher);
-        hasher.put("\"");
+        hasher.put("\",\"id\":");
+        write_string(action, &mut hasher);
+        match pin {
+            Some(pin) => {
+                hasher.put(",\"pin\":\"");
+                pin.put(&mut hasher);
+                hasher.put("\"");
+            }
+            None => hasher.put(",\"pin\":null"),
+        }
+        hasher.put(",\"server\":");
+        write_string(server, &mut hasher);
+        hasher.put("}");
         hasher.turn(&[]);
         hasher
     }

@@ -108,7 +108,7 @@ impl About {
         let server = program.entity(&fixed.server.id);
         let named = reads.entities().iter().fold(0, |sum: usize, id| sum.saturating_add(store.weight(id)));
         let weights = (named, store.weight(&fixed.level));
-        let digest = Hasher::of_call(&fixed.action.id, bundle);
+        let digest = Hasher::of_calls(&fixed.action.id, bundle, fixed.pin, &fixed.server.id.id);
         Self { fixed, groups, reads, shown: OnceLock::new(), weights, digest, action, tool, server }
     }
 }

@@ -5,10 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use super::level;
 use crate::{
     catalog::{Action, Catalog, Server, Tool},
+    digest::Digest,
     entity::Entity,
     gather::Gather as _,
     id::EntityRef,
-    json::write_string,
     value::Value,
 };
 
@@ -21,8 +21,8 @@ pub(crate) struct Fixed {
     pub(crate) level: EntityRef,
     /// The tool as it was pinned, and as one whose definition is another by now.
     tools: [Entity; 2],
-    /// The tool's pin and its server, as the digests of its calls hold them.
-    pub(crate) pinned: Box<str>,
+    /// The digest of the tool's pinned definition; a method of the protocol has none.
+    pub(crate) pin: Option<Digest>,
 }
 
 impl Fixed {
@@ -35,13 +35,7 @@ impl Fixed {
 
     fn new(catalog: &Catalog, server: &Server, tool: &Tool, action: &Action) -> Self {
         let server_id = EntityRef::new("Server", server.id.clone());
-        let mut pinned = ",\"pin\":".to_owned();
-        match tool.pin {
-            Some(pin) => write_string(&pin.to_string(), &mut pinned),
-            None => pinned.push_str("null"),
-        }
-        pinned.push_str(",\"server\":");
-        write_string(&server.id, &mut pinned);
+        let pin = tool.pin;
         let level = level(catalog.levels.name(action.level.0));
         let text = |text: &str| Value::string(text);
         let tool = |drifted| {
@@ -58,7 +52,7 @@ impl Fixed {
             .with("owner", text(&server.owner))
             .with("environment", text(server.environment.as_deref().unwrap_or("unknown")))
             .with("verified", Value::Bool(server.verified));
-        Self { action: EntityRef::new("Action", action.id.clone()), server, level, tools, pinned: pinned.into() }
+        Self { action: EntityRef::new("Action", action.id.clone()), server, level, tools, pin }
     }
 
     pub(crate) fn tool(&self, drifted: bool) -> &Entity {

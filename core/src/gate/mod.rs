@@ -269,7 +269,6 @@ fn call_digest(call: &ToolCall, about: &About, lift: &[Arc<str>]) -> Digest {
     write_items(lift, &mut out, |policy, out| write_string(policy, out));
     out.put(",\"method\":");
     write_string(&call.method, &mut out);
-    out.put(&about.fixed.pinned);
     for (name, text) in [(",\"session\":", &call.session), (",\"task\":", &call.task)] {
         out.put(name);
         match text {

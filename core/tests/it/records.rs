@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 use static_assertions::assert_not_impl_any;
 use toolgate::{Chain, Credential, Ledger, verify};
 
@@ -48,6 +49,22 @@ fn golden() {
     let same: Vec<_> = calls.iter().map(|call| authorize(&gate(POLICIES), call, &mut again).to_json()).collect();
     assert_eq!(lines, same, "the same input gives the same bytes");
     insta::assert_snapshot!(lines.join("\n\n"));
+}
+
+/// As docs/decisions.md says it, and not as the crate makes it.
+#[test]
+fn a_call_digest_can_be_made_from_its_record() {
+    let wanted = r#""principal":"Agent::\"triage\"","on_behalf_of":["User::\"alice\""],"session":"s1""#;
+    let asked = call("github/create_issue", r#"{"owner":"acme","title":"b","repo":"site"}"#, wanted);
+    let record = authorize(&gate(POLICIES), &asked, &mut Ledger::new()).to_json();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let (bundle, pin) = (&record["bundle"]["digest"], &record["call"]["tool_digest"]);
+    let text = format!(
+        r#"{{"action":{{"bundle":{bundle},"id":"github/create_issue","pin":{pin},"server":"github"}},"chain":["Agent::\"triage\"","User::\"alice\""],"input":{{"owner":"acme","repo":"site","title":"b"}},"lift":[],"method":"tools/call","session":"s1","task":null}}"#
+    );
+    let digest = Sha256::new().chain_update("toolgate/call/v1\0").chain_update(text).finalize();
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(record["call_digest"], format!("sha256:{hex}"));
 }
 
 fn chained(count: usize) -> Vec<String> {
