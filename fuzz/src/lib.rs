@@ -5,24 +5,29 @@
 use std::sync::LazyLock;
 
 use toolgate::{Gate, Json, Ledger, Limits, PolicyBundle, Sources, Timestamp, conformance, wire};
+use toolgate_harness::Session;
 
 const MANIFEST: &str = include_str!("bundle/toolgate.toml");
 const TOOLS: &str = include_str!("bundle/tools.json");
 const POLICIES: &str = include_str!("bundle/policies.cedar");
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_607_200_000);
+/// Behind whatever happens: the last millisecond of the year 9999.
+const LATER: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 
 /// A target: its name, and its property.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
     ("call_json", call_json),
     ("policy_text", policy_text),
     ("tools_list", tools_list),
     ("manifest", manifest),
     ("engine", engine),
     ("packed", packed),
+    ("journal", journal),
+    ("suite", suite),
 ];
 
 fn sources() -> Sources {
@@ -40,9 +45,12 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| match PolicyBundle::load(&sources
 
 static PACKED: LazyLock<Vec<u8>> = LazyLock::new(|| GATE.bundle().pack());
 
-const CALLS: [&str; 2] = [
+const CALLS: [&str; 3] = [
     r#"{"server": "desk", "tool": "read", "input": {"path": "/a"}, "principal": {"type": "User", "id": "ann"}}"#,
     r#"{"server": "desk", "tool": "send", "input": {"folder": "f", "name": "n", "to": ["a"]}, "principal": {"type": "User", "id": "ann"}}"#,
+    r#"{"server": "desk", "tool": "send", "input": {"folder": "f", "name": "n"}, "principal": {"type": "Agent", "id": "bot"},
+        "on_behalf_of": [{"type": "User", "id": "ann"}], "task": "t1", "session": "s1",
+        "credential": {"id": "jti-1", "expires": "2026-01-05T10:05:00Z"}}"#,
 ];
 
 /// No call makes reading or deciding panic; one that is not JSON, or names nothing that the bundle has, is not allowed;
@@ -139,6 +147,49 @@ pub fn packed(data: &[u8]) {
                 }
             }
         }
+    }
+}
+
+/// Any text as a journal or a snapshot is refused with the line, or makes a ledger that comes back from its own snapshot and
+/// that calls can be decided by; an event that was read is the same when it was written and read again.
+pub fn journal(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for line in text.lines() {
+        if let Ok((event, at)) = wire::read_event(&GATE, line) {
+            let written = wire::write_event(&event, at);
+            assert_eq!(wire::read_event(&GATE, &written), Ok((event, at)), "an event is another one: {written}");
+        }
+    }
+    for taken in [wire::read_journal(&GATE, text), Ledger::restore(text)] {
+        match taken {
+            Err(error) => assert!(error.to_string().starts_with("line "), "a refusal without its line: {error}"),
+            Ok(ledger) => {
+                let snapshot = ledger.snapshot();
+                match Ledger::restore(&snapshot) {
+                    Ok(again) => assert_eq!(again.snapshot(), snapshot, "a snapshot is another one"),
+                    Err(error) => panic!("a snapshot does not come back: {error}\n{snapshot}"),
+                }
+                for call in CALLS.map(|call| wire::read_call(call.as_bytes(), &Limits::default())).into_iter().flatten()
+                {
+                    let decision = GATE.decide(&call, &ledger, LATER);
+                    assert_eq!(GATE.authorize(&call, &mut ledger.clone(), LATER).decision, decision);
+                }
+            }
+        }
+    }
+}
+
+/// Any text as a test file is refused with its faults, or runs.
+pub fn suite(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut tests = Sources::default();
+    tests.insert("tests/desk.test.yaml", text);
+    let session = match Session::open_packed(&PACKED, tests) {
+        Ok(session) => session,
+        Err(error) => panic!("the bundle of the fuzz targets does not load: {error}"),
+    };
+    for options in ["", r#"{"format": "junit"}"#, r#"{"format": "text", "verbose": true}"#] {
+        assert!(session.run(options).is_ok_and(|report| !report.is_empty()), "tests ran without a report");
     }
 }
 

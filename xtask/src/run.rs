@@ -26,6 +26,7 @@ pub(crate) fn test() -> Result<(), String> {
     c::test()?;
     python::test()?;
     published::some()?;
+    cargo(&["test", "--manifest-path", "xtask/wasm/Cargo.toml"])?;
     wasm::build()?;
     wasm::test()
 }
@@ -33,6 +34,7 @@ pub(crate) fn test() -> Result<(), String> {
 pub(crate) fn ci() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"])?;
+    cargo(&["fmt", "--check", "--manifest-path", "xtask/wasm/Cargo.toml"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     cargo(&["clippy", "--package", "toolgate", "--no-default-features", "--", "-D", "warnings"])?;
     cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml", "--all-targets", "--", "-D", "warnings"])?;
@@ -69,7 +71,7 @@ fn held() -> Result<(), String> {
     Ok(())
 }
 
-/// Runs cargo in the repository. The fuzz workspace builds into the same folder, so that both share their dependencies.
+/// Runs cargo in the repository. Other workspaces build into the same folder, so that all share their dependencies.
 fn cargo(arguments: &[&str]) -> Result<(), String> {
     run(Path::new(&program()), arguments)
 }

@@ -97,3 +97,31 @@ fn without(text: &str, from: &str, to: &str) -> Result<String, String> {
     let at = rest.find(to).ok_or_else(|| lacks(to))?;
     Ok(format!("{before}{}", &rest[at..]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_glue_becomes_a_function() {
+        let write = "    for (; offset < len; offset++) {\n        const code = arg.charCodeAt(offset);\n        if (code > 0x7F) break;\n        mem[ptr + offset] = code;\n    }\n";
+        let glue = format!(
+            "/* @ts-self-types=\"./x.d.ts\" */\nexport class Gate {{}}\nfunction pass(arg) {{\n{write}}}\nexport function decide(call) {{}}\n\
+             async function __wbg_load(module) {{}}\nfunction initSync(module) {{}}\nlet __wbg_init_promise;\nexport {{ initSync, __wbg_init as default }};\n"
+        );
+        let made = factory(&glue).unwrap();
+        assert!(made.contains("export function glue(module) {\nclass Gate {}\n"), "{made}");
+        assert!(made.ends_with("return { Gate, decide };\n}\n"), "{made}");
+        assert!(made.contains("encodeInto") && !made.contains("charCodeAt"), "{made}");
+        for gone in ["__wbg_load", "__wbg_init", "@ts-self-types"] {
+            assert!(!made.contains(gone), "{gone} in {made}");
+        }
+    }
+
+    #[test]
+    fn another_glue_is_refused() {
+        let told = |text: &str| factory(text).unwrap_err();
+        assert_eq!(told(""), "the glue is not what it was: it has no `async function __wbg_load(`");
+        assert_eq!(without("a from b", "from", "to").unwrap_err(), "the glue is not what it was: it has no `to`");
+    }
+}

@@ -39,3 +39,15 @@ pub(crate) fn silence(module: &mut Module) {
 fn plain(name: &str) -> String {
     name.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_no_part_of_a_path() {
+        assert_eq!(plain("core[2f1c]::panicking::panic_fmt"), "core::panicking::panic_fmt");
+        assert_eq!(plain("<alloc[77]::vec::Vec<T>>::push"), "<alloc::vec::Vec<T>>::push");
+        assert_eq!(plain("malloc"), "malloc");
+    }
+}

@@ -49,3 +49,53 @@ fn locations(data: &[u8], start: u32) -> Vec<Range<usize>> {
 fn is_source(path: &[u8]) -> bool {
     path.ends_with(b".rs") && path.contains(&b'/') && path.iter().all(u8::is_ascii_graphic)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: u32 = 1_048_577;
+    const PATH: &str = "core/src/gate.rs";
+
+    /// A segment: the path, and behind it, aligned in memory, these four words.
+    fn segment(words: [u32; 4]) -> Vec<u8> {
+        let mut data = PATH.as_bytes().to_vec();
+        while !(START as usize + data.len()).is_multiple_of(4) {
+            data.push(0xff);
+        }
+        data.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        data.extend(b"what follows");
+        data
+    }
+
+    fn check(words: [u32; 4], is_location: bool) {
+        let data = segment(words);
+        let kept = data.len() - b"what follows".len();
+        let expected = if is_location { vec![kept - SIZE..kept, 0..PATH.len()] } else { vec![] };
+        assert_eq!(locations(&data, START), expected, "{words:?}");
+    }
+
+    #[test]
+    fn only_locations_are_forgotten() {
+        let length = u32::try_from(PATH.len()).unwrap();
+        check([START, length, 7, 12], true);
+        check([START, length, 100_000, 1_000], true);
+        // A line or a column that no file has.
+        check([START, length, 0, 12], false);
+        check([START, length, 100_001, 12], false);
+        check([START, length, 7, 1_001], false);
+        // A text that is no path, one before the segment, one behind it.
+        check([START, length - 1, 7, 12], false);
+        check([START + 9, length - 9, 7, 12], false);
+        check([START - 1, length, 7, 12], false);
+        check([START, 299, 7, 12], false);
+        check([u32::MAX, length, 7, 12], false);
+    }
+
+    #[test]
+    fn what_is_shorter_than_a_location_has_none() {
+        for length in 0..SIZE + 4 {
+            assert_eq!(locations(&vec![1; length], START), []);
+        }
+    }
+}
