@@ -44,6 +44,9 @@ pub struct Host {
 /// Levels of arrays and objects above the arguments, at most: a batch, its list, an item, `resource`, `properties`.
 const ENVELOPE: usize = 5;
 
+/// Calls as large as calls may be that a batch may amount to: each of its evaluations may repeat the whole request.
+const BATCH: usize = 64;
+
 /// When a batch stops (Authorization API 1.0, "Evaluations semantics").
 #[derive(Clone, Copy, PartialEq)]
 enum Semantic {
@@ -75,8 +78,9 @@ impl Semantic {
 /// Answers an Access Evaluation request, or an Access Evaluations request: one that has a non-empty `evaluations` list.
 ///
 /// The answer is one line of JSON. A request that cannot be answered gets `"decision": false` and `context.error` with
-/// `status` 400, which an HTTP binding sends as its own status; within a batch the error is that item's alone. Nothing
-/// is reserved or used up, as with [`Gate::decide`].
+/// `status` 400, which an HTTP binding sends as its own status; within a batch the error is that item's alone. A batch
+/// whose evaluations, each as long as the request, would come to more than 64 times [`Limits::bytes`](crate::Limits) is
+/// refused as a whole. Nothing is reserved or used up, as with [`Gate::decide`].
 ///
 /// ```no_run
 /// # fn main() -> Result<(), toolgate::Error> {
@@ -94,7 +98,9 @@ pub fn evaluate(gate: &Gate, text: &[u8], host: &Host, ledger: &Ledger, now: Tim
     let limits = gate.limits();
     let caps = Caps { depth: limits.depth + ENVELOPE, ..Caps::call(limits) };
     let asked = Asked { gate, host, ledger, now };
-    match read(text, &caps).map_err(|error| error.to_string()).and_then(|request| asked.answer(&request)) {
+    // Members of the request are defaults of each evaluation.
+    let most = limits.bytes.saturating_mul(BATCH) / text.len().max(1);
+    match read(text, &caps).map_err(|error| error.to_string()).and_then(|request| asked.answer(&request, most)) {
         Ok(Answer::One(response)) => line(&response),
         Ok(Answer::Many(evaluations)) => line(&Batch { evaluations }),
         Err(message) => line(&Response::error(400, message)),
@@ -120,7 +126,8 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn answer(&self, request: &Json) -> Result<Answer, String> {
+    /// `most`: evaluations of a batch.
+    fn answer(&self, request: &Json, most: usize) -> Result<Answer, String> {
         let member = |key| request.get(key).filter(|value| **value != Json::Null);
         let items = match member("evaluations") {
             None => &[],
@@ -129,6 +136,10 @@ impl Asked<'_> {
         };
         if items.is_empty() {
             return Ok(Answer::One(Box::new(self.one(request))));
+        }
+        if items.len() > most {
+            let count = items.len();
+            return Err(format!("`/evaluations` are {count}; of a request of this length, at most {most} are answered"));
         }
         let semantic = match member("options") {
             None => None,

@@ -369,6 +369,16 @@ fn batches() {
     );
 
     // Without items it is a single evaluation.
+    // Each of them has the long text of the request, and would cost as much as it does.
+    let long = |items: usize| {
+        let items = vec!["{}"; items].join(",");
+        let text = "x".repeat(1 << 18);
+        tool("notes/read", &format!(r#","context":{{"arguments":{{"x":"{text}"}}}},"evaluations":[{items}]"#))
+    };
+    let refused = "`/evaluations` are 300; of a request of this length, at most 254 are answered";
+    check(&long(300), &error(refused));
+    assert!(asked(&long(254), &Host::default(), &Ledger::new()).contains("invalid_arguments"));
+
     check(&tool("notes/read", r#","evaluations":[]"#), ALLOW);
     check(&batch("", ""), &error("the document has no `resource`"));
     check(&tool("notes/read", r#","evaluations":{}"#), &error("`/evaluations` is not a list"));
