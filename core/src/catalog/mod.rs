@@ -39,6 +39,7 @@ pub(crate) use shape::{Argument, Fields, Input, Plain, Type};
 pub(crate) use tools_list::{ONE_PAGE, definitions, did_you_mean};
 
 use crate::{
+    ToolCall,
     digest::Digest,
     gather::order,
     id::EntityRef,
@@ -200,6 +201,12 @@ impl Catalog {
             }
         }
         right.map(|right| EntityRef::new(id.kind.clone(), right).to_string())
+    }
+
+    /// The arguments of a call that its tool's schema marks secret, whether or not the others fit.
+    pub(crate) fn secrets(&self, call: &ToolCall) -> &[Pointer] {
+        let tool = self.servers.get(&call.server).and_then(|server| server.tools.get(&call.tool));
+        tool.map_or(&[], |tool| tool.shape.secrets())
     }
 
     /// Every label that the manifest or a policy knows.

@@ -84,7 +84,8 @@ impl DecisionRecord {
         let oversize = decision.reasons().contains(&crate::Reason::LimitExceeded);
         let input = if oversize { &Json::Null } else { &call.input };
         let mut arguments = String::with_capacity(256);
-        Veil::of(admitted.map_or(&[], |admitted| admitted.tool.shape.secrets())).put(input, &mut arguments);
+        // Also of a call that was refused, or is confirmed.
+        Veil::of(bundle.catalog.secrets(call)).put(input, &mut arguments);
         let asked = Asked {
             server: admitted.map_or_else(|| short(&call.server).into(), |admitted| kept(&admitted.server.id)),
             method: word(&call.method),

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use static_assertions::assert_not_impl_any;
-use toolgate::{Chain, Credential, Ledger, verify};
+use toolgate::{Chain, Credential, Ledger, verify, wire};
 
-use crate::desk::{POLICIES, authorize, call, gate};
+use crate::desk::{POLICIES, authorize, call, gate, now};
 
 // What is not printable cannot be logged by accident.
 assert_not_impl_any!(Credential: std::fmt::Debug, std::fmt::Display, serde::Serialize);
@@ -65,6 +65,26 @@ fn a_call_digest_can_be_made_from_its_record() {
     let digest = Sha256::new().chain_update("toolgate/call/v1\0").chain_update(text).finalize();
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(record["call_digest"], format!("sha256:{hex}"));
+}
+
+/// What the schema marks secret is secret whatever becomes of the call.
+#[test]
+fn secrets_of_the_schema_stay_out_of_every_record() {
+    let desk = gate(POLICIES);
+    let check = |input: &str, expected: &str| {
+        let (mut ledger, text) = (Ledger::new(), call("pay/send", input, ""));
+        let record = authorize(&desk, &text, &mut ledger);
+        assert_eq!(record.decision.name(), expected, "{input}");
+        let call = wire::read_call(text.as_bytes(), desk.limits()).unwrap();
+        let confirmed = desk.confirm(&call, record.id.unwrap(), &mut ledger, now());
+        for line in [record.to_json(), confirmed.to_json()] {
+            assert!(!line.contains("hush") && line.contains(r#""pin":"[redacted]""#), "{line}");
+        }
+    };
+    check(r#"{"to":"a@b.example","pin":"hush"}"#, "allow");
+    check(r#"{"to":7,"pin":"hush"}"#, "deny");
+    check(r#"{"pin":"hush"}"#, "deny");
+    check(r#"{"to":"a@b.example","pin":"hush","more":1}"#, "deny");
 }
 
 fn chained(count: usize) -> Vec<String> {
