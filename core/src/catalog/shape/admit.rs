@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     catalog::kind::Kind,
-    json::{Json, Number, Object},
+    json::{Json, Number, Object, Pointer, Step},
     time::Timestamp,
     value::{Record, Value},
 };
@@ -79,6 +79,8 @@ pub(crate) struct Misfit {
     pub(crate) pointer: String,
     /// What is wrong, and what would fit.
     pub(crate) why: String,
+    /// Whether that was said in the knowledge that the value is secret.
+    pub(super) veiled: bool,
 }
 
 impl Shape {
@@ -97,14 +99,14 @@ impl Shape {
         let mut fuel = FUEL;
         let endless = || {
             let why = "the input schema takes too long to check, or refers to itself without end";
-            vec![Misfit { pointer: String::new(), why: why.to_owned() }]
+            vec![Misfit { pointer: String::new(), why: why.to_owned(), veiled: true }]
         };
         if self.has_defaults && !fill::fill(&self.graph, ROOT, input.to_mut(), &mut fuel) {
             return Err(endless());
         }
         let Json::Object(members) = &*input else {
             let why = format!("the arguments are {}; write an object", described(&input));
-            return Err(vec![Misfit { pointer: String::new(), why }]);
+            return Err(vec![Misfit { pointer: String::new(), why, veiled: true }]);
         };
         let mut taker = Taker::default();
         taker.look(&self.members, members, &Path::Root);
@@ -115,7 +117,24 @@ impl Shape {
             return Err(endless());
         }
         misfits.append(&mut check.misfits);
+        // One schema may say what fits, and another that it is secret.
+        for misfit in misfits.iter_mut().filter(|misfit| !misfit.veiled && self.is_secret(&misfit.pointer)) {
+            misfit.why = "does not fit its schema".to_owned();
+        }
         if misfits.is_empty() { Ok(Admitted { input: Input::plain(input), inexact }) } else { Err(misfits) }
+    }
+
+    /// Whether what stands at a place, written with array indexes, is secret or part of a secret.
+    fn is_secret(&self, place: &str) -> bool {
+        let leads = |secret: &Pointer| {
+            let mut parts = place.split('/').skip(1);
+            secret.0.iter().all(|step| match (step, parts.next()) {
+                (Step::Member(name), Some(part)) => part.replace("~1", "/").replace("~0", "~") == *name,
+                (Step::Each, part) => part.is_some(),
+                (Step::Member(_), None) => false,
+            })
+        };
+        self.secrets.iter().any(leads)
     }
 
     /// What policies see of an input that was admitted.
@@ -255,7 +274,7 @@ impl<'s> Taker<'s> {
 
     fn misfit(&mut self, path: &Path<'_>, why: String) -> Option<Value> {
         if self.misfits.len() < MISFITS {
-            self.misfits.push(Misfit { pointer: path.to_string(), why });
+            self.misfits.push(Misfit { pointer: path.to_string(), why, veiled: path.secret() });
         }
         None
     }

@@ -99,7 +99,7 @@ impl<'g> Check<'g> {
 
     fn misfit(&mut self, loud: bool, path: &Path<'_>, why: impl FnOnce() -> String) -> bool {
         if loud && self.misfits.len() < MISFITS {
-            let misfit = Misfit { pointer: path.to_string(), why: why() };
+            let misfit = Misfit { pointer: path.to_string(), why: why(), veiled: path.secret() };
             if !self.misfits.contains(&misfit) {
                 self.misfits.push(misfit);
             }

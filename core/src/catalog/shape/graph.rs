@@ -161,6 +161,7 @@ impl Graph {
     pub(super) fn compile(schema: &Json) -> Self {
         let mut graph = parse::parse(schema);
         let declaring = graph.declaring();
+        let any_secret = graph.nodes.iter().any(|node| node.secret);
         // A closure is marked by the node that it starts at, so the marks of one are not taken for those of another.
         let (mut near, mut firm) = (vec![Id::MAX; graph.nodes.len()], vec![Id::MAX; graph.nodes.len()]);
         for id in 0..graph.nodes.len() {
@@ -168,7 +169,10 @@ impl Graph {
                 [&node.all, &node.any, &node.one, &node.also].into_iter().flatten().copied().collect()
             });
             let sure = graph.closure(id, &mut firm, |node| graph.sure(node));
-            let hides = here.iter().any(|id| graph.node(*id).is_some_and(|node| node.secret));
+            // What was not followed to its end may hold one.
+            let may_hide =
+                here.len() >= CLOSURE || here.iter().any(|id| graph.node(*id).is_some_and(|node| node.secret));
+            let hides = any_secret && may_hide;
             let closed = declaring.get(id) == Some(&true) && !graph.opened(&here);
             if let Some(node) = graph.nodes.get_mut(id) {
                 (node.here, node.sure, node.hides, node.closed) = (here, sure, hides, closed);
@@ -359,6 +363,16 @@ impl Graph {
             }
             for id in inner.array.iter().flat_map(|rules| rules.items.iter().chain(&rules.prefix)) {
                 self.find_secrets(*id, &pointer.child(Step::Each), above, left, found);
+            }
+            // No pointer leads to members that have no names: all of an object that can hold a secret there is one.
+            let mut unnamed = BTreeSet::new();
+            if let Some(rules) = &inner.object {
+                for id in rules.additional.iter().chain(rules.patterns.iter().map(|(_, id)| id)) {
+                    self.find_secrets(*id, pointer, above, left, &mut unnamed);
+                }
+            }
+            if !unnamed.is_empty() {
+                found.insert(pointer.clone());
             }
         }
         above.truncate(mark);

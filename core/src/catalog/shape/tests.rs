@@ -591,3 +591,30 @@ playwright: 25 tools, 69 usable, 1 left out, not enforced: {"propertyNames"}
   browser_drop /data map: the names of its members are not declared
 slack-archived: 8 tools, 17 usable, 0 left out, not enforced: {}
 "#;
+
+/// Wherever a schema marks it: no pointer is missing, and no message shows it.
+#[test]
+fn secrets_in_odd_places() {
+    let check = |schema: &str, input: &str, expected: &[&str]| {
+        let shape = compile(schema, &[]);
+        let secrets: Vec<_> = shape.secrets().iter().map(ToString::to_string).collect();
+        assert_eq!(secrets, expected, "{schema}");
+        let told = admitted(&shape, input);
+        assert!(told.starts_with('/') && !told.contains("hunter2"), "{told}");
+    };
+    let (named, secret) = (r#""properties": {"p": {"type": "integer"}}"#, r#"{"writeOnly": true}"#);
+    check(&format!(r#"{{{named}, "allOf": [{{"properties": {{"p": {secret}}}}}]}}"#), r#"{"p": "hunter2"}"#, &["/p"]);
+    check(&format!(r#"{{{named}, "patternProperties": {{"^p": {secret}}}}}"#), r#"{"p": "hunter2"}"#, &[""]);
+    let within = |rest: &str| format!(r#"{{"properties": {{"env": {{"type": "object", {rest}}}}}}}"#);
+    let text = r#"{"type": "integer", "format": "password"}"#;
+    check(&within(&format!(r#""additionalProperties": {text}"#)), r#"{"env": {"A": "hunter2"}}"#, &["/env"]);
+    let list = format!(r#""patternProperties": {{"^s": {{"type": "array", "items": {text}}}}}"#);
+    check(&within(&list), r#"{"env": {"s": ["hunter2"]}}"#, &["/env"]);
+    check(&within(&list), r#"{"env": {"s": "hunter2"}}"#, &["/env"]);
+    let both = format!(r#"{named}, "additionalProperties": {{"additionalProperties": {secret}}}"#);
+    check(&within(&both), r#"{"env": {"p": "hunter2"}}"#, &["/env"]);
+    // More branches than anybody follows.
+    let many = r#"{"type": "boolean"},"#.repeat(300);
+    let many = format!(r#"{{"properties": {{"p": {{"anyOf": [{many} {text}]}}}}}}"#);
+    check(&many, r#"{"p": "hunter2"}"#, &["/p"]);
+}
