@@ -125,7 +125,7 @@ fn string(text: &str, limits: &Limits, bytes: &mut usize) -> Result<(), String> 
 fn exact(number: &Number) -> Result<(), String> {
     let good = match number {
         Number::Int(_) => true,
-        Number::Float(value) => Number::try_from(*value).is_ok(),
+        Number::Float(value) => Number::try_from(*value).is_ok_and(|read| read == *number),
         Number::Literal(_) => false,
     };
     good.then_some(()).ok_or_else(|| "a number fits neither a 64-bit integer nor a double".to_owned())
