@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
 };
 
 use smallvec::SmallVec;
@@ -13,7 +14,7 @@ use super::{
     fill,
     graph::ROOT,
     input::Input,
-    slot::{Members, Slot},
+    slot::{Member, Members, Slot},
 };
 use crate::{
     catalog::kind::Kind,
@@ -180,15 +181,20 @@ impl<'s> Taker<'s> {
     ) -> Record {
         let mut record = Record::new();
         for (name, member) in &members.typed {
-            let Some(value) = find(name) else { continue };
-            let path = Path::Member { up: path, name, secret: path.secret() || member.secret };
-            self.names.push(name);
-            if let Some(value) = self.value(&member.slot, value, &path) {
-                record.insert(name.clone(), value);
+            if let Some(value) = find(name) {
+                self.member(name, member, value, path, &mut record);
             }
-            self.names.pop();
         }
         record
+    }
+
+    fn member(&mut self, name: &'s Arc<str>, member: &'s Member, value: &Json, path: &Path<'_>, record: &mut Record) {
+        let path = Path::Member { up: path, name, secret: path.secret() || member.secret };
+        self.names.push(name);
+        if let Some(value) = self.value(&member.slot, value, &path) {
+            record.insert(name.clone(), value);
+        }
+        self.names.pop();
     }
 
     /// Notes what does not fit and what is inexact, and makes no value where none is needed to tell.
@@ -249,7 +255,14 @@ impl<'s> Taker<'s> {
             },
             (Slot::Set(slot), Json::Array(items)) => self.set(slot, items, path),
             (Slot::Record(members), Json::Object(object)) => {
-                Some(Value::Record(self.members(members, &|name| object.get(name), path)))
+                let mut record = Record::new();
+                // Of the two, there may be many objects, and many members that none of them has.
+                for (name, value) in object {
+                    if let Some((name, member)) = members.typed.get_key_value(name.as_str()) {
+                        self.member(name, member, value, path, &mut record);
+                    }
+                }
+                Some(Value::Record(record))
             }
             (_, Json::Null) => self.inexact("is null, which no Cedar type holds; leave the argument out instead"),
             // The schema's keywords can admit what its type does not tell, such as a member of a branch not taken.

@@ -135,8 +135,8 @@ impl<'g> Check<'g> {
     fn undeclared(&mut self, id: Id, members: &Object, path: &Path<'_>, loud: bool) -> bool {
         let graph = self.graph;
         let mut fits = true;
-        for name in members.keys().filter(|name| !graph.declares(id, name)) {
-            fits = self.refuse(id, name, path, loud);
+        for name in members.keys() {
+            fits &= self.burn(graph.steps(id, name)) && (graph.declares(id, name) || self.refuse(id, name, path, loud));
         }
         fits
     }
@@ -179,7 +179,8 @@ impl<'g> Check<'g> {
         }
         let mut fits = true;
         for choices in &node.choices {
-            fits &= choices.contains(value) || self.misfit(loud, path, || wrong_choice(value, choices, path));
+            let found = self.burn(choices.len() / 16) && choices.contains(value);
+            fits &= found || self.misfit(loud, path, || wrong_choice(value, choices, path));
         }
         fits &= match value {
             Json::String(text) => node.text.as_ref().is_none_or(|rules| self.text(rules, text, value, path, loud)),
@@ -249,10 +250,11 @@ impl<'g> Check<'g> {
     fn text(&mut self, rules: &TextRules, text: &str, value: &Json, path: &Path<'_>, loud: bool) -> bool {
         let mut fits = true;
         if rules.min.is_some() || rules.max.is_some() {
-            fits = self.size(text.chars().count(), "character", rules.min, rules.max, path, loud);
+            fits = self.burn(text.len() / 256)
+                && self.size(text.chars().count(), "character", rules.min, rules.max, path, loud);
         }
         if let Some((pattern, regex)) = &rules.pattern {
-            let matches = self.burn(text.len() / 16) && regex.is_match(text);
+            let matches = self.burn(regex.steps(text)) && regex.is_match(text);
             fits &= matches
                 || self.misfit(loud, path, || {
                     format!("{} does not match the pattern {}", path.show(value), clip(pattern))
@@ -294,8 +296,11 @@ impl<'g> Check<'g> {
         let mut fits = self.size(items.len(), "element", rules.min, rules.max, path, loud);
         if rules.unique {
             let mut seen = BTreeSet::new();
-            let twice = items.iter().position(|item| !seen.insert(canonical(item)));
-            if let Some(at) = twice.filter(|_| self.burn(items.len())) {
+            let twice = items.iter().position(|item| {
+                let text = canonical(item);
+                !self.burn(1 + text.len() / 64) || !seen.insert(text)
+            });
+            if let Some(at) = twice {
                 let at = Path::Index { up: path, at, secret: path.secret() };
                 fits = self.misfit(loud, &at, || "the same element stands here twice; leave one out".to_owned());
             }
@@ -313,7 +318,7 @@ impl<'g> Check<'g> {
 
     fn object(&mut self, id: Id, rules: &ObjectRules, members: &Object, path: &Path<'_>, loud: bool) -> bool {
         let graph = self.graph;
-        let mut fits = true;
+        let mut fits = self.burn(rules.required.len() / 16 + members.len() / 4);
         for name in rules.required.iter().filter(|name| !members.contains_key(*name)) {
             let at = Path::Member { up: path, name, secret: false };
             fits = self.misfit(loud, &at, || "missing; the schema requires it".to_owned());
@@ -323,6 +328,10 @@ impl<'g> Check<'g> {
                 return false;
             }
             let mut known = false;
+            let steps = rules.patterns.iter().map(|(pattern, _)| 1 + pattern.steps(name));
+            if !self.burn(steps.fold(0, usize::saturating_add)) {
+                return false;
+            }
             let patterns = rules.patterns.iter().filter(|(pattern, _)| pattern.is_match(name)).map(|(_, id)| *id);
             for id in rules.properties.get(name).copied().into_iter().chain(patterns) {
                 known = true;

@@ -25,6 +25,8 @@ fn step(graph: &Graph, id: Id, value: &mut Json, level: usize, fuel: &mut u32) {
         *fuel = fuel.saturating_sub(1);
         match &mut *value {
             Json::Object(members) => {
+                let count = inner.object.as_ref().map_or(0, |rules| rules.properties.len());
+                *fuel = fuel.saturating_sub(u32::try_from(count / 16).unwrap_or(u32::MAX));
                 for (name, id) in inner.object.iter().flat_map(|rules| &rules.properties) {
                     if !members.contains_key(name)
                         && let Some(default) = graph.default_of(*id)

@@ -23,6 +23,8 @@ pub(super) const ROOT: Id = 1;
 pub(super) const NODES: usize = 10_000;
 /// Schemas that apply to one value at once, beyond which nobody follows.
 const CLOSURE: usize = 256;
+/// Bytes of a text, times the size of a pattern, that cost one step.
+const STEP: usize = 16;
 /// How often branches that rest on each other are looked at again.
 const PASSES: usize = 32;
 
@@ -69,12 +71,30 @@ pub(super) enum Format {
     Ipv6,
 }
 
+/// A pattern, and how large it is compiled: as much as a match may look at for each character.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    pub(super) regex: Regex,
+    pub(super) size: usize,
+}
+
+impl Pattern {
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// What a match costs, in steps.
+    pub(super) fn steps(&self, text: &str) -> usize {
+        text.len().saturating_mul(self.size) / STEP
+    }
+}
+
 /// What a schema asks of strings.
 #[derive(Debug, Default)]
 pub(super) struct TextRules {
     pub(super) min: Option<u64>,
     pub(super) max: Option<u64>,
-    pub(super) pattern: Option<(String, Regex)>,
+    pub(super) pattern: Option<(String, Pattern)>,
 }
 
 /// What a schema asks of numbers.
@@ -100,7 +120,7 @@ pub(super) struct ArrayRules {
 #[derive(Debug, Default)]
 pub(super) struct ObjectRules {
     pub(super) properties: Sorted<String, Id>,
-    pub(super) patterns: Vec<(Regex, Id)>,
+    pub(super) patterns: Vec<(Pattern, Id)>,
     pub(super) additional: Option<Id>,
     pub(super) required: Vec<String>,
     /// Whether there is a `properties`, even an empty one.
@@ -242,6 +262,13 @@ impl Graph {
                 || rules.required.iter().any(|required| required == name)
                 || rules.patterns.iter().any(|(pattern, _)| pattern.is_match(name))
         })
+    }
+
+    /// What it costs to find that out, in steps.
+    pub(super) fn steps(&self, id: Id, name: &str) -> usize {
+        let rules = self.here(id).filter_map(|node| node.object.as_ref());
+        let patterns = rules.flat_map(|rules| &rules.patterns).map(|(pattern, _)| 1 + pattern.steps(name));
+        self.node(id).map_or(0, |node| node.here.len() / 8) + patterns.fold(0, usize::saturating_add)
     }
 
     /// Whether members that none of these schemas declares are admitted, explicitly.

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use regex_lite::{Regex, RegexBuilder};
+use regex_lite::RegexBuilder;
 
-use super::graph::{ANY, ArrayRules, Format, Graph, Id, NODES, Node, NumberRules, ObjectRules, TextRules, Types};
+use super::graph::{
+    ANY, ArrayRules, Format, Graph, Id, NODES, Node, NumberRules, ObjectRules, Pattern, TextRules, Types,
+};
 use crate::{
     gather::Gather as _,
     json::{Json, Number, Object, Pointer, Step},
@@ -36,8 +38,8 @@ const SILENT: &[&str] = &[
     "xml",
 ];
 
-/// Bytes of one compiled pattern.
-const PATTERN: usize = 1 << 20;
+/// Bytes of one compiled pattern: it is of size 1 up to so many, and may double ten times.
+const PATTERN: usize = 1 << 10;
 
 pub(super) fn parse(schema: &Json) -> Graph {
     let mut parser = Parser { document: schema, ids: BTreeMap::new(), queue: VecDeque::new(), out: Graph::default() };
@@ -286,7 +288,7 @@ fn number(rules: &mut NumberRules, all: &Object, keyword: &str, value: &Json) ->
 }
 
 /// A pattern, unless it is one that the reader here takes otherwise than ECMAScript does.
-fn pattern(text: &str) -> Option<Regex> {
+fn pattern(text: &str) -> Option<Pattern> {
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         if c == '\\' && chars.next().is_some_and(|c| "<>aAzUZ".contains(c)) {
@@ -296,7 +298,8 @@ fn pattern(text: &str) -> Option<Regex> {
     if text.contains("[:") || text.contains("\\b{") || text.contains("(?P") {
         return None;
     }
-    RegexBuilder::new(text).size_limit(PATTERN).build().ok()
+    let sized = |size| Some(Pattern { regex: RegexBuilder::new(text).size_limit(PATTERN * size).build().ok()?, size });
+    (0..=10).find_map(|doubled| sized(1 << doubled))
 }
 
 /// Follows `#` or `#/...` in the document.

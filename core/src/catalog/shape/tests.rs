@@ -618,3 +618,39 @@ fn secrets_in_odd_places() {
     let many = format!(r#"{{"properties": {{"p": {{"anyOf": [{many} {text}]}}}}}}"#);
     check(&many, r#"{"p": "hunter2"}"#, &["/p"]);
 }
+
+/// Every part of a check costs as much as it does, so that no schema and no input of any size hold a call up.
+#[test]
+fn what_takes_long_is_given_up() {
+    let check = |schema: &str, input: &str, expected: &str| {
+        let input = format!(r#"{{"a": {input}}}"#);
+        let told = admitted(&compile(&format!(r#"{{"properties": {{"a": {schema}}}}}"#), &[]), &input);
+        assert!(told.starts_with(expected), "{} {told:.200}", schema.get(..100).unwrap_or(schema));
+    };
+    let endless = " the input schema takes too long to check";
+    let many = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(",");
+    let branches = |count: usize, one: &str| format!(r#"{{"anyOf": [{}]}}"#, many(count, &|_| one.to_owned()));
+    let list = |count: usize, one: &str| format!("[{}]", many(count, &|_| one.to_owned()));
+    let object = |count: usize, one: &str| format!("{{{}}}", many(count, &|n| format!(r#""p{n}": {one}"#)));
+    let text = |length: usize| format!("\"{}\"", "a".repeat(length));
+    check(
+        &branches(150, r#"{"uniqueItems": true, "maxItems": 0}"#),
+        &format!("[{}]", many(5, &|n| text(200_000 + n))),
+        endless,
+    );
+    check(&branches(8_000, r#"{"maxLength": 1}"#), &text(100_000), endless);
+    check(&branches(2_000, r#"{"required": ["x"]}"#), &object(4_000, "1"), endless);
+    let numbers = many(100_000, &|n| n.to_string());
+    check(&format!(r#"{{"items": {{"enum": [{numbers}]}}}}"#), &list(400, "99999"), endless);
+    let names = many(100_000, &|n| format!("\"{n}\""));
+    check(&format!(r#"{{"items": {{"required": [{names}]}}}}"#), &list(400, "{}"), endless);
+    // A pattern is as long as it is compiled.
+    let long = many(9, &|_| r#"{"pattern": "^.{0,8000}$"}"#.to_owned());
+    check(&format!(r#"{{"allOf": [{long}]}}"#), &text(8_000), endless);
+    let patterns = many(1_000, &|n| format!(r#""^x{{0,200}}{n}$": true"#));
+    check(&format!(r#"{{"patternProperties": {{{patterns}}}}}"#), &object(4_000, "1"), endless);
+    let wide = object(9_000, r#"{"type": "string"}"#);
+    let wide = format!(r#"{{"type": "array", "items": {{"type": "object", "properties": {wide}}}}}"#);
+    check(&wide.replacen('{', r#"{"default": [], "#, 1), &list(4_000, "{}"), endless);
+    check(&format!(r#"{{"type": "array", "items": {wide}}}"#), &list(20, &list(4_000, "{}")), "{");
+}
