@@ -91,10 +91,18 @@ impl Ledger {
         }
     }
 
-    /// Somebody refused: nobody waits any more, and what others have approved is void.
+    /// Somebody refused: nobody waits any more, and what others have approved is void, also where a reserved call has
+    /// used it and could give it back.
     pub(super) fn approval_refused(&mut self, call: &Digest) {
         self.settle(call);
         self.take_approvals(call);
+        let used = self.calls.iter().filter(|(_, open)| open.reservation.call == *call && !open.approvals.is_empty());
+        let used: Vec<u64> = used.map(|(id, _)| *id).collect();
+        for id in used {
+            if let Some(open) = self.calls.get_mut(&id) {
+                Arc::make_mut(open).approvals.clear();
+            }
+        }
     }
 
     pub(super) fn approval_granted(&mut self, approval: Approval, now: Timestamp) -> Result<(), EventError> {

@@ -326,14 +326,11 @@ mod tests {
     use super::*;
     use crate::{Event, digest::Domain, json::Json};
 
-    #[test]
-    fn who_acts_twice_in_a_call_counts_once() {
-        let (bot, alice) = (EntityRef::new("Agent", "bot"), EntityRef::new("User", "alice"));
-        let now = Timestamp::from_millis(0);
-        let reservation = Reservation {
+    fn reservation(chain: Vec<EntityRef>, now: Timestamp) -> Reservation {
+        Reservation {
             id: 1,
             call: Digest::of(Domain::Call, &Json::Null),
-            chain: vec![bot.clone(), alice, bot.clone()],
+            chain,
             server: "notes".into(),
             tool: "notes/read".into(),
             session: None,
@@ -343,7 +340,38 @@ mod tests {
             labels: BTreeSet::new(),
             seen: "internal".into(),
             until: now.plus(1_000),
+        }
+    }
+
+    #[test]
+    fn who_refuses_is_not_overruled_by_a_call_that_is_given_up() {
+        let (alice, olga) = (EntityRef::new("User", "alice"), EntityRef::new("User", "olga"));
+        let now = Timestamp::from_millis(0);
+        let reservation = reservation(vec![alice.clone()], now);
+        let call = reservation.call;
+        let approval = Approval { call, class: "ops".into(), approver: olga.clone(), expires: now.plus(1_000) };
+        let check = |refused: bool| {
+            let mut ledger = Ledger::new();
+            ledger.apply(Event::ApprovalGranted(approval.clone()), now).unwrap();
+            ledger.apply(Event::CallReserved(reservation.clone().into()), now).unwrap();
+            if refused {
+                ledger.apply(Event::ApprovalRefused { call, approver: olga.clone() }, now).unwrap();
+            }
+            let snapshot = Ledger::restore(&ledger.snapshot()).unwrap();
+            [ledger, snapshot].map(|mut ledger| {
+                ledger.apply(Event::CallAborted(1), now).unwrap();
+                ledger.approved(&call, "ops", std::slice::from_ref(&alice), now)
+            })
         };
+        assert_eq!(check(false), [true; 2]);
+        assert_eq!(check(true), [false; 2]);
+    }
+
+    #[test]
+    fn who_acts_twice_in_a_call_counts_once() {
+        let (bot, alice) = (EntityRef::new("Agent", "bot"), EntityRef::new("User", "alice"));
+        let now = Timestamp::from_millis(0);
+        let reservation = reservation(vec![bot.clone(), alice, bot.clone()], now);
         let mut ledger = Ledger::new();
         ledger.apply(Event::CallReserved(reservation.into()), now).unwrap();
         assert_eq!(ledger.principal_counts(&bot, now).total, 1);

@@ -366,7 +366,10 @@ impl Story {
                     used.insert(call.id, std::mem::take(&mut good).into_iter().collect());
                 }
                 Event::CallAborted(id) => good.extend(used.remove(id).into_iter().flatten()),
-                Event::ApprovalRefused { call, .. } if call == digest => good.clear(),
+                Event::ApprovalRefused { call, .. } if call == digest => {
+                    good.clear();
+                    used.clear();
+                }
                 _ => {}
             }
         }
