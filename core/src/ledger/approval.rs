@@ -63,7 +63,7 @@ impl Ledger {
         Ok(())
     }
 
-    pub(crate) fn put_waiting(&mut self, request: ApprovalRequest) {
+    fn put_waiting(&mut self, request: ApprovalRequest) {
         let (call, initiator) = (request.call, request.initiator.clone());
         // What is asked again waits once, whatever stands in its way by now.
         let before = self.waiting.get(&initiator).into_iter().flat_map(|waiting| waiting.values());
@@ -74,6 +74,22 @@ impl Ledger {
         let mut waiting = self.waiting.get(&initiator).cloned().unwrap_or_default();
         Arc::make_mut(&mut waiting).insert(call, request);
         self.waiting.insert_mut(initiator, waiting);
+    }
+
+    /// Puts a call back that waits, as a snapshot has it.
+    pub(crate) fn restore_waiting(&mut self, request: ApprovalRequest) -> Result<(), EventError> {
+        let held = self.waiting.get(&request.initiator).map_or(0, |waiting| waiting.len());
+        limits::room("pending approvals of an initiator", held, limits::WAITING)?;
+        self.put_waiting(request);
+        Ok(())
+    }
+
+    /// Puts an approval back, as a snapshot has it.
+    pub(crate) fn restore_approval(&mut self, approval: Approval) -> Result<(), EventError> {
+        let held = self.approvals.get(&approval.call).map_or(0, |approvals| approvals.len());
+        limits::room("approvals of a call", held, limits::APPROVALS)?;
+        self.put_approval(approval);
+        Ok(())
     }
 
     /// Nobody waits for the approval of this call any more.
@@ -124,7 +140,7 @@ impl Ledger {
         Ok(())
     }
 
-    pub(crate) fn put_approval(&mut self, approval: Approval) {
+    fn put_approval(&mut self, approval: Approval) {
         self.due.insert_mut((approval.expires, Due::Approval(approval.call)));
         let mut approvals = self.approvals.get(&approval.call).cloned().unwrap_or_default();
         let call = approval.call;

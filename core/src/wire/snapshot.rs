@@ -236,8 +236,14 @@ fn thing(ledger: &mut Ledger, value: Json, before: usize) -> Result<bool, String
             }
             ledger.put_call(call);
         }
-        "approval" => ledger.put_approval(of(value)?.read(read::approval)?),
-        "waiting" => ledger.put_waiting(of(value)?.read(read::request)?),
+        "approval" => {
+            let approval = of(value)?.read(read::approval)?;
+            ledger.restore_approval(approval).map_err(|why| why.to_string())?;
+        }
+        "waiting" => {
+            let request = of(value)?.read(read::request)?;
+            ledger.restore_waiting(request).map_err(|why| why.to_string())?;
+        }
         "revoked" => {
             let (what, until) =
                 of(value)?.read(|fields| Ok((read::revocation(fields)?, fields.maybe_instant("until")?)))?;

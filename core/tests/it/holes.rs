@@ -189,6 +189,33 @@ fn hostile_snapshots_name_the_line() {
     }
 }
 
+/// A snapshot holds no more than a ledger does: what is put back costs what was there before.
+#[test]
+fn snapshots_are_held_to_the_limits_of_a_ledger() {
+    let check = |count: usize, line: &dyn Fn(usize) -> String, expected: &str| {
+        let mut text = "{\"toolgate_ledger\":1,\"now\":\"2026-01-05T10:00:00Z\",\"sequence\":900}\n".to_owned();
+        (0..count).for_each(|at| text.push_str(&format!("{}\n", line(at))));
+        let error = Ledger::restore(&text).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    };
+    let waiting = |at: usize| {
+        let digest = format!("sha256:{at:064x}");
+        format!(
+            r#"{{"waiting":{{"id":{at},"call":"{digest}","ask":"{digest}","initiator":"User::\"alice\"","until":"2026-01-05T11:00:00Z"}}}}"#
+        )
+    };
+    check(64, &waiting, "line 66: the snapshot has no end");
+    check(65, &waiting, "line 66: the ledger holds 64 pending approvals of an initiator and takes no more");
+    let approval = |at: usize| {
+        let digest = format!("sha256:{:064x}", 1);
+        format!(
+            r#"{{"approval":{{"call":"{digest}","class":"c{at}","approver":"User::\"olga\"","expires":"2026-01-05T11:00:00Z"}}}}"#
+        )
+    };
+    check(16, &approval, "line 18: the snapshot has no end");
+    check(17, &approval, "line 18: the ledger holds 16 approvals of a call and takes no more");
+}
+
 #[test]
 fn times_that_cannot_be_written_down() {
     let mut scene = Scene::at_the_desk(POLICIES);
