@@ -93,9 +93,12 @@ impl Program {
             }
         }
         form.clauses.iter().try_for_each(|clause| within(*clause, &form.terms))?;
+        let mut length = 0;
         form.leaves.iter().try_for_each(|leaf| match leaf {
             Leaf::Code(code) => {
                 sure(rule.start <= code.start && code.end <= rule.end, "a leaf is not of its rule")?;
+                length += code.len();
+                sure(length <= rule.len(), "leaves share their code")?;
                 self.code(code.clone(), 1)
             }
             Leaf::Constant(_) | Leaf::Never => Ok(()),
@@ -223,5 +226,30 @@ impl Program {
             Op::Set(count) => (*count as usize, 1),
             Op::Record(list) => (self.lists.get(*list as usize).map_or(0, |names| names.len()), 1),
         }
+    }
+}
+
+#[cfg(all(test, feature = "author"))]
+mod tests {
+    use super::*;
+    use crate::engine::{Builder, Scopes};
+
+    /// To verify a program takes no longer than the program is.
+    #[test]
+    fn leaves_do_not_share_their_code() {
+        let check = |leaves: usize, expected: Sound| {
+            let mut builder = Builder::default();
+            builder.var(Var::Principal);
+            builder.is("User").unwrap();
+            (0..leaves).for_each(|_| builder.leaf(0));
+            builder.require();
+            let scopes = Scopes { principal: Scope::ANY, action: ActionScope::Any, resource: Scope::ANY };
+            let form = Form { terms: vec![Term::Leaf(0)], clauses: vec![0], leaves: Vec::new() };
+            builder.rule(0, true, scopes, Vec::new(), form);
+            let verified = builder.finish().verify(&[Role { forbids: true, template: false, leaves }]);
+            assert_eq!(verified, expected, "{leaves}");
+        };
+        check(1, Ok(()));
+        check(2, Err(Broken("leaves share their code")));
     }
 }
