@@ -1,7 +1,7 @@
 //! Entities with their attributes, tags and parents, and the store that holds what the bundle says of them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -129,9 +129,28 @@ impl Store {
     /// An entity and everything it is in, as soon as that is not more than `most`.
     pub(crate) fn upwards<'s>(&'s self, id: &'s EntityRef, most: usize) -> BTreeSet<&'s EntityRef> {
         let (mut found, mut next) = (BTreeSet::from([id]), vec![id]);
-        while let Some(id) = next.pop().filter(|_| found.len() <= most) {
-            let parents = self.get(id).into_iter().flat_map(|entity| &entity.parents);
-            next.extend(parents.filter(|parent| found.insert(*parent)));
+        while let Some(id) = next.pop() {
+            for parent in self.get(id).into_iter().flat_map(|entity| &entity.parents) {
+                if found.len() > most {
+                    return found;
+                }
+                next.extend(found.insert(parent).then_some(parent));
+            }
+        }
+        found
+    }
+
+    /// The entities that are in a level, directly or through others; a level is in itself.
+    fn leveled<'s>(&'s self, all: &'s [Arc<Entity>]) -> HashSet<&'s EntityRef> {
+        let mut children: HashMap<_, Vec<_>> = HashMap::new();
+        for entity in all {
+            entity.parents.iter().for_each(|parent| children.entry(parent).or_default().push(&entity.id));
+        }
+        let levels = children.keys().copied().chain(all.iter().map(|entity| &entity.id));
+        let mut found: HashSet<_> = levels.filter(|id| &*id.kind == "Level").collect();
+        let mut next: Vec<_> = found.iter().copied().collect();
+        while let Some(id) = next.pop() {
+            next.extend(children.get(id).into_iter().flatten().filter(|child| found.insert(**child)));
         }
         found
     }
@@ -140,13 +159,14 @@ impl Store {
     pub(crate) fn settle(&mut self, place: impl Fn(&EntityRef) -> Option<u32>) {
         let all: Vec<_> = self.iter().cloned().collect();
         let weights = self.weights(&all);
+        let leveled = self.leveled(&all);
         let known: Vec<_> = all
             .iter()
             .map(|entity| {
                 let above = self.above(&entity.id, &place);
                 let has_level = match &above {
                     Some(above) => above.ids.iter().any(|id| &*id.kind == "Level"),
-                    None => !self.levels_of(&entity.id).is_empty(),
+                    None => leveled.contains(&entity.id),
                 };
                 (above, has_level)
             })
@@ -260,5 +280,31 @@ pub(crate) fn mentioned(value: &Value, out: &mut Vec<EntityRef>) {
         Value::Set(items) => items.iter().for_each(|item| mentioned(item, out)),
         Value::Record(members) => members.values().for_each(|member| mentioned(member, out)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However long a chain is, settling it takes no longer than reading it.
+    #[test]
+    fn long_chains_are_settled() {
+        let group = |at: usize| EntityRef::new("Group", at.to_string());
+        let check = |count: usize, top: EntityRef, expected: bool| {
+            let mut store = Store::default();
+            store.insert(Entity::new(group(0)).within([top.clone()]));
+            (1..count).for_each(|at| store.insert(Entity::new(group(at)).within([group(at - 1)])));
+            store.settle(|_| None);
+            for at in [0, 1, ANCESTORS - 2, ANCESTORS, count - 1].into_iter().filter(|at| *at < count) {
+                assert_eq!(store.find("Group", &at.to_string()).unwrap().has_level, expected, "{at} of {count}, {top}");
+            }
+        };
+        for count in [2, ANCESTORS + 2] {
+            check(count, EntityRef::new("Level", "internal"), true);
+            check(count, group(count - 1), false);
+            check(count, EntityRef::new("Group", "all"), false);
+        }
+        check(4_000, EntityRef::new("Level", "internal"), true);
     }
 }
