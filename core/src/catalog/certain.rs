@@ -97,9 +97,11 @@ impl Tool {
     }
 }
 
-/// A schema without a reference: beside one, older revisions look at nothing else.
+/// A schema that says by its own words what a value is: not by a reference (beside one, older revisions look at nothing
+/// else), nor by others; and that does not let it be null besides.
 fn plain(schema: &Json) -> bool {
-    schema.as_object().is_some_and(|members| !members.contains_key("$ref"))
+    let elsewhere = ["$ref", "allOf", "anyOf", "oneOf", "nullable"];
+    schema.as_object().is_some_and(|members| elsewhere.iter().all(|keyword| !members.contains_key(*keyword)))
 }
 
 /// The values of `enum` or `const`.

@@ -397,3 +397,36 @@ fn what_a_task_covers() {
     );
     assert_eq!(standing("", "other").standing, Standing::Hidden);
 }
+
+/// What a schema says beside its type can make a value one that policies do not see.
+#[test]
+fn values_that_no_policy_sees() {
+    let check = |argument: &str, value: &str, expected: &str| {
+        let mut sources = Sources::default();
+        let manifest = "[bundle]\nname = \"list\"\nversion = \"1\"\n[servers.s]\n[tools.\"s/t\"]\neffect = \"read\"\negress = false\nsensitivity = \"internal\"";
+        sources.insert("toolgate.toml", manifest);
+        let tools = format!(
+            r#"{{"tools": [{{"name": "t", "inputSchema": {{"type": "object", "properties": {{"x": {argument}}}}}}}]}}"#
+        );
+        sources.insert("tools/s.json", tools);
+        sources.insert("policies/a.cedar", "@id(\"a\") permit (principal, action == Action::\"s/t\", resource) when { context.input has x || !(context.input has x) };");
+        let gate = Gate::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{error}")));
+        let call = format!(r#"{{"server":"s","tool":"t","principal":"User::\"ann\"","input":{{"x":{value}}}}}"#);
+        let call = wire::read_call(call.as_bytes(), gate.limits()).unwrap();
+        let allowed = gate.decide(&call, &Ledger::new(), now()).is_allow();
+        let request = ListRequest::new(Principal::new(PrincipalKind::User, "ann"));
+        let listed = gate.list(&request, &Ledger::new(), now());
+        let standing = listed.iter().find(|one| one.tool == "t").unwrap().standing;
+        assert_eq!(standing.name(), expected, "{argument}");
+        assert!(allowed || standing != Standing::Allowed, "{argument}: {value}");
+    };
+    check(r#"{"type": "string"}"#, r#""x""#, "allowed");
+    check(r#"{"type": "string", "nullable": true}"#, "null", "depends");
+    check(r#"{"enum": ["a", "b"], "nullable": true}"#, "null", "depends");
+    check(
+        r#"{"type": "string", "allOf": [{"type": "string", "format": "date-time"}]}"#,
+        r#""2026-01-05T10:00:00.0001Z""#,
+        "depends",
+    );
+    check(r#"{"type": ["string", "null"]}"#, "null", "depends");
+}
