@@ -298,8 +298,49 @@ fn pattern(text: &str) -> Option<Pattern> {
     if text.contains("[:") || text.contains("\\b{") || text.contains("(?P") {
         return None;
     }
-    let sized = |size| Some(Pattern { regex: RegexBuilder::new(text).size_limit(PATTERN * size).build().ok()?, size });
+    let text = as_here(text);
+    let sized = |size| Some(Pattern { regex: RegexBuilder::new(&text).size_limit(PATTERN * size).build().ok()?, size });
     (0..=10).find_map(|doubled| sized(1 << doubled))
+}
+
+/// What `\s` stands for in ECMAScript, in a class.
+const SPACE: &str = r"\x09-\x0D\x20\u{A0}\u{1680}\u{2000}-\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\u{3000}\u{FEFF}";
+/// What `\S` stands for: all the others.
+const NO_SPACE: &str = r"\x00-\x08\x0E-\x1F\x21-\u{9F}\u{A1}-\u{167F}\u{1681}-\u{1FFF}\u{200B}-\u{2027}\u{202A}-\u{202E}\u{2030}-\u{205E}\u{2060}-\u{2FFF}\u{3001}-\u{FEFE}\u{FF00}-\u{10FFFF}";
+
+/// A pattern of ECMAScript as the reader here has to be told it: more is white space and ends a line there, and a class may
+/// be empty.
+fn as_here(text: &str) -> String {
+    let (mut out, mut in_class) = (String::with_capacity(text.len()), false);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, in_class) {
+            ('\\', _) => match (chars.next(), in_class) {
+                (Some('s'), true) => out.push_str(SPACE),
+                (Some('S'), true) => out.push_str(NO_SPACE),
+                (Some('s'), false) => out.extend(["[", SPACE, "]"]),
+                (Some('S'), false) => out.extend(["[", NO_SPACE, "]"]),
+                (escaped, _) => out.extend(['\\'].into_iter().chain(escaped)),
+            },
+            ('[', false) => {
+                let negated = chars.next_if_eq(&'^').is_some();
+                match chars.next_if_eq(&']') {
+                    Some(_) if negated => out.push_str(r"[\x00-\u{10FFFF}]"),
+                    Some(_) => out.push_str(r"[^\x00-\u{10FFFF}]"),
+                    None => {
+                        out.push_str(if negated { "[^" } else { "[" });
+                        in_class = true;
+                    }
+                }
+            }
+            ('.', false) => out.push_str(r"[^\n\r\u{2028}\u{2029}]"),
+            (c, _) => {
+                in_class &= c != ']';
+                out.push(c);
+            }
+        }
+    }
+    out
 }
 
 /// Follows `#` or `#/...` in the document.

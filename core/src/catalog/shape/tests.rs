@@ -654,3 +654,28 @@ fn what_takes_long_is_given_up() {
     check(&wide.replacen('{', r#"{"default": [], "#, 1), &list(4_000, "{}"), endless);
     check(&format!(r#"{{"type": "array", "items": {wide}}}"#), &list(20, &list(4_000, "{}")), "{");
 }
+
+/// As `RegExp` of a JavaScript engine says: what it refuses is refused here.
+#[test]
+fn patterns_are_those_of_ecmascript() {
+    let check = |pattern: &str, fits: &str, not: &str| {
+        let shape = one(&Json::Object([("pattern".to_owned(), pattern.into())].into()).to_string());
+        assert_eq!(shape.not_enforced(), [], "{pattern}");
+        for (text, expected) in fits.chars().map(|c| (c, true)).chain(not.chars().map(|c| (c, false))) {
+            let input = Json::Object([("a".to_owned(), text.to_string().as_str().into())].into());
+            assert_eq!(shape.admit(Cow::Owned(input)).is_ok(), expected, "{pattern} {text:?}");
+        }
+    };
+    let space = "\t\n\u{b}\u{c}\r \u{a0}\u{1680}\u{2000}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}";
+    let others = "\0\u{8}\u{e}!a\u{9f}\u{a1}é\u{85}\u{180e}\u{200b}\u{2027}\u{202a}\u{2060}\u{fefe}\u{ff00}😀";
+    for (pattern, negated) in [("^\\s$", "^\\S$"), ("^[\\s]$", "^[\\S]$"), ("^[^\\S]$", "^[^\\s]$")] {
+        check(pattern, space, others);
+        check(negated, others, space);
+    }
+    check("^[\\]\\s.]$", &format!("].{space}"), others);
+    check("^.$", others, "\n\r\u{2028}\u{2029}");
+    check("^[.]\\.?$", ".", "a\n");
+    check("^[^]$", others, "");
+    check("^[\\s\\S]$", &format!("{space}{others}"), "");
+    check("^[]$", "", others);
+}
