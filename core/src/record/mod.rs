@@ -119,11 +119,18 @@ impl DecisionRecord {
     }
 }
 
-/// The decision, without secrets that an argument may have carried into its details.
+/// The decision, without secrets that an argument may have carried into its details and its ids.
 fn quiet(mut decision: Decision) -> Decision {
-    if let Decision::Deny { reasons, basis } = &mut decision {
-        reasons.iter_mut().for_each(|denial| redact::text(&mut denial.detail));
-        basis.answers.iter_mut().flat_map(|answer| &mut answer.errors).for_each(|(_, why)| redact::text(why));
+    let basis = match &mut decision {
+        Decision::Deny { reasons, basis } => {
+            reasons.iter_mut().for_each(|denial| redact::text(&mut denial.detail));
+            basis
+        }
+        Decision::Allow { basis, .. } | Decision::NeedsApproval { basis, .. } => basis,
+    };
+    for answer in &mut basis.answers {
+        answer.errors.iter_mut().for_each(|(_, why)| redact::text(why));
+        [&mut answer.principal, &mut answer.resource].into_iter().for_each(redact::entity);
     }
     decision
 }

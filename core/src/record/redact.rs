@@ -145,11 +145,18 @@ pub(super) fn text(text: &mut String) {
     }
 }
 
+/// An entity, without an id that looks like a secret.
+pub(super) fn entity(id: &mut EntityRef) {
+    if holds_secret(&id.id) {
+        id.id = REDACTED.into();
+    }
+}
+
 /// The bytes of the shortest word that is a secret, and of what a key begins with.
 const SHORTEST: usize = 11;
 
 /// The characters that a secret can be made of, a bit for each.
-const WORD: u128 = scan::alphanumeric_and(b"_-.+/");
+const WORD: u128 = scan::alphanumeric_and(b"_-.+");
 
 /// Whether a text has one of the characters of which every secret has one: in a key's beginning, in `eyJ`, or in an address.
 fn may_hold_secret(text: &str) -> bool {
@@ -162,7 +169,12 @@ pub(super) fn holds_secret(text: &str) -> bool {
 
 fn finds_secret(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let is_secret_at = |from, to| bytes.get(from..to).is_some_and(is_secret);
+    // What stands before a word may be percent-encoded, as in ids that arguments are mapped to.
+    let is_encoded = |from: usize| from.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'%');
+    let is_secret_at = |from: usize, to| {
+        bytes.get(from..to).is_some_and(is_secret)
+            || (is_encoded(from) && bytes.get(from + 2..to).is_some_and(is_secret))
+    };
     let (mut start, mut at, mut space) = (0, false, false);
     for (here, byte) in bytes.iter().enumerate() {
         if scan::is_in(WORD, *byte) {
@@ -239,6 +251,9 @@ mod tests {
         check(r#"{"body":"-----BEGIN PRIVATE KEY-----"}"#, &[], r#"{"body":"[redacted]"}"#);
         check(r#"{"system":"postgres://app:hunter2@db/x"}"#, &[], r#"{"system":"[redacted]"}"#);
         check(r#"{"system":"https://a.example/@me:x"}"#, &[], r#"{"system":"https://a.example/@me:x"}"#);
+        check(r#"{"path":"/a/ghp_0123456789abcdefghij/b"}"#, &[], r#"{"path":"[redacted]"}"#);
+        check(r#"{"id":"%2Fa%2Fghp_0123456789abcdefghij"}"#, &[], r#"{"id":"[redacted]"}"#);
+        check(r#"{"body":"100%ghp_0123456789abcdefghij"}"#, &[], r#"{"body":"[redacted]"}"#);
         check(r#"{"body":"a task about sk-ills"}"#, &[], r#"{"body":"a task about sk-ills"}"#);
     }
 }

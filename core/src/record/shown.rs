@@ -8,7 +8,7 @@ use crate::{
     catalog::Argument,
     engine::{About, Inner, Looked, Member, Tree},
     facts::{Facts, Seen, View},
-    id::{EntityRef, put_entity},
+    id::EntityRef,
     json::{write_integer, write_items, write_string},
     value::{Record, Value},
 };
@@ -159,7 +159,7 @@ impl Show<'_> {
             None => self.record(attributes, extent, &Veil::default(), out),
         }
         out.push_str(",\"id\":");
-        put_entity(&id.kind, &id.id, out);
+        Veil::default().put_entity(id, out);
         out.push('}');
     }
 

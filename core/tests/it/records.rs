@@ -87,6 +87,25 @@ fn secrets_of_the_schema_stay_out_of_every_record() {
     check(r#"{"to":"a@b.example","pin":"hush","more":1}"#, "deny");
 }
 
+/// What looks like a secret is one in an id, too: of an actor, or of what arguments are mapped to.
+#[test]
+fn ids_that_look_like_secrets_stay_out_of_records() {
+    let desk = gate(POLICIES);
+    let check = |tool: &str, input: &str, more: &str| {
+        let mut ledger = Ledger::new();
+        let record = authorize(&desk, &call(tool, input, more), &mut ledger);
+        for line in [record.to_json(), wire::answer(&record.decision)] {
+            assert!(!line.contains("ghp_") && line.contains("[redacted]"), "{line}");
+        }
+    };
+    let secret = "ghp_0123456789abcdefghij";
+    check("github/create_issue", &format!(r#"{{"owner":"acme","repo":"{secret}","title":"x"}}"#), "");
+    check("fs/move_file", &format!(r#"{{"source":"/a/{secret}","destination":"/b"}}"#), "");
+    check("pay/send", r#"{"to":"a@b.example"}"#, &format!(r#""principal":"User::\"{secret}\"""#));
+    let behalf = format!(r#""principal":"Agent::\"x\"","on_behalf_of":["User::\"{secret}\""]"#);
+    check("pay/send", r#"{"to":"a@b.example"}"#, &behalf);
+}
+
 fn chained(count: usize) -> Vec<String> {
     let desk = gate(POLICIES);
     let (mut chain, mut ledger) = (Chain::default(), Ledger::new());
