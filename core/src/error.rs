@@ -182,12 +182,42 @@ pub(crate) fn sort(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.dedup();
 }
 
+/// Bytes of a name that others are held against: to compare two takes the product of their lengths, in time and in memory.
+const NAME: usize = 128;
+
+/// Among so many names, the nearest is looked for.
+const NAMES: usize = 1024;
+
 /// The nearest of `known` names, if it is near enough to be what was meant.
 pub(crate) fn closest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     nearest(wrong, &mut known.into_iter())
 }
 
 fn nearest<'a>(wrong: &str, known: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
+    let is_name = |name: &&str| name.len() <= NAME;
+    let known = known.take(NAMES).filter(|name| is_name(name) && is_name(&wrong));
     let (distance, near) = known.map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min()?;
     (distance <= wrong.chars().count().max(near.chars().count()).div_ceil(3)).then_some(near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    /// What is wrong may be as long as a string of a call: no names are held against that.
+    #[test]
+    fn only_names_are_near() {
+        let check = |wrong: &str, known: &[&str], expected: Option<&str>| {
+            assert_eq!(closest(wrong, known.iter().copied()), expected, "{wrong:.40}");
+        };
+        check("titel", &["owner", "title"], Some("title"));
+        check("x", &["owner", "title"], None);
+        let long = "x".repeat(128);
+        let shorter = "x".repeat(127);
+        check(&long, &[&shorter], Some(&shorter));
+        let (longer, huge) = (format!("{long}x"), "x".repeat(200_000));
+        check(&longer, &[&long], None);
+        check(&long, &[&longer], None);
+        check(&huge, &[&huge], None);
+    }
 }
