@@ -306,3 +306,40 @@ fn limits_are_the_hosts() {
     let chain = call("github/get_me", "{}", r#""principal":"User::\"a\"","on_behalf_of":["User::\"b\""]"#);
     check(&desk, &chain, "deny limit_exceeded []: the delegation chain has 2 actors, more than the 1 allowed");
 }
+
+/// What an entity is in is known beforehand only as long as nothing above it is otherwise in the call.
+#[test]
+fn what_stands_above_a_resource_is_that_of_the_call() {
+    let check = |condition: &str, entities: &str, more: &str, expected: &str| {
+        let policies = format!(
+            "@id(\"all\") permit (principal, action, resource);
+            @id(\"no\") forbid (principal, action == Action::\"fs/move_file\", resource) when {{ resource == File::\"a\" && {condition} }};"
+        );
+        let mut sources = desk::with_manifest(&policies, "[groups]\nclaim = \"groups\"");
+        sources.insert("schema/a.cedarschema", "entity File in [File, User, Server, Level];");
+        sources.insert("entities.json", entities);
+        let call = call("fs/move_file", r#"{"source":"a","destination":"b"}"#, more);
+        let shown = shown(&decide(&desk::gate_of(&sources), &call));
+        assert!(shown.starts_with(expected), "{condition} {entities}: {shown}");
+    };
+    let file = |id: &str, parents: &[&str]| {
+        format!(r#"{{"uid":{{"type":"File","id":"{id}"}},"attrs":{{}},"parents":[{}]}}"#, parents.join(","))
+    };
+    let (b, level) = (r#"{"type":"File","id":"b"}"#, r#"{"type":"Level","id":"restricted"}"#);
+    // A file that is in another one, which the call puts into the tool's level.
+    let within = format!("[{},{}]", file("a", &[b, level]), file("b", &[]));
+    let beside = format!("[{},{}]", file("a", &[level]), file("b", &[]));
+    for condition in
+        [r#"resource in Level::"internal""#, r#"resource in [Level::"internal"]"#, r#"resource in AtMost::"internal""#]
+    {
+        check(condition, &within, "", "deny forbidden [no]");
+        check(condition, &beside, "", "allow");
+    }
+    // A file that is its owner's, whose groups the call claims.
+    let owned = format!("[{}]", file("a", &[r#"{"type":"User","id":"alice"}"#]));
+    let staff = r#""principal":{"type":"User","id":"alice","claims":{"groups":["staff"]}}"#;
+    for condition in [r#"resource in Group::"staff""#, r#"resource in [Group::"staff"]"#] {
+        check(condition, &owned, staff, "deny forbidden [no]");
+        check(condition, &owned, "", "allow");
+    }
+}
