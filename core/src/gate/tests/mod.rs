@@ -3,4 +3,5 @@
 mod agree;
 mod conform;
 mod explain;
+mod stamps;
 mod story;
