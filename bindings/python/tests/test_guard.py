@@ -112,6 +112,16 @@ def test_how_a_call_ends(guarded: Any, tmp_path: Path, result: Any, status: str)
     assert [one["status"] for one in told(tmp_path) if one["kind"] == "outcome"] == [status]
 
 
+def test_a_page_of_a_list_is_held_for_no_more_than_it_is(guarded: Any) -> None:
+    tools = json.loads(FILES["tools/notes.json"])["tools"]
+    guard = guarded()
+    for page in ({"tools": tools[:1], "nextCursor": "2"}, {"tools": tools[1:]}):
+        handle(guard, Server(page), request("tools/list", {}))
+        assert handle(guard, Server()) == RESULT
+    handle(guard, Server({"tools": [tools[0] | {"title": "x"}], "nextCursor": "2"}), request("tools/list", {}))
+    assert handle(guard, Server())["isError"]
+
+
 @pytest.mark.parametrize(("journal", "elsewhere"), [(True, True), (False, False)])
 def test_what_waits_for_a_disk_does_not_wait_on_the_event_loop(
     gate: Gate, tmp_path: Path, caplog: pytest.LogCaptureFixture, journal: bool, elsewhere: bool

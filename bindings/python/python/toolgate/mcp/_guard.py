@@ -293,7 +293,8 @@ class Guard:
     async def _hold(self, result: dict[str, Any]) -> None:
         """Holds tools that the server shows against the pins. A tool that it does not show to everybody is not gone."""
         names = [tool["name"] for tool in result.get("tools", ())]
-        listed = self.gate.tools_listed(self.server, result, only=names)
+        # A page says that there are others, which makes it no list of all.
+        listed = self.gate.tools_listed(self.server, {"tools": result.get("tools", [])}, only=names)
         now = self.now()
 
         def hold() -> None:
