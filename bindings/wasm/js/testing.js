@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Suites } from './author.js';
 
-const KINDS = /\.(toml|cedar|cedarschema|json|ya?ml)$/;
+const KINDS = /\.(toml|cedar|cedarschema|jsonl?|ya?ml)$/;
 
 /**
  * Registers a test for each case of a bundle's test files, and one for the files themselves: no case is lost.
