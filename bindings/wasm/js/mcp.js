@@ -171,7 +171,8 @@ export class Guard {
     const { ledger, scopes, now } = this.#options;
     const turn = await this.#turn(request);
     try {
-      const needed = scopes[turn.name()] ?? [];
+      // A client names the tool: `constructor` is one that every object has.
+      const needed = Object.hasOwn(scopes, turn.name()) ? scopes[turn.name()] : [];
       if (turn.refused() !== null || needed.length === 0) return undefined;
       const missing = turn.missingScopes(ledger, needed, now());
       if (missing.length === 0) return undefined;

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import vm from 'node:vm';
 import { BundleError, EventError, Gate, JournalError, Ledger, ToolgateError, UsageError } from 'toolgate';
 import * as author from 'toolgate/author';
+import { Guard } from 'toolgate/mcp';
 
 const NOW = Date.parse('2026-01-05T10:10:00Z');
 const cases = JSON.parse(readFileSync(new URL('.work/cases.json', import.meta.url)));
@@ -171,6 +172,18 @@ test('events and journals', () => {
   assert.throws(() => Ledger.replay(gate, '\n{"at": 1}'), (error) => error instanceof JournalError && error.line === 2);
   assert.throws(() => Ledger.restore('{}'), JournalError);
   assert.equal(ledger.snapshot(), new Ledger().snapshot());
+});
+
+test('a tool that is called what every object has needs no scopes', async () => {
+  const configs = new Map();
+  const low = { setRequestHandler() {}, assertCanSetRequestHandler() {} };
+  const server = { server: low, registerTool: (name, config) => configs.set(name, config) };
+  new Guard({ gate, ledger: new Ledger(), rendering: 'scope_challenge', who: () => ({ principal: 'User::"ana"' }) }).protect(server);
+  for (const name of ['constructor', '__proto__', 'hasOwnProperty']) {
+    server.registerTool(name, {});
+    const request = { method: 'tools/call', params: { name } };
+    assert.equal(await configs.get(name).scopeChallenge({ request, authInfo: {} }), undefined);
+  }
 });
 
 test('policies that are nested too deep do not load, and the next ones do', () => {
