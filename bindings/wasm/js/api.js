@@ -139,6 +139,7 @@ export function classes(glue) {
 
     complete(ledger, id, outcome, now) {
       known(id);
+      if (outcome === undefined || outcome === null) throw new UsageError("an outcome is `'done'`, `'failed'`, `'timed_out'`, or an object");
       const { status = 'done', ...rest } = typeof outcome === 'string' ? { status: outcome } : outcome;
       return this.apply(ledger, { call_completed: { ...rest, status, call: id } }, now);
     }
@@ -223,7 +224,7 @@ export function classes(glue) {
       } catch (error) {
         if (error instanceof ToolgateError && !(error instanceof InstanceError)) throw error;
         kind = error instanceof TooLarge ? 'limit' : error instanceof InstanceError ? 'internal' : 'malformed';
-        why = error instanceof NotPlain || error instanceof TooLarge || error instanceof InstanceError ? error.message : `the call cannot be read: ${error}`;
+        why = error instanceof NotPlain || error instanceof TooLarge || error instanceof InstanceError ? error.message : `the call cannot be read: ${words(error)}`;
       }
       const again = rawGate(this);
       return freeze(read(engine.run(() => again[refused](kind, why.slice(0, 1000), now))));
@@ -256,6 +257,15 @@ function lines(text, count) {
   }
   found.push(text.slice(from));
   return found;
+}
+
+/** What was thrown, which can be a thing that has no words. */
+function words(error) {
+  try {
+    return String(error);
+  } catch {
+    return typeof error;
+  }
 }
 
 function known(id) {

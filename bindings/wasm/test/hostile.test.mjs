@@ -49,6 +49,7 @@ for (const [what, call, reason] of [
   ['a String object', () => withInput(new String('x')), 'malformed_call'],
   ['toJSON of its own', () => withInput({ toJSON: () => 'fix a link' }), 'malformed_call'],
   ['a getter that throws', () => withInput({ get x() { throw new Error('no'); } }), 'malformed_call'],
+  ['a getter that throws what has no words', () => withInput({ get x() { throw Object.create(null); } }), 'malformed_call'],
   ['a revoked proxy', () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return withInput(proxy); }, 'malformed_call'],
   ['half a surrogate pair', () => withInput('\ud800'), 'malformed_call'],
   ['half a surrogate pair in a text', () => JSON.stringify(good).replace('fix a link', '\ud800'), 'malformed_call'],
@@ -169,6 +170,7 @@ test('events and journals', () => {
   assert.throws(() => gate.apply(ledger, { task_completed: 'nobody' }, NOW), EventError);
   assert.throws(() => gate.apply(ledger, '{}, "at": "2000-01-01T00:00:00Z"', NOW), EventError);
   assert.throws(() => gate.complete(ledger, 77, 'done', NOW), EventError);
+  assert.throws(() => gate.complete(ledger, 77, null, NOW), UsageError);
   assert.throws(() => Ledger.replay(gate, '\n{"at": 1}'), (error) => error instanceof JournalError && error.line === 2);
   assert.throws(() => Ledger.restore('{}'), JournalError);
   assert.equal(ledger.snapshot(), new Ledger().snapshot());
