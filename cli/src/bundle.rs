@@ -134,6 +134,13 @@ pub(crate) struct NamedFile {
     pub(crate) file: PathBuf,
 }
 
+impl NamedFile {
+    /// The file, as messages call it.
+    pub(crate) fn shown(&self) -> String {
+        if self.file == Path::new("-") { "the standard input".to_owned() } else { self.file.display().to_string() }
+    }
+}
+
 impl FromStr for NamedFile {
     type Err = String;
 

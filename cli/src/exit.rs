@@ -2,7 +2,7 @@
 
 use std::{fmt, io, process::ExitCode};
 
-use toolgate::Decision;
+use toolgate::{Decision, Severity};
 
 use crate::render;
 
@@ -121,15 +121,32 @@ impl From<String> for Fault {
     }
 }
 
-/// A tools/list result that cannot be used: it is named on the command line, and is no bundle.
-impl From<toolgate::Error> for Fault {
-    fn from(error: toolgate::Error) -> Self {
-        let told = error.diagnostics().iter().map(|one| {
-            let place = one.place.as_ref().map(|place| format!("{}: ", place.file)).unwrap_or_default();
+impl Fault {
+    /// What is wrong with a bundle that was made of what the command line names, or with a tools/list result. `given` is what
+    /// people know a file by; nothing, if they do not.
+    pub(crate) fn of(error: &toolgate::Error, given: impl Fn(&str) -> Option<String>) -> Self {
+        // Beside what is wrong, what only deserves a second look would hide it.
+        let wrong = error.diagnostics().iter().filter(|one| one.severity == Severity::Error);
+        let told = wrong.map(|one| {
+            let place = one.place.as_ref().and_then(|place| {
+                let file = given(&place.file)?;
+                // A place without an end means the file as a whole.
+                Some(if place.end == 0 {
+                    format!("{file}: ")
+                } else {
+                    format!("{file}:{}:{}: ", place.line, place.column)
+                })
+            });
             let help = one.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-            format!("{place}{}{help}", one.message)
+            format!("{}{}{help}", place.unwrap_or_default(), one.message)
         });
         Self::Told(told.collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl From<toolgate::Error> for Fault {
+    fn from(error: toolgate::Error) -> Self {
+        Self::of(&error, |file| Some(file.to_owned()))
     }
 }
 

@@ -86,7 +86,8 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Some(name) => name.clone(),
         None => folder_name(&args.dir)?,
     };
-    let hinted = hinted(&lists)?;
+    let given = |file: &str| args.tools.iter().find(|one| file == pin(&one.name)).map(NamedFile::shown);
+    let hinted = hinted(&lists, given)?;
     let (bundle, sources) = draft(&name, &lists, &hinted, policies(&hinted), None)?;
     let names = write(&args.dir, &sources)?;
     let tools = tools(&bundle).len();
@@ -128,7 +129,7 @@ pub(super) fn draft(
 ) -> Result<(PolicyBundle, Sources), Fault> {
     let mut sources = Sources::default();
     for (server, list) in lists {
-        sources.insert(format!("tools/{server}.json"), list.as_str());
+        sources.insert(pin(server), list.as_str());
     }
     sources.insert(MANIFEST, write_manifest(name, hinted, origin));
     sources.insert("policies/main.cedar", policies);
@@ -154,17 +155,23 @@ pub(super) fn tools(bundle: &PolicyBundle) -> Vec<ToolReport> {
     bundle.tools().into_iter().filter(|tool| tool.action.matches('/').count() == 1).collect()
 }
 
-/// The lists as a bundle that takes the servers' word: what they hint, and MCP's defaults for the rest.
-pub(super) fn hinted(lists: &[(&str, String)]) -> Result<PolicyBundle, Fault> {
+/// The file that a server's list becomes.
+fn pin(server: &str) -> String {
+    format!("tools/{server}.json")
+}
+
+/// The lists as a bundle that takes the servers' word: what they hint, and MCP's defaults for the rest. `given` is where the
+/// list came from that a file is to be made of.
+pub(super) fn hinted(lists: &[(&str, String)], given: impl Fn(&str) -> Option<String>) -> Result<PolicyBundle, Fault> {
     let mut sources = Sources::default();
     let mut text = "[bundle]\nname = \"init\"\nversion = \"0\"\n".to_owned();
     for (server, list) in lists {
-        sources.insert(format!("tools/{server}.json"), list.as_str());
+        sources.insert(pin(server), list.as_str());
         text.push_str(&format!("[servers.{}]\ntrust_hints = true\n", quoted(server)));
-        text.push_str(&format!("tools = {}\n", quoted(&format!("tools/{server}.json"))));
+        text.push_str(&format!("tools = {}\n", quoted(&pin(server))));
     }
     sources.insert(MANIFEST, text);
-    let bundle = PolicyBundle::load(&sources)?;
+    let bundle = PolicyBundle::load(&sources).map_err(|error| Fault::of(&error, given))?;
     for warning in bundle.warnings().iter().filter(|one| one.place.is_some()) {
         render::note(&render::report(warning, &sources));
     }
@@ -197,7 +204,7 @@ fn write_manifest(name: &str, hinted: &PolicyBundle, origin: Option<&str>) -> St
         quoted(name)
     );
     for server in hinted.servers() {
-        let (id, file) = (quoted(server), quoted(&format!("tools/{server}.json")));
+        let (id, file) = (quoted(server), quoted(&pin(server)));
         let origin =
             origin.map_or_else(|| "# origin = \"\"     ".to_owned(), |origin| format!("origin = {}", quoted(origin)));
         text.push_str(&format!("\n[servers.{id}]\ntools = {file}\n{origin} # where it may be reached\n"));

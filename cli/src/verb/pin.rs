@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     }
     // Every list is understood before the first pin is written.
     let named = bundle::named(&args.tools)?;
-    let compared = named.into_iter().map(|(server, live)| compare(&bundle, server, live));
+    let compared = named.into_iter().zip(&args.tools).map(|((_, live), given)| compare(&bundle, given, live));
     let compared = compared.collect::<Result<Vec<_>, _>>()?;
     let drifted: Vec<_> = compared.iter().filter(|one| !one.drifts.is_empty()).collect();
     if args.update {
@@ -81,8 +81,9 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     Ok(if drifted.is_empty() || args.update { Exit::Ok } else { Exit::Found })
 }
 
-fn compare<'a>(bundle: &'a PolicyBundle, server: &'a str, live: String) -> Result<Compared<'a>, Fault> {
-    let drifts = bundle.drift(server, &live)?;
+fn compare<'a>(bundle: &'a PolicyBundle, given: &'a NamedFile, live: String) -> Result<Compared<'a>, Fault> {
+    let server = given.name.as_str();
+    let drifts = bundle.drift(server, &live).map_err(|error| Fault::of(&error, |_| Some(given.shown())))?;
     let file = bundle.pin_file(server).unwrap_or_default();
     Ok(Compared { server, file, live, drifts })
 }

@@ -40,7 +40,12 @@ fn overwrites_nothing() {
 fn refuses() {
     let bench = Bench::empty();
     bench.write("list.json", TOOLS);
+    bench.write("comma.json", "{\"tools\": [\n  {\"name\": \"a b\", \"inputSchema\": {}},\n]}");
+    bench.write("twice.json", TOOLS.replace("\"delete\"", "\"read\"").replace("\"edit\"", "\"e dit\""));
     let cases = [
+        "new --tools n=comma.json",
+        "new --tools n=twice.json",
+        "new --tools n=-",
         "new --tools notes",
         "new --tools no/tes=list.json",
         "new --tools n=list.json n=list.json",

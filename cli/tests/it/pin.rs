@@ -50,10 +50,12 @@ fn refuses() {
     let before = bench.read("b/tools/notes.json");
     bench.write("live.json", TOOLS.replace("Reads", "Sends"));
     bench.write("bad.json", "[]");
+    bench.write("comma.json", "{\"tools\": [\n  {\"name\": \"a\"},\n]}");
     // One list that is none keeps every pin as it is.
     let cases = [
         "notse=live.json",
         "notes=bad.json",
+        "notes=comma.json",
         "notes=none.json",
         "notes=live.json notes=live.json",
         "notes=live.json notse=live.json",

@@ -27,7 +27,7 @@ pub(super) async fn bundle(name: &str, upstream: &Upstream, principal: &Principa
     note(&styled(DIM, format!("there is no {shown} yet: asking the server for its tools, to write it")));
     let list = toolgate_guard::tools(upstream).await?;
     let lists = [(name, list)];
-    let hinted = init::hinted(&lists)?;
+    let hinted = init::hinted(&lists, |_| Some(format!("the tools/list of `{name}`")))?;
     let origin = match upstream {
         Upstream::Remote(remote) => Some(remote.origin()),
         Upstream::Command(_) => None,
