@@ -8,7 +8,7 @@ use toolgate::{PolicyBundle, public_key};
 use crate::{
     Format, bundle,
     exit::{Exit, Fault, at},
-    render::{GREEN, styled},
+    render::{GREEN, plain, styled},
 };
 
 /// Write a bundle into one file, which loads without parsing and decides the same
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let (name, version, digest, bytes) = (bundle.name(), bundle.version(), bundle.digest(), packed.len());
     match args.format {
         Format::Text => {
-            let file = args.output.display();
+            let [name, version, file] = [name, version, &args.output.display().to_string()].map(plain);
             writeln!(out, "{} {name} {version} in {file}, {bytes} bytes, {digest}", styled(GREEN, "packed"))?;
             if let Some(key) = key {
                 writeln!(out, "signed; the public key is {key}")?;

@@ -40,6 +40,18 @@ fn packing() {
     assert_eq!(fs::read(bench.path("b.toolgate")).unwrap(), first, "a bundle that does not load replaces nothing");
 }
 
+/// A bundle's name cannot paint.
+#[test]
+fn names_are_harmless() {
+    let bench = Bench::new();
+    bench.write(
+        "b/toolgate.toml",
+        bench.read("b/toolgate.toml").replace("\"desk\"\nversion", "\"d\\nok\\u202e\"\nversion"),
+    );
+    let shown = bench.run("pack b -o b.toolgate");
+    assert!(shown.contains("packed d\\u{a}ok\\u{202e} 1.0.0 in b.toolgate"), "{shown}");
+}
+
 #[test]
 fn a_packed_bundle_answers_as_its_folder() {
     let bench = packed();
