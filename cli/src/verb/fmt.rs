@@ -16,8 +16,11 @@ use crate::{
 ///
 /// Comments and annotations stay. A file that does not parse is told of and left as it is; the others are formatted.
 #[derive(clap::Args)]
-#[command(after_help = "Ends with 1 if --check finds a file that is not formatted, 3 if a file does not parse.\n\n\
-    Example:\n  toolgate fmt my-bundle --check")]
+#[command(
+    after_help = "Ends with 1 if --check finds a file that is not formatted, 3 if a file does not parse, 5 if there \
+    is no policy.\n\n\
+    Example:\n  toolgate fmt my-bundle --check"
+)]
 pub(crate) struct Args {
     /// The bundle's folder
     bundle: PathBuf,
@@ -48,7 +51,13 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let error = PolicyBundle::load(&sources).err();
     let found = error.as_ref().map(Error::diagnostics).unwrap_or_default();
     let (mut changed, mut broken) = (Vec::new(), Vec::new());
-    for name in sources.names().filter(|name| name.starts_with("policies/")) {
+    let names: Vec<_> = sources.names().filter(|name| name.starts_with("policies/")).collect();
+    if names.is_empty() {
+        let red = styled(RED, "nothing to format:");
+        render::note(&format!("{red} `{}` has no `policies/*.cedar`", plain(&args.bundle.display().to_string())));
+        return Ok(Exit::Nothing);
+    }
+    for name in names {
         let here = |one: &&Diagnostic| one.place.as_ref().is_some_and(|place| &*place.file == name);
         let told: Vec<_> = found.iter().filter(|one| BROKEN.contains(&one.code)).filter(here).collect();
         broken.extend(told.iter().map(|one| Broken {

@@ -25,6 +25,14 @@ fn formats() {
     assert!(bench.run("check b").starts_with("exit 0\n"));
 }
 
+/// A folder that is no bundle is not well formatted.
+#[test]
+fn nothing_to_format() {
+    let bench = Bench::empty();
+    bench.write("src/main.rs", "");
+    assert_snapshot!("fmt_nothing", bench.run("fmt src --check"));
+}
+
 #[test]
 fn what_does_not_parse_is_left_alone() {
     let bench = Bench::new();
