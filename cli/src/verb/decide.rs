@@ -125,6 +125,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         let why = "`--server`, `--session`, `--task` and `--agent` go with `--format authzen`; a call says them itself";
         return Err(why.to_owned().into());
     }
+    one_input([Some(&args.call), args.ledger.as_ref()])?;
     let errors = if args.format == Form::Text { Format::Text } else { Format::Json };
     let (bundle, _) = match bundle::load(&args.bundle, errors, out)? {
         Ok(loaded) => loaded,
@@ -149,6 +150,15 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         exit = Some(exit.unwrap_or(Exit::Ok).and(ended));
     }
     Ok(exit.unwrap_or_else(|| nothing(&args.call)))
+}
+
+/// Refuses a command line that reads the standard input twice: who comes second would find nothing.
+pub(super) fn one_input<const N: usize>(files: [Option<&PathBuf>; N]) -> Result<(), Fault> {
+    let standard = files.into_iter().flatten().filter(|file| file.as_path() == Path::new("-"));
+    if standard.count() > 1 {
+        return Err("only one file can be the standard input, `-`".to_owned().into());
+    }
+    Ok(())
 }
 
 /// The end of a run without a call.

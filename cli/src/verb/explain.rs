@@ -43,6 +43,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    decide::one_input([Some(&args.call), args.ledger.as_ref()])?;
     let (bundle, _) = match bundle::load(&args.bundle, args.format, out)? {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),

@@ -92,6 +92,7 @@ impl Asker {
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    decide::one_input([args.call.as_ref(), args.ledger.as_ref(), args.filter.as_ref()])?;
     let (bundle, _) = match bundle::load(&args.bundle, args.format, out)? {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),

@@ -26,6 +26,9 @@ fn wrong_usage() {
         "decide b",
         "decide b --call x --now yesterday",
         "decide b --call none.json",
+        "decide b --call - --ledger -",
+        "explain b --call - --ledger -",
+        "list b --call - --filter -",
     ];
     let shown = cases.map(|args| bench.run(args));
     assert!(shown.iter().all(|shown| shown.starts_with("exit 2\n")), "{shown:?}");
