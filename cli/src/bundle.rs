@@ -8,7 +8,7 @@ use std::{
     str::FromStr,
 };
 
-use toolgate::{BUNDLE_FILE, PolicyBundle, Sources};
+use toolgate::{BUNDLE_FILE, Diagnostic, PolicyBundle, Sources};
 use toolgate_folder::{FolderError, drain, read, text};
 
 use crate::{
@@ -38,7 +38,7 @@ pub(crate) fn load_signed(
         (None, Some(_)) => {
             return Err("only a packed bundle can be signed; `toolgate pack` makes one".to_owned().into());
         }
-        (None, None) => match sources(path)? {
+        (None, None) => match sources(path, format, out)? {
             Ok(sources) => (PolicyBundle::load(&sources), sources),
             Err(exit) => return Ok(Err(exit)),
         },
@@ -70,19 +70,25 @@ pub(crate) fn packed(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
 }
 
 /// Reads the files of a bundle's folder. A folder that holds what no bundle may hold is an invalid bundle.
-pub(crate) fn sources(folder: &Path) -> Result<Result<Sources, Exit>, Fault> {
+pub(crate) fn sources(folder: &Path, format: Format, out: &mut impl Write) -> Result<Result<Sources, Exit>, Fault> {
     match toolgate_folder::bundle(folder) {
         Ok(sources) => Ok(Ok(sources)),
         Err(error @ FolderError::Missing { .. }) => {
             let shown = folder.display();
             Err(format!("{error}; `toolgate init {shown} --tools NAME=FILE` starts a bundle there").into())
         }
-        Err(FolderError::NoBundle(why)) => {
-            render::note(&format!("{} {}", render::styled(render::RED, "error:"), render::plain(&why)));
-            Ok(Err(Exit::Invalid))
-        }
+        Err(FolderError::NoBundle(why)) => no_bundle(why, format, out).map(Err),
         Err(error) => Err(error.to_string().into()),
     }
+}
+
+/// Tells of a file that no bundle may hold, and the end that this is.
+pub(crate) fn no_bundle(why: String, format: Format, out: &mut impl Write) -> Result<Exit, Fault> {
+    match format {
+        Format::Text => render::note(&format!("{} {}", render::styled(render::RED, "error:"), render::plain(&why))),
+        Format::Json => writeln!(out, "{}", render::problems_json(&Diagnostic::error("bundle_file", why).into()))?,
+    }
+    Ok(Exit::Invalid)
 }
 
 /// The text of a file that a command line names, or of the standard input for `-`.

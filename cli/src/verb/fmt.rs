@@ -43,7 +43,7 @@ struct Broken<'s> {
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
-    let sources = match bundle::sources(&args.bundle)? {
+    let sources = match bundle::sources(&args.bundle, args.format, out)? {
         Ok(sources) => sources,
         Err(exit) => return Ok(exit),
     };

@@ -63,6 +63,9 @@ fn a_bundle_that_is_none() {
         format!("{name}: {shown}")
     });
     assert_snapshot!("check_no_bundle", shown.join("\n"));
+    let (code, json) = bench.out("check bytes --format json");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, &json["ok"], &json["diagnostics"][0]["code"]), (3, &false.into(), &"bundle_file".into()));
 }
 
 /// A capture is often one long line, and may hold what acts on a terminal: neither is shown as it is.

@@ -25,7 +25,7 @@ use super::{
     list::{self, Asker},
 };
 use crate::{
-    bundle,
+    Format, bundle,
     exit::{Exit, Fault, at},
     render,
 };
@@ -270,8 +270,10 @@ fn reload(path: &Path) -> Result<PolicyBundle, String> {
     match bundle::packed(path).map_err(fault)? {
         Some(bytes) => PolicyBundle::unpack(&bytes).map_err(|error| told(&error)),
         None => {
-            let sources: Sources =
-                bundle::sources(path).map_err(fault)?.map_err(|_| "it holds what no bundle may hold".to_owned())?;
+            // What is wrong with its files is told on the standard error.
+            let sources: Sources = bundle::sources(path, Format::Text, &mut std::io::sink())
+                .map_err(fault)?
+                .map_err(|_| "it holds what no bundle may hold".to_owned())?;
             PolicyBundle::load(&sources).map_err(|error| told(&error))
         }
     }
