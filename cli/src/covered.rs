@@ -3,12 +3,13 @@
 use std::{fs, io::Write, path::PathBuf};
 
 use clap::ValueEnum;
-use toolgate::{Diagnostic, Shapes, Sources};
+use toolgate::{Shapes, Sources};
 use toolgate_harness::{Bench, Coverage, Loaded, Measure, Seen};
 
 use crate::{
     exit::{Exit, Fault, at},
     render::{self, RED, YELLOW, plural, styled},
+    suites,
 };
 
 /// Coverage and its gates
@@ -104,10 +105,12 @@ pub(crate) fn tell(
     let mut exit = Exit::Ok;
     let mut found = bench.vacuous(loaded, &shapes, seen, &coverage);
     found.dedup();
-    let sources = texts(bench.sources(), loaded);
+    let sources = texts(bench.sources(), loaded, root);
     for one in &found {
-        let told =
-            if args.strict { Diagnostic { severity: toolgate::Severity::Error, ..one.clone() } } else { one.clone() };
+        let mut told = suites::from_here(root, one);
+        if args.strict {
+            told.severity = toolgate::Severity::Error;
+        }
         render::note(&render::report(&told, &sources));
     }
     if args.strict && !found.is_empty() {
@@ -129,11 +132,13 @@ pub(crate) fn tell(
     Ok(exit)
 }
 
-/// The files that diagnostics point into.
-fn texts(sources: &Sources, loaded: &[Loaded]) -> Sources {
-    let mut all = sources.clone();
-    for (name, text) in loaded.iter().flat_map(|one| &one.suite.texts) {
-        all.insert(name.clone(), &**text);
+/// The files that diagnostics point into, named from where the command was given.
+fn texts(sources: &Sources, loaded: &[Loaded], root: &str) -> Sources {
+    let own = sources.names().filter_map(|name| Some((name, sources.text(name)?)));
+    let suites = loaded.iter().flat_map(|one| &one.suite.texts).map(|(name, text)| (&**name, &**text));
+    let mut all = Sources::default();
+    for (name, text) in own.chain(suites) {
+        all.insert(suites::named(root, name), text);
     }
     all
 }

@@ -5,13 +5,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toolgate::Sources;
+use toolgate::{Diagnostic, Sources};
 use toolgate_harness::is_suite;
 
 use crate::{
     bundle,
     exit::{Fault, at},
 };
+
+/// A file of a bundle, named from where the command was given.
+pub(crate) fn named(root: &str, file: &str) -> String {
+    if root == "." { file.to_owned() } else { format!("{}/{file}", root.trim_end_matches('/')) }
+}
+
+/// A diagnostic whose file is named so.
+pub(crate) fn from_here(root: &str, one: &Diagnostic) -> Diagnostic {
+    let mut one = one.clone();
+    if let Some(place) = &mut one.place {
+        place.file = named(root, &place.file).into();
+    }
+    one
+}
 
 /// The files of a bundle and of its tests, and which of them are to be run.
 pub(crate) struct Found {

@@ -139,13 +139,13 @@ fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         loaded.retain(|one| changed.touches(one));
     }
     let choice = choice(args)?;
+    let shown = root.display().to_string();
     if args.list {
-        return list(&loaded, &choice, args.format, out);
+        return list(&loaded, &choice, args.format, &shown, out);
     }
     let recorder = args.covered.wanted().then(Recorder::default);
     let observer = recorder.as_ref().map(|recorder| recorder as &dyn Observer);
     let report = report(&bench, &loaded, choice, args, observer);
-    let shown = root.display().to_string();
     if args.covered.takes_output() {
         tell(&report, &loaded, &shown, args, &mut anstream::stderr())?;
     } else {
@@ -232,29 +232,20 @@ fn tell(report: &Report, loaded: &[Loaded], root: &str, args: &Args, out: &mut i
 
 /// What is wrong with a test file, with its lines. Files are named from where the command was given.
 fn faults(loaded: &Loaded, root: &str) {
-    let name =
-        |file: &str| if root == "." { file.to_owned() } else { format!("{}/{file}", root.trim_end_matches('/')) };
     let mut sources = Sources::default();
     for (file, text) in &loaded.suite.texts {
-        sources.insert(name(file), &**text);
+        sources.insert(suites::named(root, file), &**text);
     }
-    let from_here = |one: &Diagnostic| {
-        let mut one = one.clone();
-        if let Some(place) = &mut one.place {
-            place.file = name(&place.file).into();
-        }
-        one
-    };
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        loaded.suite.found.iter().map(from_here).partition(|one| one.severity == Severity::Error);
+    let found = loaded.suite.found.iter().map(|one| suites::from_here(root, one));
+    let (errors, warnings): (Vec<_>, Vec<_>) = found.partition(|one| one.severity == Severity::Error);
     errors.iter().chain(&warnings).for_each(|one| render::note(&render::report(one, &sources)));
     if !errors.is_empty() {
-        let verdict = styled(RED, format!("{} is not run", name(&loaded.suite.file)));
+        let verdict = styled(RED, format!("{} is not run", suites::named(root, &loaded.suite.file)));
         render::note(&format!("{verdict}: {}", plural(errors.len(), "error")));
     }
 }
 
-fn list(loaded: &[Loaded], choice: &Choice, format: Form, out: &mut impl Write) -> Result<Exit, Fault> {
+fn list(loaded: &[Loaded], choice: &Choice, format: Form, root: &str, out: &mut impl Write) -> Result<Exit, Fault> {
     let cases: Vec<_> = loaded.iter().flat_map(|one| one.chosen(choice)).collect();
     if format == Form::Json {
         let one = |case: &toolgate_harness::Job<'_>| {
@@ -265,7 +256,7 @@ fn list(loaded: &[Loaded], choice: &Choice, format: Form, out: &mut impl Write) 
     } else {
         cases.iter().try_for_each(|case| writeln!(out, "{}", render::plain(&case.id)))?;
     }
-    loaded.iter().for_each(|one| faults(one, "."));
+    loaded.iter().for_each(|one| faults(one, root));
     Ok(match (loaded.iter().all(|one| one.suite.is_valid()), cases.len()) {
         (false, _) => Exit::Invalid,
         (true, 0) => Exit::Nothing,

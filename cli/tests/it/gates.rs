@@ -60,6 +60,8 @@ fn gates() {
     );
     check(&bench, "test b --format plain --min-coverage 101", 2, "`101` is no percentage");
     check(&bench, "test b --format plain --strict", 4, "strict: ");
+    let shown = bench.run("test b --format plain --strict");
+    assert!(shown.contains("─[b/policies/notes.cedar:"), "named from where the command was given\n{shown}");
     check(&bench, "mutants b --min-score 10", 0, "");
     check(&bench, "mutants b --min-score 99", 4, "is less than the 99 % demanded");
     check(&bench, "mutants b --min-score many", 2, "");

@@ -80,6 +80,7 @@ fn ends_as_fixed() {
     check("test b", "exit 3");
     check("test b b/tests/notes.test.yaml", "exit 0");
     assert_snapshot!("test_invalid", bench.run("test b"));
+    assert!(bench.run("test b --list").contains("─[b/tests/bad.test.yaml:"));
     bench.write("b/policies/notes.cedar", "permit (");
     check("test b", "exit 3");
     let empty = Bench::new();
