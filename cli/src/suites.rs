@@ -1,16 +1,18 @@
 //! Finds the test files that a command line names.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use toolgate::{Diagnostic, Sources};
+use toolgate_folder::FolderError;
 use toolgate_harness::is_suite;
 
 use crate::{
-    bundle,
-    exit::{Fault, at},
+    Format, bundle,
+    exit::{Exit, Fault, at},
 };
 
 /// A file of a bundle, named from where the command was given.
@@ -34,8 +36,18 @@ pub(crate) struct Found {
 }
 
 /// Adds to a bundle's files those of its tests. `paths`: what is to be run; nothing means all test files.
-pub(crate) fn find(root: &Path, paths: &[PathBuf], mut sources: Sources) -> Result<Found, Fault> {
-    toolgate_folder::add_tests(root, &mut sources).map_err(|error| error.to_string())?;
+pub(crate) fn find(
+    root: &Path,
+    paths: &[PathBuf],
+    mut sources: Sources,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<Result<Found, Exit>, Fault> {
+    match toolgate_folder::add_tests(root, &mut sources) {
+        Ok(()) => {}
+        Err(FolderError::NoBundle(why)) => return bundle::no_bundle(why, format, out).map(Err),
+        Err(error) => return Err(error.to_string().into()),
+    }
     let real = fs::canonicalize(root).map_err(|error| at(root, error))?;
     let mut names = Vec::new();
     for path in paths {
@@ -63,5 +75,5 @@ pub(crate) fn find(root: &Path, paths: &[PathBuf], mut sources: Sources) -> Resu
     }
     names.sort();
     names.dedup();
-    Ok(Found { sources, names })
+    Ok(Ok(Found { sources, names }))
 }

@@ -15,12 +15,16 @@ const KINDS: [&str; 4] = ["yaml", "yml", "json", "jsonl"];
 /// Folders below a bundle that are looked through, at most this deep.
 const DEPTH: usize = 16;
 
+/// What a test file's name ends with.
+const TESTS: [&str; 3] = [".test.yaml", ".test.yml", ".test.json"];
+
 /// Adds to a bundle's files what its tests may be and use: every YAML and JSON file of its folder. Hidden files are left
-/// out, and so are links out of the folder.
+/// out, and so are links out of the folder, and what is no text.
 ///
 /// # Errors
-/// The system does not give a folder or a file, or a file is no text.
+/// The system does not give a folder or a file, or a test file is no text.
 pub fn add_tests(folder: &Path, sources: &mut Sources) -> Result<(), FolderError> {
+    let shown = folder;
     let root = fs::canonicalize(folder).map_err(|error| FolderError::unread(folder, error))?;
     let mut next = vec![(root.clone(), 0)];
     while let Some((folder, depth)) = next.pop() {
@@ -36,20 +40,29 @@ pub fn add_tests(folder: &Path, sources: &mut Sources) -> Result<(), FolderError
             if real.is_dir() && !linked && depth < DEPTH {
                 next.push((path, depth + 1));
             } else if real.is_file() && path.extension().is_some_and(|kind| KINDS.iter().any(|known| kind == *known)) {
-                add(&root, &path, sources)?;
+                add(shown, &root, &path, sources)?;
             }
         }
     }
     Ok(())
 }
 
-fn add(root: &Path, path: &Path, sources: &mut Sources) -> Result<(), FolderError> {
+fn add(shown: &Path, root: &Path, path: &Path, sources: &mut Sources) -> Result<(), FolderError> {
     let Some(name) = name_in(root, path).filter(|name| sources.text(name).is_none()) else { return Ok(()) };
     let bytes = read(path).map_err(|error| FolderError::unread(path, error))?;
-    // What is too long is told as such when somebody uses it.
-    let bytes = if bytes.len() > BUNDLE_FILE { Vec::new() } else { bytes };
-    let text = text(bytes).map_err(|why| FolderError::NoBundle(at(path, why)))?;
-    sources.insert(name, text);
+    if bytes.len() > BUNDLE_FILE {
+        // One byte too many is enough for a test file to be refused; where it was cut does not matter then.
+        sources.insert(name, String::from_utf8_lossy(&bytes));
+        return Ok(());
+    }
+    match text(bytes) {
+        Ok(text) => sources.insert(name, text),
+        Err(why) if TESTS.iter().any(|end| name.ends_with(end)) => {
+            return Err(FolderError::NoBundle(at(&shown.join(&name), why)));
+        }
+        // Whatever else lies in the folder is no part of the bundle.
+        Err(_) => {}
+    }
     Ok(())
 }
 

@@ -56,7 +56,10 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Err(exit) => return Ok(exit),
     };
     let mutants = Mutants::load(&sources, args.baseline)?;
-    let found = suites::find(&args.bundle, &args.paths, sources)?;
+    let found = match suites::find(&args.bundle, &args.paths, sources, args.format, out)? {
+        Ok(found) => found,
+        Err(exit) => return Ok(exit),
+    };
     let bench = Bench::new(own, found.sources);
     let loaded: Vec<_> = found.names.iter().map(|name| bench.suite(name)).collect();
     let root = args.bundle.display().to_string();

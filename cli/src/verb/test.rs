@@ -131,9 +131,13 @@ fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         return Err("a packed bundle has no tests in it; name the test files behind it".to_owned().into());
     }
     let root = if packed { Path::new(".") } else { &args.bundle };
-    let found = suites::find(root, &args.paths, sources)?;
+    let found = match suites::find(root, &args.paths, sources, format, out)? {
+        Ok(found) => found,
+        Err(exit) => return Ok(exit),
+    };
     let bench = if packed { Bench::packed(bundle, found.sources) } else { Bench::new(bundle, found.sources) };
     let mut loaded: Vec<_> = found.names.iter().map(|name| bench.suite(name)).collect();
+    known(&args.case, &loaded)?;
     if let Some(revision) = &args.changed {
         let changed = changed::since(revision, root)?;
         loaded.retain(|one| changed.touches(one));

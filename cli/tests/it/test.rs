@@ -62,6 +62,22 @@ fn chooses() {
     assert_eq!(ran("b/policies"), (5, 0));
 }
 
+/// Only what is a test file has to be a text, and one that is too long is not called empty.
+#[test]
+fn files_that_are_no_test_files() {
+    let bench = bench();
+    bench.write("b/node_modules/x/utf16.json", b"\xff\xfe{\0}\0");
+    assert_eq!(bench.run("test b"), "exit 0\n--- stdout\nok: 3 passed, 0 failed\n");
+    bench.write("b/tests/bytes.test.yaml", b"version: 1\nname: \xff\n");
+    assert_eq!(
+        bench.run("test b"),
+        "exit 3\n--- stderr\nerror: `b/tests/bytes.test.yaml`: this is no UTF-8 text, from byte 17 on\n"
+    );
+    bench.write("b/tests/bytes.test.yaml", vec![b' '; toolgate::BUNDLE_FILE + 1]);
+    let shown = bench.run("test b b/tests/bytes.test.yaml");
+    assert!(shown.starts_with("exit 3") && shown.contains("more than the 16777216 allowed"), "{shown}");
+}
+
 /// Exit codes are fixed: 2 for usage, 3 for what is not valid, 5 for nothing.
 #[test]
 fn ends_as_fixed() {
