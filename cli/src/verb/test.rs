@@ -1,6 +1,7 @@
 //! `toolgate test`: what the tests of a bundle say.
 
 use std::{
+    collections::BTreeSet,
     io::{self, IsTerminal as _, Write},
     path::{Path, PathBuf},
     thread,
@@ -176,6 +177,18 @@ fn choice(args: &Args) -> Result<Choice, Fault> {
         choice.shard(shard).map_err(told)?;
     }
     Ok(choice)
+}
+
+/// Refuses a case that there is not: it would be missed by nobody where others run. The cases of a file that is not valid are
+/// not known.
+fn known(wanted: &[String], loaded: &[Loaded]) -> Result<(), Fault> {
+    let all = Choice::default();
+    let ids: BTreeSet<_> = loaded.iter().flat_map(|one| one.chosen(&all)).map(|case| case.id).collect();
+    let valid = loaded.iter().all(|one| one.suite.is_valid());
+    let Some(wrong) = wanted.iter().find(|id| valid && !ids.contains(*id)) else { return Ok(()) };
+    let told = Diagnostic::error("unknown_case", format!("there is no case `{wrong}`"));
+    let told = told.suggest(wrong, ids.iter().map(String::as_str));
+    Err(format!("{}; {}", told.message, told.help.as_deref().unwrap_or("`--list` lists them")).into())
 }
 
 fn report(bench: &Bench, loaded: &[Loaded], choice: Choice, args: &Args, observer: Option<&dyn Observer>) -> Report {

@@ -60,6 +60,14 @@ fn chooses() {
     assert_eq!(ran("b/tests"), (0, 3));
     assert_eq!(ran("b/tests/notes.test.yaml"), (0, 3));
     assert_eq!(ran("b/policies"), (5, 0));
+    // One that is misspelt would be missed by nobody beside one that runs.
+    let cases = ["tests/notes.test.yaml::alice reads", "tests/notes.test.yaml::delting"];
+    let shown = bench.run_words(&["test", "b", "--case", cases[0], "--case", cases[1]]);
+    assert_eq!(
+        shown,
+        "exit 2\n--- stderr\nerror: there is no case `tests/notes.test.yaml::delting`; did you mean \
+         `tests/notes.test.yaml::deleting`?\n"
+    );
 }
 
 /// Only what is a test file has to be a text, and one that is too long is not called empty.
