@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, Write},
+    path::Path,
 };
 
 use anstyle::{AnsiColor, Style};
@@ -34,6 +35,13 @@ pub(crate) fn plain(text: &str) -> String {
         if acts(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     shown
+}
+
+/// A path as a word of a POSIX shell.
+pub(crate) fn word(path: &Path) -> String {
+    let shown = plain(&path.display().to_string());
+    let bare = |c: char| c.is_alphanumeric() || "_-./:+,@%".contains(c);
+    if shown.chars().all(bare) { shown } else { format!("'{}'", shown.replace('\'', "'\\''")) }
 }
 
 /// Whether a character acts on the terminal instead of standing in it.

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Verdict::Nothing => Exit::Nothing,
     };
     if exit != Exit::Ok {
-        let rerun = format!("toolgate test {root}");
+        let rerun = format!("toolgate test {}", render::word(&args.bundle));
         render::note(report.text(Style::Plain, &root, &rerun, false).trim_end());
         let why = match exit {
             Exit::Nothing => "there is no test that could tell a mutant",

@@ -233,7 +233,10 @@ fn exit(report: &Report) -> Exit {
 }
 
 fn tell(report: &Report, loaded: &[Loaded], root: &str, args: &Args, out: &mut impl Write) -> Result<(), Fault> {
-    let rerun = format!("toolgate test {}", args.bundle.display());
+    // A packed bundle has no tests in it: they are named beside it.
+    let paths = args.paths.iter().filter(|_| args.bundle.is_file());
+    let words: Vec<_> = std::iter::once(&args.bundle).chain(paths).map(|path| render::word(path)).collect();
+    let rerun = format!("toolgate test {}", words.join(" "));
     let text = match args.format {
         Form::Json => report.json() + "\n",
         Form::Junit => report.junit(root),

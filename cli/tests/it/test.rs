@@ -70,6 +70,29 @@ fn chooses() {
     );
 }
 
+/// What a failure prints is a command for a shell.
+#[test]
+fn the_command_that_runs_a_case_again() {
+    let bench = bench();
+    let failing = SUITE.replace("{allow: [people-read]}", "{deny: [no-thirteen]}");
+    bench.write("b/tests/notes.test.yaml", &failing);
+    bench.write("beside.test.yaml", &failing);
+    std::fs::rename(bench.path("b"), bench.path("ann's b")).unwrap();
+    bench.run_words(&["pack", "ann's b", "-o", "b.toolgate"]);
+    let again = |words: &[&str]| {
+        let shown = bench.run_words(words);
+        shown.lines().find_map(|line| line.split_once("run again ")).map(|(_, again)| again.to_owned())
+    };
+    assert_eq!(
+        again(&["test", "ann's b"]).as_deref(),
+        Some(r"toolgate test 'ann'\''s b' --case 'tests/notes.test.yaml::alice reads'")
+    );
+    assert_eq!(
+        again(&["test", "b.toolgate", "beside.test.yaml"]).as_deref(),
+        Some("toolgate test b.toolgate beside.test.yaml --case 'beside.test.yaml::alice reads'")
+    );
+}
+
 /// Only what is a test file has to be a text, and one that is too long is not called empty.
 #[test]
 fn files_that_are_no_test_files() {
