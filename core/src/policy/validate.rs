@@ -175,10 +175,12 @@ fn attribute(told: &mut Diagnostic, error: &ValidationError, several: bool) {
             };
             if let Some(action) = action {
                 told.message = format!("{} for `{action}`", told.message);
-                told.help = Some(
-                    "where only some tools of a scope have it, name them first: `action in [Action::\"...\"] && ...`"
-                        .to_owned(),
-                );
+                let scope =
+                    "where only some tools of a scope have it, name them first: `action in [Action::\"...\"] && ...`";
+                // Cedar always suggests a name, however far it is from what was written.
+                let last = path.rsplit('.').next().unwrap_or_default();
+                let near = told.help.take().filter(|help| error::closest(last, help.split('`').nth(1)).is_some());
+                told.help = Some(near.map_or_else(|| scope.to_owned(), |near| format!("{near} {scope}")));
             }
         }
         ValidationError::UnsafeOptionalAttributeAccess(_) => {

@@ -96,6 +96,10 @@ fn policies_that_are_refused() {
             r#"@id("p") permit (principal, action == Action::"pay/send", resource) when { context.input.any == "x" };"#,
         ),
         (
+            "a misspelt fact, of every tool",
+            r#"@id("p") forbid (principal, action, resource) when { context.orign == "user" };"#,
+        ),
+        (
             "one name, two types",
             r#"@id("p") forbid (principal, action in Action::"write", resource) when { context.input has issue_number && context.input.issue_number > 3 };"#,
         ),
