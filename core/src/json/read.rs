@@ -89,11 +89,16 @@ impl Caps {
     }
 }
 
+const MARK: &str = "a byte order mark stands before the JSON; write UTF-8 without one";
+
 /// Reads one document.
 pub(crate) fn read(text: &[u8], caps: &Caps) -> Result<Json, JsonError> {
     let mut walk = Walk { tokens: Jiter::new(text), caps };
     let result = if text.len() > caps.bytes { Err(JsonFault::Bytes(text.len(), caps.bytes)) } else { walk.document() };
     result.map_err(|fault| {
+        // Nobody sees it where the words of the token reader point to.
+        let marked = text.starts_with("\u{feff}".as_bytes()) && !fault.is_limit();
+        let fault = if marked { JsonFault::Syntax(MARK.to_owned()) } else { fault };
         let offset = walk.tokens.current_index();
         let at = walk.tokens.error_position(offset);
         JsonError { fault, line: at.line.max(1), column: at.column.max(1), offset }
@@ -294,6 +299,7 @@ mod tests {
         );
         check(r#"["\ud800"]"#, "line 1, column 2: unexpected end of hex escape");
         check("[NaN]", "line 1, column 2: expected value");
+        check("\u{feff}{}", "line 1, column 1: a byte order mark stands before the JSON; write UTF-8 without one");
         check("[01]", "line 1, column 2: invalid number");
         check("[1] 2", "line 1, column 5: trailing characters");
         check("\"\u{1}\"", "line 1, column 1: control character (\\u0000-\\u001F) found while parsing a string");

@@ -1,6 +1,6 @@
 //! The files of a bundle as such: how long they may be, and their digest.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::entities;
 use crate::{
@@ -21,6 +21,14 @@ pub(super) fn lengths(sources: &Sources) -> Result<(), Error> {
     };
     let found: Vec<_> = sources.names().filter(long).map(told).collect();
     if found.is_empty() { Ok(()) } else { Err(Error::new(found)) }
+}
+
+/// Refuses a byte order mark, which nobody sees, and which Cedar would call an invalid token.
+pub(super) fn marked(file: &Arc<str>, text: &str, code: &'static str) -> Option<Diagnostic> {
+    text.starts_with('\u{feff}').then(|| {
+        let told = Diagnostic::error(code, "the file begins with a byte order mark").at(Place::whole(file));
+        told.help("save it as UTF-8 without one")
+    })
 }
 
 /// Which files of a bundle a digest is of.

@@ -99,6 +99,7 @@ fn policies_that_are_refused() {
             "a misspelt fact, of every tool",
             r#"@id("p") forbid (principal, action, resource) when { context.orign == "user" };"#,
         ),
+        ("a byte order mark", "\u{feff}@id(\"p\") permit (principal, action, resource);"),
         (
             "one name, two types",
             r#"@id("p") forbid (principal, action in Action::"write", resource) when { context.input has issue_number && context.input.issue_number > 3 };"#,
@@ -301,6 +302,7 @@ fn author_schemas_and_entities() {
             "a type nobody declares",
             with("entity Repository in [Level, Server] { owner: Persn }; entity File in [Level, Server];", "[]"),
         ),
+        ("byte order marks", with(&format!("\u{feff}{good}"), "\u{feff}[]")),
         (
             "entity of an unknown type",
             with(good, r#"[{"uid": {"type": "Repo", "id": "x"}, "attrs": {}, "parents": []}]"#),
