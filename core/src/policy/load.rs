@@ -408,8 +408,8 @@ pub(super) fn build(own: serde_json::Value, fragments: &[Fragment], found: &mut 
     match Schema::from_schema_fragments(all) {
         Ok(schema) => Some(schema),
         Err(error) => {
-            let mut told = match fragments.first() {
-                Some(first) => validate::told("schema", &error, &first.file, &first.text),
+            let mut told = match about(&error, fragments) {
+                Some(one) => validate::told("schema", &error, &one.file, &one.text),
                 None => Diagnostic::error("schema", error.to_string()).at(whole(MANIFEST)),
             };
             told.message = format!("the author's schema and the tools' do not fit together: {}", told.message);
@@ -417,6 +417,15 @@ pub(super) fn build(own: serde_json::Value, fragments: &[Fragment], found: &mut 
             None
         }
     }
+}
+
+/// The author's file that an error is about: where there are several, the one whose text the error points into.
+fn about<'f>(error: &dyn miette::Diagnostic, fragments: &'f [Fragment]) -> Option<&'f Fragment> {
+    if let [only] = fragments {
+        return Some(only);
+    }
+    let whole = error.source_code()?.read_span(&(0, 0).into(), usize::MAX, usize::MAX).ok()?;
+    fragments.iter().find(|one| one.text.as_bytes() == whole.data())
 }
 
 /// The resource types that the manifest maps to and no author's schema declares.

@@ -284,6 +284,10 @@ fn author_schemas_and_entities() {
     let good = "entity Repository in [Level, Server] { archived: Bool }; entity File in [Level, Server];";
     let member = r#"[{"uid": {"type": "Group", "id": "g"}, "attrs": {}, "parents": []},
         {"uid": {"type": "User", "id": "u"}, "attrs": {}, "parents": [{"type": "Group", "id": "g"}]}]"#;
+    let mut second = with(good, "[]");
+    second.insert("schema/people.cedarschema", "// The people.\nentity Desk { owner: Persn };");
+    let mut twice = with(good, "[]");
+    twice.insert("schema/people.cedarschema", "// The people.\nentity File;");
     let mut both_groups = with(good, member);
     both_groups.insert("toolgate.toml", format!("{}\n[groups]\nclaim = \"roles\"", desk::MANIFEST));
     let cases = [
@@ -302,6 +306,8 @@ fn author_schemas_and_entities() {
             "a type nobody declares",
             with("entity Repository in [Level, Server] { owner: Persn }; entity File in [Level, Server];", "[]"),
         ),
+        ("a type nobody declares, in the second file", second),
+        ("a type declared twice, in two files", twice),
         ("byte order marks", with(&format!("\u{feff}{good}"), "\u{feff}[]")),
         (
             "entity of an unknown type",
