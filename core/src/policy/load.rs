@@ -26,7 +26,7 @@ use crate::{
     catalog::{self, Catalog, MANIFEST},
     digest::{Digest, Domain},
     engine::{Engine, Reads},
-    error::{self, Diagnostic, Error, Lines, Place, Severity},
+    error::{self, Diagnostic, Error, Lines, Place, Severity, closest},
     sorted::Sorted,
     sources::Sources,
 };
@@ -435,37 +435,42 @@ pub(super) fn mapped<'c>(
     sources: &Sources,
     found: &mut Vec<Diagnostic>,
 ) -> BTreeSet<&'c str> {
+    let authored: Vec<_> = fragments.iter().flat_map(|one| types(&one.json)).collect();
     let mut mapped = BTreeSet::new();
     for kind in catalog.mapped_types() {
-        let place = || {
-            let (file, text) = sources.entry(MANIFEST)?;
-            let quoted = format!("\"{kind}\"");
-            let start = text.find(&quoted)?;
-            Some(Place::new(file, text, start..start + quoted.len()))
-        };
-        let mut refuse = |message: String, help: &str| {
-            let mut told = Diagnostic::error("resource_type", message).help(help);
-            told.place = place();
+        let mut tell = |mut told: Diagnostic| {
+            if let Some((file, text)) = sources.entry(MANIFEST) {
+                let quoted = format!("\"{kind}\"");
+                told.place = text.find(&quoted).map(|start| Place::new(file, text, start..start + quoted.len()));
+            }
             found.push(told);
         };
         if schema::OWN_TYPES.contains(&kind) || kind == "Action" {
-            refuse(format!("`{kind}` is toolgate's own type, no business entity"), "map to a type of your own");
+            let message = format!("`{kind}` is toolgate's own type, no business entity");
+            tell(Diagnostic::error("resource_type", message).help("map to a type of your own"));
         } else if kind.parse::<EntityTypeName>().is_err() {
-            refuse(
-                format!("`{kind}` is no name of an entity type"),
-                "write a name such as `Repository` or `Acme::Account`",
-            );
-        } else if !fragments.iter().any(|one| declares(&one.json, kind)) {
+            let message = format!("`{kind}` is no name of an entity type");
+            let help = "write a name such as `Repository` or `Acme::Account`";
+            tell(Diagnostic::error("resource_type", message).help(help));
+        } else if !authored.iter().any(|one| one == kind) {
+            // A type need not be declared; one that is nearly declared would be in no policy and in no entity.
+            if let Some(near) = closest(kind, authored.iter().map(String::as_str)) {
+                let message = format!("no schema declares the type `{kind}`");
+                let help = format!("did you mean `{near}`? if not, declare it, too");
+                tell(Diagnostic::warning("resource_type", message).help(help));
+            }
             mapped.insert(kind);
         }
     }
     mapped
 }
 
-fn declares(json: &serde_json::Value, kind: &str) -> bool {
-    let (namespace, base) = kind.rsplit_once("::").unwrap_or(("", kind));
-    let types = json.get(namespace).and_then(|namespace| namespace.get("entityTypes"));
-    types.is_some_and(|types| types.get(base).is_some())
+/// The entity types that an author's schema declares.
+fn types(json: &serde_json::Value) -> impl Iterator<Item = String> {
+    json.as_object().into_iter().flatten().flat_map(|(namespace, content)| {
+        let names = content.get("entityTypes").and_then(|types| types.as_object()).into_iter().flatten();
+        names.map(move |(name, _)| if namespace.is_empty() { name.clone() } else { format!("{namespace}::{name}") })
+    })
 }
 
 /// What the policies of each action may look at.

@@ -308,6 +308,10 @@ fn author_schemas_and_entities() {
         ),
         ("a type nobody declares, in the second file", second),
         ("a type declared twice, in two files", twice),
+        (
+            "a mapping to a type that is nearly declared",
+            with("entity Repositry in [Level, Server]; entity File in [Level, Server];", "[]"),
+        ),
         ("byte order marks", with(&format!("\u{feff}{good}"), "\u{feff}[]")),
         (
             "entity of an unknown type",
