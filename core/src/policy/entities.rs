@@ -18,7 +18,7 @@ use crate::{
     error::{Diagnostic, Place},
     facts::level_entities,
     id::EntityRef,
-    json::{Caps, Json, Numbers, read},
+    json::{Caps, Json, Number, Numbers, Object, read},
     sources::Sources,
     time::Timestamp,
     value::{Record, Value},
@@ -50,12 +50,18 @@ pub(super) fn load(
             return;
         }
     };
+    let wrong = form(&json, file, text);
+    if !wrong.is_empty() {
+        found.extend(wrong);
+        return;
+    }
     let parents = parents(&json);
     let with_children: BTreeSet<_> = parents.values().flatten().collect();
     let mapped = load::mapped(catalog, fragments, sources, &mut Vec::new());
     let on_file = schema::json(catalog, &mapped, schema::Purpose::OnFile);
     let Some(schema) = load::build(on_file, fragments, found) else { return };
-    let entities = match Entities::from_json_str(text, Some(&schema)) {
+    // As we have read it: Cedar takes no `7.0` for the whole number that it is.
+    let entities = match Entities::from_json_str(&json.to_string(), Some(&schema)) {
         Ok(entities) => entities,
         Err(error) => {
             found.push(told(&error, file, text));
@@ -114,6 +120,71 @@ pub(super) fn load(
     }
 }
 
+/// The members of an entity, what each is, and an example. Cedar passes over any other, and nobody would miss what a misspelt `tags`
+/// says.
+const MEMBERS: [(&str, &str, &str); 4] = [
+    ("uid", "object", r#"{"type": "User", "id": "alice"}"#),
+    ("attrs", "object", "{}"),
+    ("parents", "array", "[]"),
+    ("tags", "object", "{}"),
+];
+
+/// What keeps the file from being a list of entities. Cedar would tell it by the names of its own types, and without a place.
+fn form(json: &Json, file: &Arc<str>, text: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let Some(items) = json.as_array() else {
+        let message = format!("the file is no list of entities, but of the type {}", json.kind());
+        let help = "write `[{\"uid\": {\"type\": \"Group\", \"id\": \"ops\"}, \"attrs\": {}, \"parents\": []}]`";
+        return vec![Diagnostic::error("entities", message).at(Place::whole(file)).help(help)];
+    };
+    for (item, number) in items.iter().zip(1..) {
+        let id = item.get("uid").and_then(uid);
+        let name = id.as_ref().map_or_else(|| format!("entity number {number}"), EntityRef::to_string);
+        let place = || id.as_ref().map_or_else(|| Place::whole(file), |id| mention(file, text, &id.id));
+        let wrong = |message: String| Diagnostic::error("entities", message).at(place());
+        let Some(members) = item.as_object() else {
+            found.push(wrong(format!("{name} is of the type {}, not an object", item.kind())));
+            continue;
+        };
+        for key in members.keys().filter(|key| MEMBERS.iter().all(|(member, ..)| member != key)) {
+            let message = format!("{name} has an unknown member `{key}`");
+            let told = Diagnostic::error("entities", message).at(mention(file, text, key));
+            found.push(told.suggest(key, MEMBERS.map(|(member, ..)| member)));
+        }
+        for (member, kind, example) in MEMBERS {
+            let message = match members.get(member) {
+                Some(value) if value.kind() != kind => {
+                    format!("`{member}` of {name} is of the type {}, not {kind}", value.kind())
+                }
+                None if member != "tags" => format!("{name} has no `{member}`"),
+                _ => continue,
+            };
+            found.push(wrong(message).help(format!("write `\"{member}\": {example}`")));
+        }
+        for (attribute, number) in fractions(members) {
+            let help = format!("write `{{\"__extn\": {{\"fn\": \"decimal\", \"arg\": \"{number}\"}}}}` for a decimal");
+            found.push(wrong(format!("`{attribute}` of {name} has {number}, which is no whole number")).help(help));
+        }
+    }
+    found
+}
+
+/// The numbers among the attributes and tags of an entity that Cedar has not, and what they stand in.
+fn fractions(entity: &Object) -> Vec<(&str, String)> {
+    let mut found = Vec::new();
+    let named = ["attrs", "tags"].into_iter().filter_map(|member| entity.get(member)?.as_object()).flatten();
+    let mut waiting: Vec<_> = named.map(|(name, value)| (name.as_str(), value)).collect();
+    while let Some((name, value)) = waiting.pop() {
+        match value {
+            Json::Number(Number::Float(_) | Number::Literal(_)) => found.push((name, value.to_string())),
+            Json::Array(items) => waiting.extend(items.iter().map(|item| (name, item))),
+            Json::Object(members) => waiting.extend(members.values().map(|value| (name, value))),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// A group that the file puts an actor into.
 fn group_of(entity: &Entity) -> Option<&EntityRef> {
     let actor = crate::PrincipalKind::parse(&entity.id.kind).is_some();
@@ -122,15 +193,17 @@ fn group_of(entity: &Entity) -> Option<&EntityRef> {
 
 /// The parents that the file gives each entity. Cedar gives all ancestors, which for a deep hierarchy are many more.
 fn parents(file: &Json) -> BTreeMap<EntityRef, BTreeSet<EntityRef>> {
-    let uid = |value: &Json| {
-        let value = value.get("__entity").unwrap_or(value);
-        Some(EntityRef::new(value.get("type")?.as_str()?, value.get("id")?.as_str()?))
-    };
     let entity = |item: &Json| {
         let parents = item.get("parents")?.as_array()?.iter().map(uid).collect::<Option<_>>()?;
         Some((uid(item.get("uid")?)?, parents))
     };
     file.as_array().into_iter().flatten().filter_map(entity).collect()
+}
+
+/// An entity's name, in either of the forms that Cedar takes.
+fn uid(value: &Json) -> Option<EntityRef> {
+    let value = value.get("__entity").unwrap_or(value);
+    Some(EntityRef::new(value.get("type")?.as_str()?, value.get("id")?.as_str()?))
 }
 
 /// An entity as ours, with its direct parents where they are known. `None` if a value is of no type we know: left out, it would

@@ -288,6 +288,7 @@ fn author_schemas_and_entities() {
     second.insert("schema/people.cedarschema", "// The people.\nentity Desk { owner: Persn };");
     let mut twice = with(good, "[]");
     twice.insert("schema/people.cedarschema", "// The people.\nentity File;");
+    let user = |rest: &str| with(good, &format!(r#"[{{"uid": {{"type": "User", "id": "u"}}, {rest}}}]"#));
     let mut both_groups = with(good, member);
     both_groups.insert("toolgate.toml", format!("{}\n[groups]\nclaim = \"roles\"", desk::MANIFEST));
     let cases = [
@@ -313,6 +314,19 @@ fn author_schemas_and_entities() {
             with("entity Repositry in [Level, Server]; entity File in [Level, Server];", "[]"),
         ),
         ("byte order marks", with(&format!("\u{feff}{good}"), "\u{feff}[]")),
+        ("no list", with(good, "{}")),
+        ("no object", with(good, "[5]")),
+        ("missing members", user(r#""atrs": {}"#)),
+        ("a misspelt member", user(r#""attrs": {}, "parents": [], "tag": {"team": "a"}"#)),
+        ("members of other types", user(r#""attrs": [], "parents": {}, "tags": "a""#)),
+        ("numbers that Cedar has not", user(r#""attrs": {"n": [7.5]}, "parents": []"#)),
+        (
+            "a whole number, however it is written",
+            with(
+                "entity Repository in [Level, Server] { stars: Long }; entity File in [Level, Server];",
+                r#"[{"uid": {"type": "Repository", "id": "a"}, "attrs": {"stars": 7.0}, "parents": []}]"#,
+            ),
+        ),
         (
             "entity of an unknown type",
             with(good, r#"[{"uid": {"type": "Repo", "id": "x"}, "attrs": {}, "parents": []}]"#),
