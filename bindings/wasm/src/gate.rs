@@ -1,5 +1,7 @@
 //! A gate and its bundle.
 
+use std::collections::BTreeMap;
+
 use toolgate::{
     Decision, DecisionRecord, Event, Gate, Json, Limits, ListRequest, PolicyBundle, Timestamp, ToolCall, filter_list,
     wire,
@@ -67,7 +69,10 @@ impl RawGate {
     /// What a live tools/list means for the ledger: the event to apply, as JSON.
     #[wasm_bindgen(js_name = toolsListed)]
     pub fn tools_listed(&self, server: &str, live: &str) -> Result<String, Fault> {
-        Ok(wire::event(&self.0.bundle().tools_listed(server, live)?))
+        // Lists have pages: a tool that is not on this one has not drifted.
+        let listed = self.0.bundle().page_listed(server, live)?;
+        let nothing = || Event::ToolsListed { server: server.to_owned(), drifted: BTreeMap::new() };
+        Ok(wire::event(&listed.unwrap_or_else(nothing)))
     }
 
     /// What could be allowed, as JSON.

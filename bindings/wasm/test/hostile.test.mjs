@@ -176,6 +176,16 @@ test('events and journals', () => {
   assert.equal(ledger.snapshot(), new Ledger().snapshot());
 });
 
+test('pages of a list, and lists that cannot be read', () => {
+  const { tools } = JSON.parse(one.files['tools/git.json']);
+  const all = tools.map(({ name }) => name).sort();
+  const drifted = (live) => Object.keys(gate.toolsListed('git', live).tools_listed.drifted).sort();
+  assert.deepEqual(drifted({ tools }), []);
+  assert.deepEqual(drifted({ tools: tools.slice(0, 1), nextCursor: '2' }), []);
+  assert.deepEqual(drifted({ tools: [{ ...tools[0], title: 'other' }], nextCursor: '2' }), [tools[0].name]);
+  for (const live of [{}, { tools: null }, { tools: [null] }, '{']) assert.deepEqual(drifted(live), all);
+});
+
 test('a tool that is called what every object has needs no scopes', async () => {
   const configs = new Map();
   const low = { setRequestHandler() {}, assertCanSetRequestHandler() {} };
