@@ -20,7 +20,8 @@ use crate::{
 #[derive(clap::Args)]
 #[command(
     after_help = "Ends with 0 if the score is reached, 1 if a test fails without any change, 2 for wrong usage, 3 if the \
-    bundle or a test file is not valid, 4 if the score is not reached, 5 if there is no test.\n\n\
+    bundle or a test file is not valid, 4 if the score is not reached, 5 if there is no test or nothing \
+    to change.\n\n\
     Examples:\n  toolgate mutants policies/examples/github-triage --min-score 95\n  \
     toolgate mutants my-bundle --format json > mutants.json"
 )]
@@ -81,6 +82,10 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         };
         render::note(&format!("{} {why}", styled(YELLOW, "mutants:")));
         return Ok(exit);
+    }
+    if mutants.all().is_empty() {
+        render::note(&format!("{} the bundle has no policy that could be changed", styled(YELLOW, "mutants:")));
+        return Ok(Exit::Nothing);
     }
     let told = bench.mutants(&mutants, &loaded, &recorder.seen(&loaded), jobs);
     match args.format {

@@ -80,6 +80,14 @@ fn gates() {
 }
 
 #[test]
+fn nothing_to_change_is_no_score() {
+    let nobody = READS.replace("{allow: [people-read], obligations: ['audit:notes']}", "{deny: no_permit}");
+    let bench = bench(&nobody);
+    bench.write("b/policies/notes.cedar", "");
+    check(&bench, "mutants b --min-score 100", 5, "the bundle has no policy that could be changed");
+}
+
+#[test]
 fn mutants() {
     let bench = bench(READS);
     let (code, text) = bench.out("mutants b");

@@ -210,9 +210,13 @@ fn manifests_that_are_refused() {
         "toolgate.toml",
         "[bundle]\nname = \"x\"\nversion = \"1\"\n[servers.git]\ntools = \"tools/gitub.json\"",
     );
+    let origin = desk::MANIFEST.replace("origin = \"https://api.githubcopilot.com/mcp/\"", "origin = \"api.example\"");
+    let mut no_url = desk::sources(POLICIES);
+    no_url.insert("toolgate.toml", origin);
     let cases = [
         ("no manifest", bare),
         ("no pins", no_pins),
+        ("an origin that is no URL", no_url),
         ("TOML syntax", manifest("[tools.\"pay/send\"")),
         ("unknown key", manifest("[require]\nsesion = true")),
         ("unknown table", manifest("[requires]\nsession = true")),

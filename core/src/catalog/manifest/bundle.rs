@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
+use url::Url;
 
 use super::{
     Attribute, AttributeType, Entries, Manifest, Placed, Principals, Require, ServerEntry,
@@ -127,8 +128,14 @@ fn servers(root: &mut Section<'_, '_>, source: &mut Source<'_>) -> Sorted<String
             .string(source, "tools")
             .unwrap_or_else(|| Placed { value: format!("tools/{id}.json"), place: source.place(key) });
         let environments = [("development", "development"), ("test", "test"), ("production", "production")];
-        let mut text = |key: &str, source: &mut Source<'_>| section.string(source, key).map(|text| text.value);
-        let (origin, owner) = (text("origin", source), text("owner", source));
+        let (origin, owner) = (section.string(source, "origin"), section.string(source, "owner"));
+        if let Some(origin) =
+            origin.as_ref().filter(|origin| !Url::parse(&origin.value).is_ok_and(|url| url.has_host()))
+        {
+            let message = format!("the origin of `{id}` is no URL: `{}`", origin.value.escape_debug());
+            let help = "write where the server is reached, such as `https://mcp.example/`";
+            source.found.push(Diagnostic::warning("origin", message).at(origin.place.clone()).help(help));
+        }
         let audience = section.strings(source, "audience", true).unwrap_or_default();
         let environment = section.choice(source, "environment", &environments);
         let mut flag = |key: &str, default: bool, source: &mut Source<'_>| {
@@ -136,9 +143,9 @@ fn servers(root: &mut Section<'_, '_>, source: &mut Source<'_>) -> Sorted<String
         };
         let entry = ServerEntry {
             tools,
-            origin,
+            origin: origin.map(|origin| origin.value),
             audience: audience.into_iter().map(|one| one.value).collect(),
-            owner,
+            owner: owner.map(|owner| owner.value),
             environment: environment.map(|one| one.value.to_owned()),
             verified: flag("verified", true, source),
             trust_hints: flag("trust_hints", false, source),

@@ -139,7 +139,9 @@ impl Asked<'_> {
         }
         if items.len() > most {
             let count = items.len();
-            return Err(format!("`/evaluations` are {count}; of a request of this length, at most {most} are answered"));
+            return Err(format!(
+                "`/evaluations` are {count}; of a request of this length, at most {most} are answered"
+            ));
         }
         let semantic = match member("options") {
             None => None,
