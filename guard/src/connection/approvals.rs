@@ -57,13 +57,13 @@ impl Connection {
             }
             Ask::Client => {
                 self.asks(gate, &call, &record);
-                let own = self.own_id();
+                let own = self.asking_id();
                 self.tell_client(message::request(&own, "elicitation/create", &question.to_string()));
                 self.wait(own, asked, call, record);
             }
             Ask::Terminal => {
                 self.asks(gate, &call, &record);
-                let own = self.own_id();
+                let own = self.asking_id();
                 let question = question.get("message").and_then(Json::as_str).unwrap_or_default().to_owned();
                 self.out.push(Output::Ask { key: own.to_string(), question });
                 self.wait(own, asked, call, record);

@@ -66,8 +66,11 @@ pub(crate) struct Connection {
     /// The session of its calls in the ledger.
     session: String,
     transport: &'static str,
-    /// Begins the ids of the guard's own requests; nobody can guess it.
+    /// Begins the ids of the guard's own requests to the server; nobody else can guess it.
     prefix: String,
+    /// Begins those of its questions to the client. The server knows the other: with this one, it could ask the user something
+    /// else under the id of a question, and the answer would approve.
+    asking: String,
     next: u64,
     /// Whether the client can be asked for its user's word, before 2026-07-28.
     elicits: bool,
@@ -94,6 +97,7 @@ impl Connection {
             session: handle()?,
             transport,
             prefix: format!("toolgate-{}", handle()?),
+            asking: format!("toolgate-{}", handle()?),
             next: 0,
             elicits: false,
             pins: Pins::default(),
@@ -269,9 +273,16 @@ impl Connection {
         }
     }
 
+    /// The id of a request to the server.
     fn own_id(&mut self) -> Id {
         self.next = self.next.wrapping_add(1);
         Id::own(&format!("{}-{}", self.prefix, self.next))
+    }
+
+    /// The id of a question to the user.
+    fn asking_id(&mut self) -> Id {
+        self.next = self.next.wrapping_add(1);
+        Id::own(&format!("{}-{}", self.asking, self.next))
     }
 
     fn tell_client(&mut self, line: String) {

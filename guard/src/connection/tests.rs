@@ -481,3 +481,23 @@ fn the_end_answers_whoever_waits() {
     // A decision each, the outcome of the first, the refusal of the second, the end of the session.
     assert!(guard.records() >= 3, "{}", guard.records());
 }
+
+/// A server knows the ids of what the guard asks it itself. With them it could ask the user something else under the id of the
+/// guard's question, and the answer would approve.
+#[test]
+fn a_server_does_not_know_the_ids_of_the_guards_questions() {
+    let mut guard = Guard::new(|_| ());
+    guard.client(&request("0", "initialize", r#"{"capabilities":{"elicitation":{}}}"#), &["server initialize"]);
+    guard.server(r#"{"jsonrpc":"2.0","id":0,"result":{"capabilities":{"tools":{}}}}"#, &["client 0 result"]);
+    let listing = guard.connection.client_says(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    let known = own(&listing).as_str().unwrap().to_owned();
+    guard.listed(&listing, TOOLS, &[]);
+    let (prefix, number) = known.rsplit_once('-').unwrap();
+    let guessed = format!("\"{prefix}-{}\"", number.parse::<u64>().unwrap() + 1);
+    // "Do you like the weather?"
+    guard.server(&request(&guessed, "elicitation/create", "{}"), &["client elicitation/create"]);
+    guard.client(&call("1", "write", r#"{"id":"a"}"#), &["client* elicitation/create"]);
+    let yes = r#"{"action":"accept","content":{"approve":true}}"#;
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":{guessed},"result":{yes}}}"#);
+    guard.client(&answer, &[&format!("server {guessed} result")]);
+}
