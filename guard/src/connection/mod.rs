@@ -12,7 +12,7 @@ mod tests;
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     mem,
     sync::Arc,
 };
@@ -60,6 +60,28 @@ enum Pending {
     Call(Option<u64>),
 }
 
+/// Requests that were cancelled, and that the server may still answer. Their ids are in use: the answer would be taken for that
+/// of another request, and a list would pass as it is.
+#[derive(Default)]
+struct Cancelled {
+    ids: HashSet<Id>,
+    /// The oldest first. Some have been answered since.
+    order: VecDeque<Id>,
+}
+
+impl Cancelled {
+    /// Servers do not answer what was cancelled, as a rule, so that the oldest have to be forgotten.
+    fn put(&mut self, id: Id) {
+        if self.order.len() >= IN_FLIGHT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        self.order.push_back(id.clone());
+        self.ids.insert(id);
+    }
+}
+
 /// One client in front of one server.
 pub(crate) struct Connection {
     host: Arc<Host>,
@@ -76,6 +98,7 @@ pub(crate) struct Connection {
     elicits: bool,
     pins: Pins,
     pending: HashMap<Id, Pending>,
+    cancelled: Cancelled,
     /// Requests of the server that the client has not answered.
     asked: HashSet<Id>,
     /// Calls that wait for an approval, by the id of the guard's own request.
@@ -102,6 +125,7 @@ impl Connection {
             elicits: false,
             pins: Pins::default(),
             pending: HashMap::new(),
+            cancelled: Cancelled::default(),
             asked: HashSet::new(),
             waiting: HashMap::new(),
             continuing: HashMap::new(),
@@ -198,7 +222,7 @@ impl Connection {
             return self.tell_client(message::error(Some(&id), -32_603, &text, None));
         }
         let held = self.pins.holds(&id) || self.waiting.values().any(|waiting| waiting.id == id);
-        if held || self.pending.contains_key(&id) {
+        if held || self.pending.contains_key(&id) || self.cancelled.ids.contains(&id) {
             let why = "Refused: a request with this id has not been answered yet";
             return self.tell_client(message::error(Some(&id), -32_600, why, None));
         }
@@ -243,12 +267,17 @@ impl Connection {
             waiting.give_up(&self.host);
         }
         match self.pending.remove(&id) {
-            Some(Pending::Call(Some(call))) => self.host.complete(call, Outcome::new(Status::TimedOut)),
             // The handshake cannot be cancelled, and a subscription ends by being cancelled.
             Some(Pending::Initialize) => {
                 self.pending.insert(id, Pending::Initialize);
             }
-            _ => {}
+            Some(pending) => {
+                if let Pending::Call(Some(call)) = pending {
+                    self.host.complete(call, Outcome::new(Status::TimedOut));
+                }
+                self.cancelled.put(id);
+            }
+            None => {}
         }
     }
 
@@ -257,7 +286,10 @@ impl Connection {
             return self.tools_page(result);
         }
         match self.pending.remove(id) {
-            None => self.note(&format!("the server's response to {id}, which nobody waits for, is left out")),
+            None => {
+                self.cancelled.ids.remove(id);
+                self.note(&format!("the server's response to {id}, which nobody waits for, is left out"));
+            }
             Some(Pending::Plain) => {
                 self.tell_client(line.to_owned());
                 if result.is_ok() && self.pins.modern() {

@@ -501,3 +501,18 @@ fn a_server_does_not_know_the_ids_of_the_guards_questions() {
     let answer = format!(r#"{{"jsonrpc":"2.0","id":{guessed},"result":{yes}}}"#);
     guard.client(&answer, &[&format!("server {guessed} result")]);
 }
+
+/// Else its answer would come as that of the next request, which is taken for what it is not.
+#[test]
+fn the_id_of_a_cancelled_request_is_in_use_until_it_is_answered() {
+    let mut guard = Guard::ready("{}", |_| ());
+    guard.client(&request("1", "tools/list", "{}"), &["server tools/list"]);
+    guard.client(
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#,
+        &["server notifications/cancelled"],
+    );
+    assert!(guard.connection.idle());
+    guard.client(&request("1", "ping", "{}"), &["client* 1 error -32600 Refused: a request with this id"]);
+    guard.server(&format!(r#"{{"jsonrpc":"2.0","id":1,"result":{TOOLS}}}"#), &[]);
+    guard.client(&request("1", "ping", "{}"), &["server ping"]);
+}
