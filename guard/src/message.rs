@@ -1,18 +1,45 @@
 //! One message of the wire, as far as a proxy has to understand it: its envelope. What is inside stays the text that came.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// The id of a request: a string or a whole number, told apart.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Id(String);
+/// The id of a request: a string or a whole number, told apart. Numbers that are one float are one id: many servers read them as
+/// floats, and answer one by the other.
+#[derive(Clone)]
+pub(crate) struct Id {
+    text: String,
+    /// The float, for a number.
+    float: Option<u64>,
+}
+
+impl PartialEq for Id {
+    fn eq(&self, other: &Self) -> bool {
+        self.float == other.float && (self.float.is_some() || self.text == other.text)
+    }
+}
+
+impl Eq for Id {}
+
+impl Hash for Id {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.float {
+            Some(float) => float.hash(state),
+            None => self.text.hash(state),
+        }
+    }
+}
 
 impl Id {
     /// An id of the guard's own.
     pub(crate) fn own(text: &str) -> Self {
-        Self(serde_json::Value::from(text).to_string())
+        Self { text: serde_json::Value::from(text).to_string(), float: None }
     }
 
     fn read(raw: &RawValue) -> Option<Self> {
@@ -28,14 +55,16 @@ impl Id {
         }
         let digits = text.strip_prefix('-').unwrap_or(text);
         let whole = !digits.is_empty() && digits.len() <= 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        whole.then(|| Self(text.to_owned()))
+        let float: f64 = text.parse().ok().filter(|_| whole)?;
+        // Minus zero is zero.
+        Some(Self { text: text.to_owned(), float: Some((float + 0.0).to_bits()) })
     }
 }
 
 /// The id as JSON.
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -516,3 +516,19 @@ fn the_id_of_a_cancelled_request_is_in_use_until_it_is_answered() {
     guard.server(&format!(r#"{{"jsonrpc":"2.0","id":1,"result":{TOOLS}}}"#), &[]);
     guard.client(&request("1", "ping", "{}"), &["server ping"]);
 }
+
+/// Many servers keep numbers as floats, and answer with another id than they were asked by.
+#[test]
+fn ids_that_a_float_takes_for_one_are_one() {
+    for (list, slow, told) in [
+        ("9007199254740993", "9007199254740992", "9007199254740992"),
+        ("-0", "0", "0"),
+        ("18446744073709551615", "18446744073709551614", "18446744073709552000"),
+    ] {
+        let mut guard = Guard::ready("{}", |_| ());
+        guard.client(&call(slow, "read", "{}"), &["server tools/call"]);
+        guard.client(&request(list, "tools/list", "{}"), &["client* "]);
+        guard.server(&format!(r#"{{"jsonrpc":"2.0","id":{told},"result":{{}}}}"#), &["client "]);
+        guard.client(&request(list, "tools/list", "{}"), &["server tools/list"]);
+    }
+}
