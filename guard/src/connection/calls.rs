@@ -196,7 +196,10 @@ impl Connection {
         if came.result_type.as_deref() == Some("input_required") {
             // The call goes on when the client comes back with this.
             if let Some(state) = came.request_state.filter(|_| self.continuing.len() < CONTINUING) {
-                self.continuing.insert(state, reserved);
+                // A state that was there before is of another call, which nobody can go on with.
+                if let Some(other) = self.continuing.insert(state, reserved) {
+                    self.host.complete(other, Outcome::new(Status::Failed));
+                }
                 return;
             }
         }

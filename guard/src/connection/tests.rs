@@ -532,3 +532,16 @@ fn ids_that_a_float_takes_for_one_are_one() {
         guard.client(&request(list, "tools/list", "{}"), &["server tools/list"]);
     }
 }
+
+/// A server may write the same state twice.
+#[test]
+fn every_call_whose_server_asked_for_more_has_an_end() {
+    let mut guard = Guard::ready("{}", |_| ());
+    for id in ["1", "2"] {
+        guard.client(&call(id, "read", "{}"), &["server tools/call"]);
+        let state = r#"{"resultType":"input_required","requestState":"theirs"}"#;
+        guard.server(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{state}}}"#), &["client "]);
+    }
+    guard.connection.close("the client has gone");
+    assert_eq!(guard.records(), 5, "a decision and an outcome each, and the end of the session");
+}
