@@ -257,6 +257,20 @@ def test_a_host_that_fails_denies_and_tells_nothing(guarded: Any, options: dict[
     assert server.ran == ran
 
 
+@pytest.mark.parametrize("journal", [True, False])
+def test_a_call_whose_record_cannot_be_written_uses_up_nothing(gate: Gate, tmp_path: Path, journal: bool) -> None:
+    ledger, server = Ledger.open(tmp_path / "ledger.jsonl", gate) if journal else Ledger(), Server()
+    met: dict[str, Any] = {"redact": lambda request, obligation, result: None}
+    guard = Guard(gate, ledger, principal='User::"alice"', session=lambda request: "s1", obligations=met)
+
+    def decided(record: Any, what: str) -> None:
+        raise OSError("no space left on device")
+
+    guard._records.decided = decided  # type: ignore[method-assign]
+    assert isinstance(handle(guard, server), Refused) and server.ran == 0
+    assert '"total":1' not in ledger.snapshot() and '"reservation"' not in ledger.snapshot()
+
+
 @pytest.mark.parametrize(
     "options",
     [

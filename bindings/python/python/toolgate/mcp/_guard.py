@@ -216,14 +216,19 @@ class Guard:
     async def _authorize(self, call: McpRequest, request: Request) -> Record:
         now = self.now()
 
-        def authorize() -> Record:
-            record = self.gate.authorize(call, self.ledger, now)
-            self._records.decided(record, request.what)
-            return record
-
         def give_up(record: Record) -> None:
             if record.id is not None:
                 self._records.told(self.gate.abort(record, self.ledger, now))
+
+        def authorize() -> Record:
+            record = self.gate.authorize(call, self.ledger, now)
+            try:
+                self._records.decided(record, request.what)
+            except BaseException:
+                # What stands on no record does not run.
+                give_up(record)
+                raise
+            return record
 
         return await change(self.ledger, authorize, give_up)
 
