@@ -257,6 +257,24 @@ def test_a_host_that_fails_denies_and_tells_nothing(guarded: Any, options: dict[
     assert server.ran == ran
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"labels": lambda request, result: [7]},
+        {"labels": lambda request, result: ["\ud800"]},
+        {"labels": lambda request, result: 7},
+        {"obligations": {"redact": lambda request, obligation, result: "no result"}},
+        {"obligations": {"redact": lambda request, obligation, result: result | {7: 7}}},
+    ],
+)
+def test_a_call_has_an_end_whatever_the_host_makes_of_its_result(
+    guarded: Any, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    server = Server()
+    assert isinstance(handle(guarded(**options), server), Refused) and server.ran == 1
+    assert [one["status"] for one in told(tmp_path) if one["kind"] == "outcome"] == ["failed"]
+
+
 @pytest.mark.parametrize("journal", [True, False])
 def test_a_call_whose_record_cannot_be_written_uses_up_nothing(gate: Gate, tmp_path: Path, journal: bool) -> None:
     ledger, server = Ledger.open(tmp_path / "ledger.jsonl", gate) if journal else Ledger(), Server()

@@ -252,7 +252,9 @@ class Guard:
             for obligation in record.obligations:
                 changed = self._obligations[obligation.kind](request, obligation, result)
                 result = changed if changed is not None else result
-            labels = self._labels(request, result) if self._labels is not None else ()
+            labels = list(self._labels(request, result)) if self._labels is not None else []
+            status: Literal["done", "failed"] = "failed" if result.get("isError") else "done"
+            digest = _digest(result)
         except Exception:
             await change(self.ledger, self._completion(record, "failed"))
             raise
@@ -260,8 +262,7 @@ class Guard:
             # Whoever is given up may not wait for anything any more.
             self._completion(record, "timed_out")()
             raise
-        status: Literal["done", "failed"] = "failed" if result.get("isError") else "done"
-        await change(self.ledger, self._completion(record, status, labels, _digest(result)))
+        await change(self.ledger, self._completion(record, status, labels, digest))
         return result
 
     def _completion(
@@ -275,9 +276,15 @@ class Guard:
         now = self.now()
 
         def completed() -> None:
-            self._records.told(
-                self.gate.complete(record, self.ledger, now, status=status, labels=labels, output_digest=digest)
-            )
+            try:
+                outcome: Any = {"status": status, "labels": labels, "output_digest": digest}
+                traces = self.gate.complete(record, self.ledger, now, **outcome)
+            except Exception:
+                # The host's labels are none. Nobody gets the result, and the call has an end all the same.
+                if labels:
+                    self._records.told(self.gate.complete(record, self.ledger, now, status="failed"))
+                raise
+            self._records.told(traces)
 
         return completed
 
