@@ -203,6 +203,26 @@ def test_a_call_that_asyncio_cancels_while_the_disk_is_waited_for_is_aborted(gat
     assert kinds[-2:] == ["call_reserved", "call_aborted"] and server.ran == 0, kinds
 
 
+def test_a_denied_call_that_asyncio_cancels_is_cancelled(gate: Gate, tmp_path: Path) -> None:
+    """There is nothing to take back, and nothing else in place of the cancellation."""
+
+    async def given_up() -> None:
+        def cancel() -> None:
+            # The thread has come to its end, and nobody knows yet.
+            time.sleep(0.2)
+            task.cancel()
+
+        loop, server = asyncio.get_running_loop(), Server()
+        guard = Guard(gate, Ledger.open(tmp_path / "ledger.jsonl", gate), principal='Agent::"bot"')
+        guard._listed = gate.tools_listed("notes", await server.list_tools(), only=[])
+        guard._records.decided = lambda record, what: loop.call_soon_threadsafe(cancel)  # type: ignore[assignment, method-assign, return-value]
+        task = asyncio.ensure_future(guard.handle(request(), server))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(given_up())
+
+
 @pytest.mark.parametrize("late", [True, False])
 def test_what_nobody_waits_for_is_taken_back_once(gate: Gate, tmp_path: Path, late: bool) -> None:
     """Whether the step had come to its end when its caller was cancelled, or not."""

@@ -217,7 +217,7 @@ class Guard:
         now = self.now()
 
         def give_up(record: Record) -> None:
-            if record.id is not None:
+            if record.allowed and record.id is not None:
                 self._records.told(self.gate.abort(record, self.ledger, now))
 
         def authorize() -> Record:
