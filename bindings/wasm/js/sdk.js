@@ -3,7 +3,12 @@
 import { UsageError } from './errors.js';
 
 const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
-const METHODS = ['tools/call', 'tools/list', 'resources/read', 'resources/list', 'prompts/get', 'prompts/list'];
+/** What is decided or filtered. A handler that was there before would be a way around the guard. */
+const METHODS = [
+  'tools/call', 'tools/list', 'resources/read', 'resources/list', 'prompts/get', 'prompts/list', 'completion/complete',
+  'resources/templates/list', 'resources/subscribe', 'resources/unsubscribe', 'resources/directory/read', 'skills/get', 'skills/list',
+  'tasks/get', 'tasks/update', 'tasks/result', 'tasks/list', 'tasks/cancel',
+];
 
 /**
  * Has every request of a server decided.
@@ -17,7 +22,8 @@ export function port(server, guard) {
     try {
       low.assertCanSetRequestHandler(method);
     } catch (cause) {
-      throw new UsageError('guard a server before its first tool, resource or prompt is registered', { cause });
+      const whose = method.startsWith('tasks/') ? `: a \`taskStore\` answers \`${method}\` by itself, and cannot be guarded` : '';
+      throw new UsageError(`guard a server before its first tool, resource or prompt is registered${whose}`, { cause });
     }
   }
   const handlers = new Map();
