@@ -177,7 +177,10 @@ export class Guard {
       const missing = turn.missingScopes(ledger, needed, now());
       if (missing.length === 0) return undefined;
       const record = this.#authorize(turn);
-      return record.decision === 'deny' ? { scopes: missing } : undefined;
+      if (record.decision === 'deny') return { scopes: missing };
+      // No policy asks for the scopes: the handler decides anew.
+      if (record.decision === 'allow') this.#abort(record);
+      return undefined;
     } finally {
       turn.free();
     }
@@ -224,6 +227,12 @@ export class Guard {
     const record = turn.authorize(this.#options.ledger, this.#options.now());
     this.#told(record);
     return record;
+  }
+
+  /** A reserved call does not run. */
+  #abort(record) {
+    const { gate, ledger, now } = this.#options;
+    this.#traced(gate.abort(ledger, record.id, now()));
   }
 
   #apply(event) {
