@@ -116,13 +116,13 @@ export class Guard {
 
   /** Does what a decision says. */
   async #run(turn, request, run, record) {
-    const { gate, ledger, rendering, obligations, now } = this.#options;
+    const { rendering, obligations } = this.#options;
     const refusal = turn.refusal(rendering, []);
     if (refusal !== null) return refused(refusal);
     if (record.id === null) return await run();
     const unsupported = turn.unsupported(Object.keys(obligations), rendering);
     if (unsupported !== null) {
-      this.#traced(gate.abort(ledger, record.id, now()));
+      this.#abort(record);
       return refused(unsupported);
     }
     let status = 'failed';
@@ -141,8 +141,21 @@ export class Guard {
       if (request.aborted()) status = 'timed_out';
       throw error;
     } finally {
-      this.#traced(gate.complete(ledger, record.id, { ...outcome, status }, now()));
+      this.#end(record, { ...outcome, status });
     }
+  }
+
+  /** The end of a call. What the host makes of its result may be no outcome: then nobody gets the result, and it has an end. */
+  #end(record, outcome) {
+    const { gate, ledger, now } = this.#options;
+    let ended;
+    try {
+      ended = gate.complete(ledger, record.id, outcome, now());
+    } catch (error) {
+      this.#traced(gate.complete(ledger, record.id, { status: 'failed' }, now()));
+      throw error;
+    }
+    this.#traced(ended);
   }
 
   /** A list without what is hidden from who asks: computed for any session, so that it tells nothing of one. */
@@ -225,7 +238,13 @@ export class Guard {
 
   #authorize(turn) {
     const record = turn.authorize(this.#options.ledger, this.#options.now());
-    this.#told(record);
+    try {
+      this.#told(record);
+    } catch (error) {
+      // What stands on no record does not run.
+      if (record.decision === 'allow') this.#abort(record);
+      throw error;
+    }
     return record;
   }
 

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client as Modern, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js';
+import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import * as types from '@modelcontextprotocol/sdk/types.js';
 import { McpServer, createMcpHandler, fromJsonSchema } from '@modelcontextprotocol/server';
@@ -18,6 +20,52 @@ const gate = author.Gate.load({
 });
 
 const abilities = { tools: {}, completions: {}, resources: { subscribe: true }, tasks: { list: {}, cancel: {} } };
+
+/** A client of a guarded server, what the server has run, and its ledger. */
+async function served(options) {
+  const ran = [];
+  const ledger = new author.Ledger();
+  const server = new Server({ name: 'notes', version: '1.0.0' }, { capabilities: { tools: {} } });
+  guard(server, { gate, ledger, principal: 'User::"alice"', session: 's', ...options });
+  server.setRequestHandler(types.ListToolsRequestSchema, () => ({ tools: TOOLS }));
+  server.setRequestHandler(types.CallToolRequestSchema, ({ params }) => {
+    ran.push(params.name);
+    return { content: [] };
+  });
+  const client = new Client({ name: 'client', version: '1.0.0' });
+  const [ours, theirs] = InMemoryTransport.createLinkedPair();
+  await server.connect(theirs);
+  await client.connect(ours);
+  return { client, ran, ledger };
+}
+
+for (const [what, labels] of [
+  ['no texts', () => [7]],
+  ['no list', () => 7],
+  ['half a surrogate pair', () => ['\ud800']],
+]) {
+  test(`a call has an end whatever the host makes of its result: labels that are ${what}`, async () => {
+    const ends = [];
+    const onRecord = ({ event }) => event !== null && ends.push(JSON.parse(event).event.call_completed?.status);
+    const { client, ran } = await served({ labels, onRecord });
+    await assert.rejects(client.callTool({ name: 'read', arguments: {} }), /Internal error/);
+    assert.deepEqual([ran, ends.filter(Boolean)], [['read'], ['failed']]);
+  });
+}
+
+test('a call whose record is not taken uses up nothing', async () => {
+  let full = true;
+  const onRecord = ({ decision }) => {
+    if (decision !== null && full) throw new Error('no space left on device');
+  };
+  const { client, ran, ledger } = await served({ onRecord });
+  await assert.rejects(client.callTool({ name: 'read', arguments: {} }), /Internal error/);
+  assert.deepEqual(ran, []);
+  assert.doesNotMatch(ledger.snapshot(gate), /"reservation"|"total":1/);
+  full = false;
+  await client.callTool({ name: 'read', arguments: {} });
+  assert.deepEqual(ran, ['read']);
+});
 
 test('a call that lacks scopes which no policy asks for is decided once', async () => {
   const decided = [];
