@@ -56,9 +56,7 @@ async fn posted(State(sessions): State<Arc<Sessions>>, headers: HeaderMap, body:
         Ok(Message::Request { id, method, params }) => {
             let meta = params.and_then(|params| message::member(params.get(), "_meta"));
             let version = meta.as_ref().and_then(|meta| meta.get(META_VERSION)).and_then(|one| one.as_str());
-            if let Some(version) = version
-                && let Err(why) = same(&headers, &method, params, version)
-            {
+            if let Err(why) = same(&headers, &method, params, version) {
                 return problem(StatusCode::BAD_REQUEST, Some(&id), HEADER_MISMATCH, why);
             }
             (Some((id, method.into_owned())), version.is_some())
@@ -154,15 +152,23 @@ async fn deleted(State(sessions): State<Arc<Sessions>>, headers: HeaderMap) -> R
 }
 
 /// The headers of a request from 2026-07-28 on repeat what stands in its body, for whoever only sees headers: what he has let
-/// through is what runs.
-fn same(headers: &HeaderMap, method: &str, params: Option<&RawValue>, version: &str) -> Result<(), &'static str> {
-    let says = |name: &HeaderName, text: &str| headers.get(name).is_some_and(|value| headers::says(value, text));
+/// through is what runs. A request of a revision before needs none of them, and those that it has say the same.
+fn same(
+    headers: &HeaderMap,
+    method: &str,
+    params: Option<&RawValue>,
+    version: Option<&str>,
+) -> Result<(), &'static str> {
+    let says = |name: &HeaderName, text: &str| {
+        let mut values = headers.get_all(name).iter().peekable();
+        (version.is_none() || values.peek().is_some()) && values.all(|value| headers::says(value, text))
+    };
     let named = headers::named(method).and_then(|member| message::member(params?.get(), member));
     let named = named.as_ref().and_then(|name| name.as_str());
     if !says(&METHOD, method) {
         return Err("Mcp-Method does not say what the body says");
     }
-    if !says(&PROTOCOL_VERSION, version) {
+    if !version.is_none_or(|version| says(&PROTOCOL_VERSION, version)) {
         return Err("MCP-Protocol-Version does not say what the body says");
     }
     match named.is_none_or(|name| says(&NAME, name)) {

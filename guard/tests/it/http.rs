@@ -172,11 +172,30 @@ async fn headers_that_say_something_else_than_the_body() {
         vec![version, method, ("mcp-name", "=?base64?read_note?=")],
         vec![version, ("mcp-method", "ping"), ("mcp-name", "read_note")],
         vec![("mcp-protocol-version", "2025-11-25"), method, ("mcp-name", "read_note")],
+        vec![version, method, ("mcp-name", "read_note"), ("mcp-name", "admin")],
+        vec![version, ("mcp-method", "ping"), method, ("mcp-name", "read_note")],
     ] {
         let refused = served.post(&headers, &modern(call(2, "read_note", json!({"id": "7"})))).await;
         let told = (refused.status, &refused.messages[0]["error"]["code"]);
         assert_eq!(told, (400, &json!(-32020)), "{headers:?}");
     }
+    // Nor is a body of a revision before a way around it.
+    let hello =
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let begun = served.post(&[], &request(0, "initialize", hello)).await.session.unwrap();
+    let session = ("mcp-session-id", begun.as_str());
+    for headers in [
+        vec![session, ("mcp-method", "ping")],
+        vec![session, version, ("mcp-method", "ping"), ("mcp-name", "read_note")],
+        vec![session, method, ("mcp-name", "admin")],
+        vec![session, ("mcp-name", "admin")],
+    ] {
+        let refused = served.post(&headers, &call(2, "read_note", json!({"id": "7"}))).await;
+        let told = (refused.status, &refused.messages[0]["error"]["code"]);
+        assert_eq!(told, (400, &json!(-32020)), "{headers:?}");
+    }
+    let headers = [session, method, ("mcp-name", "read_note")];
+    assert_eq!(served.post(&headers, &call(2, "read_note", json!({"id": "7"}))).await.status, 200);
 }
 
 /// Nobody can tell clients apart that have no session: what one of them has read counts for all.
