@@ -30,14 +30,18 @@ type Context = RequestContext<RoleServer>;
 type Notified = NotificationContext<RoleServer>;
 
 impl Host {
-    /// Runs a method that asks for nothing on its way, if the gate allows it.
-    async fn plain<T>(
+    /// Runs a method that asks for nothing on its way, if the gate allows it. Until then nobody calls the server: it may do what
+    /// it is asked for before anybody waits for the future.
+    async fn plain<T, F>(
         &self,
         method: &str,
         params: &(impl Serialize + Sync),
         context: &Context,
-        run: impl Future<Output = Result<T, ErrorData>> + Send,
-    ) -> Result<T, ErrorData> {
+        run: impl FnOnce() -> F + Send,
+    ) -> Result<T, ErrorData>
+    where
+        F: Future<Output = Result<T, ErrorData>> + Send,
+    {
         match self.ask(method, params, context).await {
             Verdict::Answer(refusal) => Err(error(refusal)),
             Verdict::Ask(_) => Err(error(Refusal::Error {
@@ -46,7 +50,7 @@ impl Host {
                 data: None,
             })),
             Verdict::Run { running, .. } => {
-                let result = run.await;
+                let result = run().await;
                 running.ended(result.is_err());
                 result
             }
@@ -202,32 +206,32 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
     }
 
     async fn complete(&self, request: CompleteRequestParams, context: Context) -> Result<CompleteResult, ErrorData> {
-        let run = self.inner.complete(request.clone(), context.clone());
+        let run = || self.inner.complete(request.clone(), context.clone());
         self.host.plain("completion/complete", &request, &context, run).await
     }
 
     async fn subscribe(&self, request: SubscribeRequestParams, context: Context) -> Result<(), ErrorData> {
-        let run = self.inner.subscribe(request.clone(), context.clone());
+        let run = || self.inner.subscribe(request.clone(), context.clone());
         self.host.plain("resources/subscribe", &request, &context, run).await
     }
 
     async fn unsubscribe(&self, request: UnsubscribeRequestParams, context: Context) -> Result<(), ErrorData> {
-        let run = self.inner.unsubscribe(request.clone(), context.clone());
+        let run = || self.inner.unsubscribe(request.clone(), context.clone());
         self.host.plain("resources/unsubscribe", &request, &context, run).await
     }
 
     async fn get_task(&self, request: GetTaskParams, context: Context) -> Result<GetTaskResult, ErrorData> {
-        let run = self.inner.get_task(request.clone(), context.clone());
+        let run = || self.inner.get_task(request.clone(), context.clone());
         self.host.plain("tasks/get", &request, &context, run).await
     }
 
     async fn update_task(&self, request: UpdateTaskParams, context: Context) -> Result<(), ErrorData> {
-        let run = self.inner.update_task(request.clone(), context.clone());
+        let run = || self.inner.update_task(request.clone(), context.clone());
         self.host.plain("tasks/update", &request, &context, run).await
     }
 
     async fn cancel_task(&self, request: CancelTaskParams, context: Context) -> Result<(), ErrorData> {
-        let run = self.inner.cancel_task(request.clone(), context.clone());
+        let run = || self.inner.cancel_task(request.clone(), context.clone());
         self.host.plain("tasks/cancel", &request, &context, run).await
     }
 
@@ -241,7 +245,7 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
     }
 
     async fn get_skill(&self, request: GetSkillRequestParams, context: Context) -> Result<GetSkillResult, ErrorData> {
-        let run = self.inner.get_skill(request.clone(), context.clone());
+        let run = || self.inner.get_skill(request.clone(), context.clone());
         self.host.plain("skills/get", &request, &context, run).await
     }
 
@@ -250,12 +254,12 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         request: ReadResourceDirectoryRequestParams,
         context: Context,
     ) -> Result<ReadResourceDirectoryResult, ErrorData> {
-        let run = self.inner.read_resource_directory(request.clone(), context.clone());
+        let run = || self.inner.read_resource_directory(request.clone(), context.clone());
         self.host.plain("resources/directory/read", &request, &context, run).await
     }
 
     async fn on_custom_request(&self, request: CustomRequest, context: Context) -> Result<CustomResult, ErrorData> {
-        let run = self.inner.on_custom_request(request.clone(), context.clone());
+        let run = || self.inner.on_custom_request(request.clone(), context.clone());
         self.host.plain(&request.method, &request.params, &context, run).await
     }
 

@@ -1,6 +1,15 @@
 //! No method of rmcp's trait is left behind, and none that its clients can send is one that the gate does not know.
 
-use std::{collections::BTreeSet, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeSet,
+    future::ready,
+    path::PathBuf,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt as _,
@@ -114,8 +123,27 @@ impl ServerHandler for Skilled {
     }
 }
 
+/// A server that has done what it is asked for before anybody waits for the answer.
+#[derive(Clone, Default)]
+struct Eager(Arc<AtomicUsize>);
+
+impl ServerHandler for Eager {
+    fn get_info(&self) -> ServerConfig {
+        Skilled.get_info()
+    }
+
+    fn get_skill(
+        &self,
+        request: GetSkillRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> impl Future<Output = Result<GetSkillResult, ErrorData>> + Send + '_ {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        ready(Ok(GetSkillResult::new(skill(&request.uri))))
+    }
+}
+
 /// A client of a server whose skills are decided by this policy.
-async fn client(policy: &str) -> Client {
+async fn client(server: impl ServerHandler, policy: &str) -> Client {
     let mut sources = Sources::default();
     sources.insert("toolgate.toml", "[bundle]\nname = \"s\"\nversion = \"1\"\n[servers.notes]\nverified = true\n");
     sources.insert("tools/notes.json", r#"{"tools": []}"#);
@@ -126,7 +154,7 @@ async fn client(policy: &str) -> Client {
         clock: Box::new(move || now),
         ..Settings::new(PolicyBundle::load(&sources).unwrap(), "notes")
     });
-    let gated = Gated::new(Skilled, host.unwrap());
+    let gated = Gated::new(server, host.unwrap());
     let (near, far) = tokio::io::duplex(1 << 16);
     tokio::spawn(async move { gated.serve(far).await.unwrap().waiting().await });
     Client::connect(near, Era::Stateless, false).await
@@ -135,6 +163,7 @@ async fn client(policy: &str) -> Client {
 #[tokio::test]
 async fn skills_are_decided_as_the_resources_that_they_are() {
     let mut some = client(
+        Skilled,
         r#"@id("open") permit (principal, action == Action::"notes/resources/read", resource)
            when { context.input.uri like "skill://open/*" };"#,
     )
@@ -153,7 +182,19 @@ async fn skills_are_decided_as_the_resources_that_they_are() {
         let denied = some.request(method, &params("skill://closed/review/SKILL.md"), None, None).await;
         assert_eq!(denied["error"]["code"], -31403, "{denied}");
     }
-    let mut none = client(r#"@id("none") permit (principal == User::"bob", action, resource);"#).await;
+    let mut none = client(Skilled, r#"@id("none") permit (principal == User::"bob", action, resource);"#).await;
     let list = none.request("skills/list", &json!({}), None, None).await;
     assert_eq!(list["result"]["skills"], json!([]), "{list}");
+}
+
+#[tokio::test]
+async fn what_is_denied_has_not_begun() {
+    let server = Eager::default();
+    let open = r#"@id("open") permit (principal, action, resource) when { context.input.uri like "skill://open/*" };"#;
+    let open = open.replace("action,", r#"action == Action::"notes/resources/read","#);
+    let mut client = client(server.clone(), &open).await;
+    for (uri, ran) in [("skill://closed/review/SKILL.md", 0), ("skill://open/review/SKILL.md", 1)] {
+        let answer = client.request("skills/get", &json!({"uri": uri}), None, None).await;
+        assert_eq!(server.0.load(Ordering::Relaxed), ran, "{answer}");
+    }
 }
