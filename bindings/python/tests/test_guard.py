@@ -450,6 +450,22 @@ def test_records_go_to_the_log_and_on_in_the_file(
         RecordFile(path)
 
 
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("tools/call", {"name": "x\nallow tools/call write: staff\x1b[2J\u202e"}),
+        ("resources/read", {"uri": "notes:\r\nallow tools/call write: staff\u2028"}),
+        ("x\nallow tools/call write", {}),
+        ("tools/call", {"name": "\ud800"}),
+    ],
+)
+def test_a_client_writes_no_lines_of_the_log(
+    guarded: Any, caplog: pytest.LogCaptureFixture, method: str, params: dict[str, Any]
+) -> None:
+    handle(guarded(), Server(), request(method, params))
+    assert caplog.records and all(one.message.isprintable() for one in caplog.records), caplog.messages
+
+
 def layer(messages: list[dict[str, Any]], challenge: str | None, method: str = "POST") -> list[dict[str, Any]]:
     """What an app's response becomes."""
     sent: list[dict[str, Any]] = []

@@ -53,9 +53,10 @@ class Request:
 
     @property
     def what(self) -> str:
-        """The tool, the prompt or the resource that is meant, for people."""
+        """The tool, the prompt or the resource that is meant, for people: on one line, whatever the client wrote."""
         named = self.params.get("name", self.params.get("uri", ""))
-        return f"{self.method} {named}".rstrip()
+        what = f"{self.method} {named}".rstrip()
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in what)
 
 
 def verified_token(http: Any) -> AccessToken | None:
