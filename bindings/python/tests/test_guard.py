@@ -466,6 +466,16 @@ def test_a_client_writes_no_lines_of_the_log(
     assert caplog.records and all(one.message.isprintable() for one in caplog.records), caplog.messages
 
 
+@pytest.mark.parametrize("text", ["\u2028", "\x85", "\u2029", "\x1c", "\x0b", "\r\n", "\x00"])
+def test_records_go_on_whatever_a_client_writes(guarded: Any, tmp_path: Path, text: str) -> None:
+    for _ in range(2):
+        handle(guarded(), Server(), request(params={"name": "read", "arguments": {"n": 1, "deep": text}}))
+        handle(guarded(), Server(), request(params={"name": text}))
+    lines = (tmp_path / "records.jsonl").read_bytes().decode().split("\n")
+    assert lines.pop() == "" and len([one for one in map(json.loads, lines) if one["kind"] == "decision"]) == 4
+    verify(lines)
+
+
 def layer(messages: list[dict[str, Any]], challenge: str | None, method: str = "POST") -> list[dict[str, Any]]:
     """What an app's response becomes."""
     sent: list[dict[str, Any]] = []

@@ -23,7 +23,8 @@ class RecordFile:
         self._lock = threading.Lock()
         self._file: IO[str] = open(path, "a+", encoding="utf-8", newline="\n")
         self._file.seek(0)
-        self._chain = Chain(verify(self._file.read().splitlines()))
+        # Not by `splitlines`: what clients write stands in records, and has ends of lines of its own (U+2028).
+        self._chain = Chain(verify([line.removesuffix("\n") for line in self._file]))
 
     def write(self, record: Record | Trace) -> None:
         """Appends a record. It is with the system when this returns."""
