@@ -83,14 +83,16 @@ function asked(low, handlers, method, request, context) {
     ask: now === undefined ? (question) => low.elicitInput(question) : null,
     aborted: () => (now?.signal ?? context?.signal)?.aborted === true,
     tools: () => tools(handlers.get('tools/list'), context),
-    about: about(method, params, authInfo, http, context),
+    about: about(method, params, authInfo, http, context, low.transport),
   };
 }
 
 /** What the host is shown. Only `authInfo` was verified; the rest is what the client wrote. */
-function about(method, params, authInfo, http, context) {
-  const transport = http === undefined && authInfo === undefined ? 'stdio' : 'http';
-  return Object.freeze({ method, params, authInfo, http, transport, context });
+function about(method, params, authInfo, http, context, carrier) {
+  // Early versions of 1.x do not tell of the HTTP request: there, what takes requests is no stdio.
+  const takes = typeof (carrier?.handleRequest ?? carrier?.handlePostMessage) === 'function';
+  const remote = takes || [http, authInfo, context?.sessionId, carrier?.sessionId].some((one) => one !== undefined);
+  return Object.freeze({ method, params, authInfo, http, transport: remote ? 'http' : 'stdio', context });
 }
 
 /** An empty capability is the form: it is all there was before the URL. */

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client as Modern, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as OverHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import * as types from '@modelcontextprotocol/sdk/types.js';
 import { McpServer, createMcpHandler, fromJsonSchema } from '@modelcontextprotocol/server';
 import * as author from 'toolgate/author';
@@ -22,7 +24,7 @@ const gate = author.Gate.load({
 const abilities = { tools: {}, completions: {}, resources: { subscribe: true }, tasks: { list: {}, cancel: {} } };
 
 /** A client of a guarded server, what the server has run, and its ledger. */
-async function served(options) {
+async function served(options, { ours, theirs } = {}) {
   const ran = [];
   const ledger = new author.Ledger();
   const server = new Server({ name: 'notes', version: '1.0.0' }, { capabilities: { tools: {} } });
@@ -33,9 +35,14 @@ async function served(options) {
     return { content: [] };
   });
   const client = new Client({ name: 'client', version: '1.0.0' });
-  const [ours, theirs] = InMemoryTransport.createLinkedPair();
-  await server.connect(theirs);
-  await client.connect(ours);
+  const [near, far] = InMemoryTransport.createLinkedPair();
+  await server.connect(theirs ?? far);
+  if (theirs !== undefined) {
+    // As early versions of 1.x have it.
+    const { onmessage } = theirs;
+    theirs.onmessage = (message) => onmessage(message);
+  }
+  await client.connect(ours ?? near);
   return { client, ran, ledger };
 }
 
@@ -87,6 +94,15 @@ test('a call that lacks scopes which no policy asks for is decided once', async 
   await client.callTool({ name: 'read', arguments: {} });
   assert.deepEqual(decided.filter((what) => what !== 'tools_listed'), ['allow', 'call_aborted', 'allow', 'call_completed']);
   assert.match(options.ledger.snapshot(gate), /"total":1/);
+});
+
+test('over HTTP nobody is somebody by default, in versions of the SDK that do not tell of the request, too', async () => {
+  const theirs = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => 'id', enableJsonResponse: true });
+  const fetch = (url, init) => theirs.handleRequest(new Request(url, init));
+  const ours = new OverHttp(new URL('http://notes.example/mcp'), { fetch });
+  const { client, ran } = await served({}, { ours, theirs });
+  await assert.rejects(client.callTool({ name: 'read', arguments: {} }), /-31403/);
+  assert.deepEqual(ran, []);
 });
 
 test('what was registered before the guard is no way around it', () => {
