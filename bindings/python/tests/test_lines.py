@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
+import time
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +74,62 @@ def test_lines_that_no_sdk_writes(tmp_path: Path) -> None:
         server.stdin.close()
         server.wait(timeout=60)
     assert ran.read_text().splitlines() == ["read 1", "read 2"]
+
+
+OVER_HTTP = """
+import sys
+from lines_server import server
+
+if hasattr(server, "settings") and hasattr(server.settings, "port"):
+    server.settings.port = int(sys.argv[2])
+    server.run("streamable-http")
+else:
+    server.run("streamable-http", port=int(sys.argv[2]))
+"""
+
+
+def test_the_command_guards_a_server_whatever_it_speaks_over(tmp_path: Path) -> None:
+    ran, bundle, module = tmp_path / "ran.txt", tmp_path / "bundle", tmp_path / "over_http.py"
+    for name, text in {
+        "toolgate.toml": '[bundle]\nname = "lines"\nversion = "1"\n[servers.notes]\n',
+        "tools/notes.json": '{"tools": [{"name": "write", "inputSchema": {"type": "object"}}]}',
+        "policies/a.cedar": '@id("none") forbid (principal, action, resource);',
+    }.items():
+        (bundle / name).parent.mkdir(parents=True, exist_ok=True)
+        (bundle / name).write_text(text)
+    module.write_text(OVER_HTTP)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "toolgate.mcp", "--bundle", str(bundle), "--principal", 'User::"alice"']
+    paths = [str(tmp_path), str(SERVER.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    command += ["over_http", str(ran), str(port)]
+    with (tmp_path / "errors.txt").open("w") as errors:
+        server = subprocess.Popen(command, stdout=errors, stderr=errors, env=environment)
+
+    def post(message: dict[str, Any], session: str | None = None) -> tuple[HTTPResponse, str]:
+        headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+        named = {"mcp-session-id": session} if session else {}
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("POST", "/mcp", json.dumps({"jsonrpc": "2.0"} | message), headers | named)
+        answer = connection.getresponse()
+        return answer, answer.read().decode()
+
+    def begun() -> str | None:
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        for _ in range(600):
+            try:
+                return post({"id": 0, "method": "initialize", "params": hello})[0].getheader("mcp-session-id")
+            except ConnectionRefusedError:
+                time.sleep(0.1)
+        raise AssertionError((tmp_path / "errors.txt").read_text())
+
+    try:
+        session = begun()
+        post({"method": "notifications/initialized"}, session)
+        _, answer = post({"id": 1, "method": "tools/call", "params": {"name": "write", "arguments": {"n": 1}}}, session)
+        assert "Denied" in answer and not ran.exists(), (answer, (tmp_path / "errors.txt").read_text())
+    finally:
+        server.terminate()
+        server.wait(timeout=60)

@@ -10,6 +10,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakSet
 
 from .. import Gate, Ledger
 from . import Guard, GuardOptions
@@ -45,16 +46,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _guard_all(guard: Guard) -> None:
-    """Every low-level server is guarded when it starts: nothing is added to it after that."""
+    """Every low-level server is guarded once, when it starts, whatever it speaks over: nothing is added to it after
+    that."""
     from mcp.server.lowlevel import Server
 
-    run = Server.run
+    guarded: WeakSet[Any] = WeakSet()
 
-    async def guarded(self: Any, *arguments: Any, **options: Any) -> None:
-        install(self, guard)
-        await run(self, *arguments, **options)
+    def starts(server: Any) -> None:
+        if server not in guarded:
+            guarded.add(server)
+            install(server, guard)
 
-    Server.run = guarded  # type: ignore[method-assign, assignment, unused-ignore]
+    try:
+        # 2.x: over HTTP nothing goes through `Server.run`.
+        from mcp.server.runner import ServerRunner
+    except ImportError:
+        run = Server.run
+
+        async def started(self: Any, *arguments: Any, **options: Any) -> None:
+            starts(self)
+            await run(self, *arguments, **options)
+
+        Server.run = started  # type: ignore[method-assign, assignment, unused-ignore]
+    else:
+        make = ServerRunner.__init__
+
+        def made(self: Any, server: Any, *arguments: Any, **options: Any) -> None:
+            starts(server)
+            make(self, server, *arguments, **options)
+
+        ServerRunner.__init__ = made  # type: ignore[method-assign, assignment, unused-ignore]
 
 
 if __name__ == "__main__":
