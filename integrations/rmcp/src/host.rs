@@ -32,8 +32,38 @@ pub(crate) struct Shared {
     pub(crate) scopes: BTreeMap<String, Vec<String>>,
     pub(crate) metadata: Option<String>,
     caller: Option<Caller>,
-    records: Mutex<Option<(Box<dyn Write + Send>, Chain)>>,
+    records: Mutex<Option<Records>>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// Where records go.
+struct Records {
+    out: Box<dyn Write + Send>,
+    chain: Chain,
+    /// Whether a part of a line stands at the end.
+    torn: bool,
+}
+
+impl Records {
+    /// Writes a line. One that is not written is no part of the chain, and what there is of it no part of the next line.
+    fn line(&mut self, linked: impl FnOnce(&mut Chain) -> String) -> std::io::Result<()> {
+        let mut chain = self.chain.clone();
+        let line = format!("{}{}\n", if self.torn { "\n" } else { "" }, linked(&mut chain));
+        let mut rest = line.as_bytes();
+        while !rest.is_empty() {
+            match self.out.write(rest) {
+                Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    rest = rest.get(written..).unwrap_or_default();
+                    self.torn = !rest.is_empty();
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.chain = chain;
+        self.out.flush()
+    }
 }
 
 /// What a host is made of. [`Settings::new`] has a default for everything but the bundle and the server.
@@ -124,7 +154,7 @@ impl Host {
             }
         };
         let (gate, sealer) = (Gate::new(bundle), Sealer::new(&key)?);
-        let records = Mutex::new(records.map(|out| (out, Chain::default())));
+        let records = Mutex::new(records.map(|out| Records { out, chain: Chain::default(), torn: false }));
         let shared =
             Shared { gate, ledger, server, rendering, sealer, obligations, scopes, metadata, caller, records, clock };
         Ok(Self { shared: Arc::new(shared) })
@@ -252,10 +282,7 @@ impl Shared {
     fn write(&self, line: impl FnOnce(&mut Chain) -> String) -> std::io::Result<()> {
         match self.records.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             None => Ok(()),
-            Some((out, chain)) => {
-                let line = line(chain);
-                writeln!(out, "{line}").and_then(|()| out.flush())
-            }
+            Some(records) => records.line(line),
         }
     }
 

@@ -10,4 +10,5 @@
 
 mod forwarding;
 mod http;
+mod records;
 mod scenarios;
