@@ -32,10 +32,12 @@ export function port(server, guard) {
     const handler = rest.pop();
     const method = named(what);
     if (typeof handler !== 'function' || method === undefined) throw new UsageError('a request handler has a method and a function');
-    handlers.set(method, handler);
-    return register(what, ...rest, (request, context) =>
-      guard.handle(asked(low, handlers, method, request, context), (resumed) =>
-        handler(request, resumed ? withoutAnswer(context) : context),
+    // With a schema of its own, a handler of 2.x gets the parameters alone.
+    const bare = rest.length > 0;
+    handlers.set(method, bare ? ({ params }, context) => handler(params, context) : handler);
+    return register(what, ...rest, (given, context) =>
+      guard.handle(asked(low, handlers, method, bare ? { params: given } : given, context), (resumed) =>
+        handler(given, resumed ? withoutAnswer(context) : context),
       ),
     );
   };

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client as Modern, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client as Modern, InMemoryTransport as ModernTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OverHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js';
@@ -13,12 +13,20 @@ import * as types from '@modelcontextprotocol/sdk/types.js';
 import { McpServer, createMcpHandler, fromJsonSchema } from '@modelcontextprotocol/server';
 import * as author from 'toolgate/author';
 import { Guard, UsageError, guard } from 'toolgate/mcp';
+import { z } from 'zod';
 
 const TOOLS = [{ name: 'read', inputSchema: { type: 'object' } }];
 const gate = author.Gate.load({
   'toolgate.toml': '[bundle]\nname = "notes"\nversion = "1"\n[servers.notes]\naudience = "https://notes.example"\n',
   'tools/notes.json': JSON.stringify({ tools: TOOLS }),
   'policies/a.cedar': '@id("a") permit (principal, action in Action::"call", resource);',
+});
+
+const skills = author.Gate.load({
+  'toolgate.toml': '[bundle]\nname = "notes"\nversion = "1"\n[servers.notes]\n',
+  'tools/notes.json': '{"tools": []}',
+  'policies/a.cedar': `@id("open") permit (principal, action == Action::"notes/resources/read", resource)
+    when { context.input.uri like "skill://open/*" };`,
 });
 
 const abilities = { tools: {}, completions: {}, resources: { subscribe: true }, tasks: { list: {}, cancel: {} } };
@@ -103,6 +111,26 @@ test('over HTTP nobody is somebody by default, in versions of the SDK that do no
   const { client, ran } = await served({}, { ours, theirs });
   await assert.rejects(client.callTool({ name: 'read', arguments: {} }), /-31403/);
   assert.deepEqual(ran, []);
+});
+
+test('a handler with a schema of its own gets what was decided', async () => {
+  const server = new McpServer({ name: 'notes', version: '1.0.0' });
+  guard(server, { gate: skills, ledger: new author.Ledger(), principal: 'User::"alice"' });
+  const ran = [];
+  const params = z.looseObject({ uri: z.string() });
+  server.server.setRequestHandler('skills/get', { params }, ({ uri }) => {
+    ran.push(uri);
+    return {};
+  });
+  const client = new Modern({ name: 'client', version: '1.0.0' }, { versionNegotiation: { mode: 'legacy' } });
+  const [ours, theirs] = ModernTransport.createLinkedPair();
+  await Promise.all([server.connect(theirs), client.connect(ours)]);
+  const [open, closed] = ['skill://open/a', 'skill://closed/a'];
+  const ask = (params) => client.request({ method: 'skills/get', params }, z.any());
+  await ask({ uri: open });
+  await assert.rejects(ask({ uri: closed }), { code: -31403 });
+  await assert.rejects(ask({ uri: closed, params: { uri: open } }));
+  assert.deepEqual(ran, [open]);
 });
 
 test('what was registered before the guard is no way around it', () => {
