@@ -17,10 +17,11 @@ from typing import Any
 import anyio
 import pytest
 from conftest import FILES
-from toolgate import Gate, JournalError, Ledger, UsageError, verify
+from toolgate import Gate, JournalError, Ledger, ToolgateError, UsageError, verify
 from toolgate.mcp import Guard, Request, challenges
 from toolgate.mcp._durable import change
 from toolgate.mcp._guard import Challenge, Port, Refused
+from toolgate.mcp._install import install
 from toolgate.mcp._records import RecordFile
 from toolgate.mcp._request import CHALLENGES, claims_of
 
@@ -432,6 +433,16 @@ def test_options_are_checked(gate: Gate) -> None:
     ):
         with pytest.raises(UsageError, match=why):
             Guard(gate, Ledger(), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("old", ["1.6.0", "1.29.3", "0.9.1"])
+def test_a_server_that_no_guard_can_stand_before_is_refused(
+    guarded: Any, monkeypatch: pytest.MonkeyPatch, old: str
+) -> None:
+    """`mcp` 1.6 finds its handlers by index, behind the guard's back."""
+    monkeypatch.setattr("toolgate.mcp._install.version", lambda name: old)
+    with pytest.raises(ToolgateError, match="is older than"):
+        install(object(), guarded())
 
 
 def test_records_go_to_the_log_and_on_in_the_file(
