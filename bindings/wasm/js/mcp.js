@@ -34,8 +34,14 @@ export class Guard {
     const servers = gate.bundle.servers;
     const server = options.server ?? (servers.length === 1 ? servers[0] : undefined);
     if (!servers.includes(server)) throw new UsageError(`\`server\` is one of the bundle's: ${servers.join(', ')}`);
-    const defaults = { now: Date.now, origin: 'agent', scopes: {}, onRecord() {}, onFault() {} };
-    this.#options = { ...defaults, ...options, rendering, obligations, server };
+    const { now: clock = Date.now } = options;
+    // A clock that is set back costs no call its end: the ledger's own time is as late as what it has seen.
+    const now = () => {
+      const [own, said] = [ledger.now, clock()];
+      return own !== null && own > said ? own : said;
+    };
+    const defaults = { origin: 'agent', scopes: {}, onRecord() {}, onFault() {} };
+    this.#options = { ...defaults, ...options, rendering, obligations, server, now };
     this.#requests = gate[REQUESTS];
     if (options.key !== undefined) this.#sealer = this.#requests.sealer(options.key);
   }

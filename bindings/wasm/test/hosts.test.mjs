@@ -68,6 +68,17 @@ for (const [what, labels] of [
   });
 }
 
+test('a clock that is set back while a tool runs costs the call no end', async () => {
+  let at = Date.now();
+  const events = [];
+  const onRecord = ({ event }) => event !== null && events.push(Object.keys(JSON.parse(event).event)[0]);
+  const { client, ran } = await served({ now: () => (at -= 1000), onRecord });
+  await client.callTool({ name: 'read', arguments: {} });
+  await client.callTool({ name: 'read', arguments: {} });
+  assert.deepEqual(ran, ['read', 'read']);
+  assert.equal(events.filter((name) => name === 'call_completed').length, 2);
+});
+
 test('a call whose record is not taken uses up nothing', async () => {
   let full = true;
   const onRecord = ({ decision }) => {

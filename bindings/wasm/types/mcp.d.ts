@@ -72,7 +72,7 @@ export interface GuardOptions {
   readonly onFault?: (error: unknown) => void;
   /** What seals `requestState`: at least 32 random bytes, the same in every process that may get the answer. */
   readonly key?: Uint8Array;
-  /** The clock, in milliseconds since 1970: `Date.now`, without it. */
+  /** The clock, in milliseconds since 1970: `Date.now`, without it. Where it is behind the ledger, the ledger's own time counts. */
   readonly now?: () => number;
 }
 
