@@ -30,6 +30,8 @@ pub(super) enum What<'f> {
     Known(Val<'f>),
     /// Any of a type.
     Open(Kind),
+    /// The resource, where only its type is known.
+    Resource,
     /// What stands at a path, and is none of the values that the cases tell apart.
     Other(u32, Kind),
 }
@@ -78,6 +80,7 @@ impl<'f> May<'f> {
         match self.what {
             What::Known(value) => Kind::of(value),
             What::Open(kind) | What::Other(_, kind) => kind,
+            What::Resource => Kind::Entity,
             What::Nothing => Kind::Any,
         }
     }
@@ -181,7 +184,7 @@ impl<'f, S: Source<'f>> Weigher<'_, '_, 'f, S> {
     fn plain(&mut self, op: &'f Op, values: Vec<Val<'f>>) -> May<'f> {
         let computed = match op {
             Op::Var(Var::Context) => return May::open(Kind::Record, false),
-            Op::Var(Var::Resource) if self.resource.is_some() => return May::open(Kind::Entity, false),
+            Op::Var(Var::Resource) if self.resource.is_some() => return May { what: What::Resource, err: false },
             Op::VarIs { var: Var::Resource, entity } if self.resource.is_some() => {
                 return self.resource_is(*entity, false).may();
             }
@@ -316,12 +319,11 @@ impl<'f, S: Source<'f>> Weigher<'_, '_, 'f, S> {
                 true => Outcome::TRUE,
                 false => Outcome::FALSE,
             },
-            What::Open(Kind::Entity) | What::Other(_, Kind::Entity) => match (self.resource, name) {
-                // Of all entities, only the resource can be unknown without its type being so.
+            What::Resource => match (self.resource, name) {
                 (Some(known), Some(name)) if **name == *known.kind => Outcome::TRUE,
-                (Some(_), Some(_)) => Outcome::FALSE,
-                _ => Outcome::OPEN,
+                _ => Outcome::FALSE,
             },
+            What::Open(Kind::Entity) | What::Other(_, Kind::Entity) => Outcome::OPEN,
             What::Open(Kind::Any) | What::Other(_, Kind::Any) => Outcome::ANY,
             _ => Outcome { errs: true, ..Outcome::default() },
         };

@@ -118,6 +118,10 @@ fn policies(dice: &mut Dice) -> String {
 }
 
 fn gate(policies: &str) -> Gate {
+    Gate::new(PolicyBundle::load(&sources(policies)).unwrap_or_else(|error| panic!("{policies}\n{error}")))
+}
+
+fn sources(policies: &str) -> Sources {
     let mut manifest = "[bundle]\nname = \"space\"\nversion = \"1\"\n[servers.s]\n".to_owned();
     let mut tools = Vec::new();
     for tool in 0..TOOLS {
@@ -133,7 +137,7 @@ fn gate(policies: &str) -> Gate {
     sources.insert("schema/types.cedarschema", TYPES);
     sources.insert("entities.json", ENTITIES);
     sources.insert("policies/p.cedar", policies);
-    Gate::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{policies}\n{error}")))
+    sources
 }
 
 /// Every input that fits the schema.
@@ -429,4 +433,32 @@ fn values_that_no_policy_sees() {
         "depends",
     );
     check(r#"{"type": ["string", "null"]}"#, "null", "depends");
+}
+
+/// The standing of `t1`, which is mapped, for ann in any session; `events`: what happened before.
+fn any_session(policies: &str, manifest: &str, events: &[&str]) -> Standing {
+    let mut sources = sources(policies);
+    let whole = format!("{}{manifest}", sources.text("toolgate.toml").unwrap());
+    sources.insert("toolgate.toml", whole);
+    let gate = Gate::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{policies}\n{error}")));
+    let journal: Vec<_> = events.iter().map(|event| format!(r#"{{"at":"{}","event":{event}}}"#, now())).collect();
+    let ledger = wire::read_journal(&gate, &journal.join("\n")).unwrap_or_else(|error| panic!("{error}"));
+    let mut request = ListRequest::new(Principal::new(PrincipalKind::User, "ann"));
+    request.any_session = true;
+    let listing = gate.list(&request, &ledger, now());
+    listing.into_iter().find(|one| one.tool == "t1").unwrap().standing
+}
+
+/// What a session has seen is an entity, too, and of another type than the resource.
+#[test]
+fn entities_of_any_session() {
+    let check = |condition: &str, expected: Standing| {
+        let permit =
+            format!("@id(\"p\") permit (principal, action == Action::\"s/t1\", resource) when {{ {condition} }};");
+        assert_eq!(any_session(&permit, "", &[]), expected, "{condition}");
+    };
+    check("context.session.seen is Level", Standing::Depends);
+    check("(if context.revoked then Level::\"public\" else context.session.seen) is Level", Standing::Depends);
+    check("context.session.seen in AtMost::\"public\"", Standing::Depends);
+    check("context.session.seen in AtMost::\"public\" && context.input.flag", Standing::Depends);
 }
