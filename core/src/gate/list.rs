@@ -81,6 +81,9 @@ pub struct Listed {
 /// A handle that no host hands out.
 const ANY: &str = "\u{0}any";
 
+/// The baseline's rule that a task serves its own initiator only.
+const TASK_INITIATOR: &str = "baseline/task-initiator";
+
 /// Conditions of one entry.
 #[cfg(feature = "explain")]
 const CONDITIONS: usize = 16;
@@ -195,7 +198,9 @@ impl Gate {
     /// The grants of all tasks that a call could belong to.
     fn lent<'l>(&self, request: &ListRequest, ledger: &'l Ledger, now: Timestamp) -> Vec<Linked<'l>> {
         let initiator = request.on_behalf_of.last().unwrap_or(&request.principal).entity();
-        let grants = ledger.grants_for(&initiator, now);
+        // Where nothing keeps a call out of another initiator's task, it could be in any.
+        let own = self.bundle.policy(TASK_INITIATOR).is_some().then_some(&initiator);
+        let grants = ledger.grants_for(own, now);
         grants.filter_map(|grant| Some(Linked { grant, template: self.bundle.links(grant).ok()? })).collect()
     }
 

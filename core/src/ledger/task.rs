@@ -81,9 +81,10 @@ impl Ledger {
             .min()
     }
 
-    /// The grants that count in calls of any task of an initiator.
-    pub(crate) fn grants_for(&self, initiator: &EntityRef, now: Timestamp) -> impl Iterator<Item = &Grant> {
-        let tasks = self.tasks.values().filter(move |task| task.opened.initiator == *initiator);
+    /// The grants that count in calls of any task, or of any task of an initiator.
+    pub(crate) fn grants_for(&self, initiator: Option<&EntityRef>, now: Timestamp) -> impl Iterator<Item = &Grant> {
+        let of = move |task: &&Arc<Task>| initiator.is_none_or(|initiator| task.opened.initiator == *initiator);
+        let tasks = self.tasks.values().filter(of);
         tasks.flat_map(move |task| self.grants(Some(&**task).filter(|task| !task.gone(now)), now))
     }
 

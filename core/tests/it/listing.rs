@@ -462,3 +462,17 @@ fn entities_of_any_session() {
     check("context.session.seen in AtMost::\"public\"", Standing::Depends);
     check("context.session.seen in AtMost::\"public\" && context.input.flag", Standing::Depends);
 }
+
+/// A grant counts in its task, and that may be another initiator's where the bundle lets it.
+#[test]
+fn grants_of_any_task() {
+    let permit = "@id(\"p\") permit (principal == ?principal, action == Action::\"s/t1\", resource);";
+    let events = [
+        r#"{"task_opened":{"id":"k","initiator":"User::\"bob\"","purpose":"x","tools":["call"],"expires":"2027-01-01T00:00:00Z"}}"#,
+        r#"{"grant_issued":{"id":"g","task":"k","template":"p","principal":"User::\"ann\"","expires":"2027-01-01T00:00:00Z"}}"#,
+    ];
+    let lax = "[baseline]\ndisable = [\"baseline/task-initiator\"]\n";
+    assert_eq!(any_session(permit, "", &events), Standing::Hidden);
+    assert_eq!(any_session(permit, lax, &events), Standing::Depends);
+    assert_eq!(any_session(permit, lax, &events[..1]), Standing::Hidden);
+}
