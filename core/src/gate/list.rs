@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Gate, holes, unknown};
 use crate::{
-    Credential, Ledger, Origin, Policy, Principal, Reason, Timestamp, ToolCall,
+    Credential, EventError, Ledger, Origin, Policy, Principal, Reason, Timestamp, ToolCall,
     catalog::{Action, Admitted, Fault, Server, Tool, Verbs},
     decision::Linked,
     digest::{Digest, Domain},
@@ -285,6 +285,9 @@ impl Gate {
     ) -> Result<Gathered, Fault> {
         if ledger.now.is_some_and(|last| now < last) {
             return Err(Fault::new(Reason::ClockBehind, "the time of the listing is before the ledger's last event"));
+        }
+        if !now.is_writable() {
+            return Err(Fault::new(Reason::LimitExceeded, EventError::ClockWrong(now).to_string()));
         }
         call.within(&self.limits).map_err(|why| Fault::new(Reason::LimitExceeded, why))?;
         // What is asked is not known; the one fact that needs it is unknown, too.

@@ -476,3 +476,16 @@ fn grants_of_any_task() {
     assert_eq!(any_session(permit, lax, &events), Standing::Depends);
     assert_eq!(any_session(permit, lax, &events[..1]), Standing::Hidden);
 }
+
+/// When nothing is decided, nothing is allowed.
+#[test]
+fn times_that_nothing_is_decided_at() {
+    let gate = gate("@id(\"p\") permit (principal, action == Action::\"s/t0\", resource);");
+    let request = ListRequest::new(Principal::new(PrincipalKind::User, "ann"));
+    let standing = |now| {
+        let listing = gate.list(&request, &Ledger::new(), now);
+        listing.into_iter().find(|one| one.tool == "t0").unwrap().standing
+    };
+    assert_eq!(standing(now()), Standing::Allowed);
+    assert_eq!(standing(Timestamp::from_millis(i64::MAX)), Standing::Hidden);
+}
