@@ -110,6 +110,26 @@ fn secrets_are_never_shown() {
     assert!(!all.contains("731") && all.contains("invalid_arguments"), "{all}");
 }
 
+/// A mapping that folds the case of a secret writes it as nobody gave it.
+#[test]
+fn folded_secrets_are_never_shown() {
+    let mut sources = Sources::default();
+    sources.insert(
+        "toolgate.toml",
+        "[bundle]\nname = \"x\"\nversion = \"1\"\n[servers.s]\n[tools.\"s/send\"]\n\
+         resource = { type = \"Box\", id = \"{/word}\", fold_case = true }",
+    );
+    sources.insert("tools/s.json", SECRETS);
+    sources.insert("policies/a.cedar", r#"@id("p") permit (principal, action, resource == Box::"other");"#);
+    let gate = Gate::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{error}")));
+    for word in ["HUNTER", "Hunter/Two", "hunter two"] {
+        let input = r#"{"pin": 1, "word": "WORD", "deep": {"key": "k", "open": "no"}, "keys": ["k"], "to": "x"}"#;
+        let explanation = explain(&gate, &call("s/send", &input.replace("WORD", word), ""));
+        let all = format!("{}{explanation:?}", wire::explanation(&explanation));
+        assert!(all.contains("[hidden]") && !all.to_lowercase().contains("hunter"), "{word}: {all}");
+    }
+}
+
 /// What would have to differ, each set on one line: claims with `!` where they must not hold, and who can change them.
 fn nearest(explanation: &Explanation) -> Vec<String> {
     let sets = explanation.nearest.sets.iter().map(|set| {
