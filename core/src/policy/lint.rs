@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use cedar_policy::pst::{
     ActionConstraint, BinaryOp, Clause, EntityOrSlot, Expr, Literal as Constant, PrincipalConstraint,
-    ResourceConstraint, UnaryOp,
+    ResourceConstraint, UnaryOp, Var,
 };
 
 use super::{
@@ -150,17 +150,43 @@ fn literals(catalog: &Catalog, actions: &Actions<'_>, one: &Parsed, found: &mut 
 
 /// `action ==` a tool whose verb is chosen by an argument never matches: the action of a call is the verb.
 fn operations_group(catalog: &Catalog, one: &Parsed, found: &mut Vec<Diagnostic>) {
-    let ActionConstraint::Eq(action) = &one.tree.action else { return };
+    let mut named = Vec::new();
+    if let ActionConstraint::Eq(action) = &one.tree.action {
+        named.push(("`action ==` never matches", action.eid.as_str()));
+    }
+    let clauses = one.tree.clauses().iter();
+    let mut next: Vec<&Expr> = clauses.map(|(Clause::When(expr) | Clause::Unless(expr))| &**expr).collect();
+    while let Some(expr) = next.pop() {
+        next.extend(children(expr));
+        let Expr::BinaryOp { op, left, right } = expr else { continue };
+        let is_action = |expr: &Expr| matches!(expr, Expr::Var(Var::Action));
+        let what = match op {
+            BinaryOp::Eq => "`action ==` never matches",
+            BinaryOp::NotEq => "`action !=` is true of all in",
+            BinaryOp::Contains => "`contains(action)` never matches",
+            _ => continue,
+        };
+        let others = [(left, right), (right, left)].into_iter().filter(|(one, _)| is_action(one));
+        for other in others.flat_map(|(_, other)| match &**other {
+            Expr::Set(items) => items.iter().map(|item| &**item).collect(),
+            other => vec![other],
+        }) {
+            if let Expr::Literal(Constant::EntityUID(action)) = other {
+                named.push((what, action.eid.as_str()));
+            }
+        }
+    }
     let groups = ["call", "read", "write", "destructive", "execute", "egress"];
-    let tool = catalog.tools().map(|(_, tool)| tool).find(|tool| *tool.id == *action.eid);
-    let chosen = tool.is_some_and(Tool::has_operations);
-    if chosen || groups.contains(&action.eid.as_str()) {
-        let literal = one.statement.entities.iter().find(|literal| literal.id == action.eid.as_str());
-        let span = literal.map_or(one.statement.head.clone(), |literal| literal.span.clone());
-        let why = if chosen { "a tool with several operations" } else { "a group of actions" };
-        let message = format!("`action ==` never matches `{}`, which is {why}", action.eid);
-        let help = format!("write `action in Action::\"{}\"`", action.eid);
-        found.push(Diagnostic::error("action_is_group", message).at(one.at(span)).help(help));
+    for (what, name) in named {
+        let chosen = catalog.tools().any(|(_, tool)| *tool.id == *name && tool.has_operations());
+        if chosen || groups.contains(&name) {
+            let literal = one.statement.entities.iter().find(|literal| literal.id == name);
+            let span = literal.map_or(one.statement.head.clone(), |literal| literal.span.clone());
+            let why = if chosen { "a tool with several operations" } else { "a group of actions" };
+            let message = format!("{what} `{name}`, which is {why}");
+            let help = format!("write `action in Action::\"{name}\"`");
+            found.push(Diagnostic::error("action_is_group", message).at(one.at(span)).help(help));
+        }
     }
 }
 

@@ -67,6 +67,12 @@ fn policies_that_are_refused() {
         ),
         ("a tool with operations", r#"@id("p") permit (principal, action == Action::"github/issue_write", resource);"#),
         ("a group", r#"@id("p") permit (principal, action == Action::"write", resource);"#),
+        (
+            "a group in a condition",
+            r#"@id("p") permit (principal, action, resource) unless { action == Action::"destructive" };
+               @id("q") permit (principal, action, resource) when { Action::"github/issue_write" != action };
+               @id("r") permit (principal, action, resource) unless { [Action::"execute", Action::"github/get_me"].contains(action) };"#,
+        ),
         ("approval on a permit", r#"@id("p") @approval("ops") permit (principal, action, resource);"#),
         (
             "obligation on a forbid",
