@@ -1,7 +1,7 @@
 //! What Cedar's validator lets pass: literals nobody knows, `has` on names nothing has, levels the wrong way round,
 //! guards that switch a forbid off, scopes that never fit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use cedar_policy::pst::{
     ActionConstraint, BinaryOp, Clause, EntityOrSlot, Expr, Literal as Constant, PrincipalConstraint,
@@ -14,6 +14,7 @@ use super::{
     load::{Fragment, Parsed},
     read_paths::{children, path},
     schema::OWN_TYPES,
+    session,
     text::Literal,
 };
 use crate::{
@@ -97,7 +98,7 @@ pub(super) fn all(
         let covered = actions.covered(&one.tree.action);
         scope_fits(one, &covered, declared, found);
         let session_required = catalog.require.session;
-        let mut walk = Walk { one, covered, declared, session_required, found };
+        let mut walk = Walk { one, covered, declared, session_required, seen: HashSet::new(), found };
         walk.scope();
         for clause in one.tree.clauses() {
             match clause {
@@ -251,6 +252,8 @@ struct Walk<'a> {
     covered: Vec<(&'a Tool, &'a Action)>,
     declared: &'a Declared,
     session_required: bool,
+    /// What was looked at, and with which sign: conditions of conditions are looked at with both.
+    seen: HashSet<(*const Expr, bool)>,
     found: &'a mut Vec<Diagnostic>,
 }
 
@@ -266,8 +269,36 @@ impl Walk<'_> {
 
     /// `positive`: the policy applies sooner when the expression is true.
     fn condition(&mut self, expr: &Expr, positive: bool) {
+        if !self.seen.insert((std::ptr::from_ref(expr), positive)) {
+            return;
+        }
+        if let Some((expr, holds)) = compared(expr) {
+            return self.condition(expr, positive == holds);
+        }
         match expr {
             Expr::UnaryOp { op: UnaryOp::Not, expr } => return self.condition(expr, !positive),
+            Expr::UnaryOp { op: UnaryOp::IsEmpty, expr } => {
+                if let Some(name) = session::set(expr) {
+                    self.session_decides(&name, false, positive);
+                }
+            }
+            // The condition matters where one branch can make the policy apply and the other can keep it from applying.
+            Expr::IfThenElse { cond, then_expr, else_expr } => {
+                let is = |branch: &Expr, value| matches!(branch, Expr::Literal(Constant::Bool(one)) if *one == value);
+                for (holds, here, there) in [(true, then_expr, else_expr), (false, else_expr, then_expr)] {
+                    if !is(here, !positive) && !is(there, positive) {
+                        self.condition(cond, holds);
+                    }
+                    self.condition(here, positive);
+                }
+                return;
+            }
+            Expr::GetAttr { .. }
+                if positive && self.one.policy.forbids && !self.session_required && session::in_session(expr) =>
+            {
+                let help = "write `[require]` and `session = true` in the manifest".to_owned();
+                self.guarded("session", "the session", Some(help));
+            }
             Expr::HasAttr { expr, attrs } => {
                 if let Some((root, mut names)) = path(expr) {
                     names.extend(attrs.iter().map(ToString::to_string));
@@ -331,17 +362,21 @@ impl Walk<'_> {
 
     /// Leaving out the session must neither meet a permit nor switch off a forbid.
     fn without_session(&mut self, op: BinaryOp, left: &Expr, right: &Expr, positive: bool) {
+        if let Some((name, holds)) = session::when_absent(op, left, right) {
+            self.session_decides(&name, holds, positive);
+        }
+    }
+
+    /// What an expression about a fact of the session comes to without one.
+    fn session_decides(&mut self, name: &str, holds: bool, positive: bool) {
         let forbids = self.one.policy.forbids;
-        let Some((name, holds)) = super::session::when_absent(op, left, right).filter(|_| !self.session_required)
-        else {
-            return;
-        };
-        if (holds == positive) == forbids
+        if self.session_required
+            || (holds == positive) == forbids
             || (!forbids && self.one.statement.find(&self.one.source, "present", false).is_some())
         {
             return;
         }
-        let last = name.rsplit('.').next().unwrap_or(&name);
+        let last = name.rsplit('.').next().unwrap_or(name);
         let span = self.one.statement.find(&self.one.source, last, false).unwrap_or(self.one.statement.head.clone());
         let (code, what) = match forbids {
             true => ("forbid_without_session", "forbid"),
@@ -441,6 +476,17 @@ impl Walk<'_> {
                 kinds.into_iter().map(|kind| self.declared.entity(kind, names)).collect()
             }
         }
+    }
+}
+
+/// What is compared with a Bool, and whether it holds where the comparison does.
+fn compared(expr: &Expr) -> Option<(&Expr, bool)> {
+    let Expr::BinaryOp { op: op @ (BinaryOp::Eq | BinaryOp::NotEq), left, right } = expr else { return None };
+    match (&**left, &**right) {
+        (Expr::Literal(Constant::Bool(value)), other) | (other, Expr::Literal(Constant::Bool(value))) => {
+            Some((other, *value == (*op == BinaryOp::Eq)))
+        }
+        _ => None,
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn when_absent(op: BinaryOp, left: &Expr, right: &Expr) -> Option<(St
         (
             BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny,
             "session.labels" | "session.tools" | "session.servers",
-        ) => true,
+        ) => op != BinaryOp::ContainsAll || !swapped,
         (BinaryOp::In, "session.seen") if !swapped => at_least(right)?,
         (_, "session.seen" | "session.labels" | "session.tools" | "session.servers") => return None,
         (BinaryOp::Less | BinaryOp::LessEq, _) => swapped,
@@ -23,6 +23,18 @@ pub(super) fn when_absent(op: BinaryOp, left: &Expr, right: &Expr) -> Option<(St
         _ => return None,
     };
     Some((name, holds))
+}
+
+/// The set of the session that an expression is: without a session it is not empty.
+pub(super) fn set(expr: &Expr) -> Option<String> {
+    fact(expr).filter(|name| matches!(name.as_str(), "session.labels" | "session.tools" | "session.servers"))
+}
+
+/// Whether an expression is a fact that only a call in a session has: without one it is false.
+pub(super) fn in_session(expr: &Expr) -> bool {
+    let names = ["present", "principal_matches", "binding_matches"];
+    let known = |path: &[String]| matches!(path, [first, last] if first == "session" && names.contains(&last.as_str()));
+    path(expr).is_some_and(|(root, path)| root == Root::Context && known(&path))
 }
 
 /// The labels that a policy looks for in a session: a call without one has them all.

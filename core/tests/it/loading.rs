@@ -194,6 +194,31 @@ fn policies_that_deserve_a_second_look() {
             "a forbid that is a template",
             r#"@id("p") forbid (principal == ?principal, action, resource) when { context.halted };"#,
         ),
+        (
+            "a forbid switched off in a branch",
+            r#"@id("p") forbid (principal, action, resource) unless { if context has credential then context.credential.bound == "dpop" else true };
+               @id("q") forbid (principal, action, resource) when { if !(context has credential) then false else context.origin == "agent" };
+               @id("r") forbid (principal, action, resource) when { (context has task) != false && context.origin == "agent" };"#,
+        ),
+        (
+            "branches the right way round",
+            r#"@id("p") forbid (principal, action, resource) unless { if context has credential then context.credential.bound == "dpop" else false };
+               @id("q") forbid (principal, action, resource) when { if context has credential then context.credential.bound == "none" else true };
+               @id("r") forbid (principal, action, resource) when { (context has task) == false };"#,
+        ),
+        (
+            "forbids switched off by leaving out the session",
+            r#"@id("p") forbid (principal, action, resource) when { context.session.present && context.session.labels.contains("private") };
+               @id("q") forbid (principal, action, resource) unless { !context.session.principal_matches || context.origin == "user" };
+               @id("r") forbid (principal, action, resource) unless { context.session.present && context.session.binding_matches };"#,
+        ),
+        (
+            "sets of a missing session",
+            r#"@id("p") permit (principal, action, resource) when { !context.session.labels.isEmpty() };
+               @id("q") forbid (principal, action, resource) when { context.session.tools.isEmpty() };
+               @id("r") forbid (principal, action, resource) when { ["private"].containsAll(context.session.labels) };
+               @id("s") forbid (principal, action, resource) unless { ["private"].containsAll(context.session.labels) };"#,
+        ),
         ("nothing", POLICIES),
     ]);
     check("policies_that_deserve_a_second_look", &cases);
@@ -202,6 +227,11 @@ fn policies_that_deserve_a_second_look() {
         "[require]\ntask = true",
     );
     assert_eq!(told(&with_task), "", "a required fact needs no guard");
+    let in_session = r#"@id("p") forbid (principal, action, resource) when { context.session.present && context.session.tools.isEmpty() };"#;
+    assert_eq!(told(&desk::with_manifest(in_session, "[require]\nsession = true")), "", "nor does a session");
+    let deep = format!("{}context.halted{}", "if ".repeat(60), " then context.revoked else context.halted".repeat(60));
+    let deep = format!(r#"@id("p") forbid (principal, action, resource) when {{ {deep} }};"#);
+    assert_eq!(told(&desk::sources(&deep)), "", "conditions of conditions are looked at twice, and not 2^60 times");
     let strict = PolicyBundle::load_strict(&cases[0].1).err().unwrap();
     assert!(strict.to_string().contains("AtLeast"), "{strict}");
 }
