@@ -45,10 +45,11 @@ impl Server {
             Some(Json::Number(Number::Int(value))) => Some(*value),
             _ => None,
         };
+        let ty = ty.or_else(|| tool.shape.fields().get(argument).map(|field| &field.ty));
         Certain {
             choices: listed(own).and_then(|choices| choices.iter().map(|choice| typed(choice, ty?)).collect()),
             bounds: (long("minimum").unwrap_or(i64::MIN), long("maximum").unwrap_or(i64::MAX)),
-            exact: exact(own, 0),
+            exact: ty.is_some_and(|ty| exact(own, ty, 0)),
             names: required && names(own),
         }
     }
@@ -121,15 +122,23 @@ fn typed(choice: &Json, ty: &Type) -> Option<Value> {
     }
 }
 
+/// Whether `null` may stand for a value whose type is another.
+fn nullable(schema: &Json) -> bool {
+    schema.get("nullable").is_some_and(|nullable| *nullable != Json::Bool(false))
+}
+
 fn names(schema: &Json) -> bool {
     let long = schema.get("minLength").and_then(Json::as_u64).is_some_and(|length| length > 0);
     let full = |choice: &Json| choice.as_str().is_some_and(|text| !text.is_empty());
-    (schema.get("type").and_then(Json::as_str) == Some("string") && long)
-        || listed(schema).is_some_and(|choices| choices.iter().all(full))
+    !nullable(schema)
+        && ((schema.get("type").and_then(Json::as_str) == Some("string") && long)
+            || listed(schema).is_some_and(|choices| choices.iter().all(full)))
 }
 
-fn exact(schema: &Json, depth: usize) -> bool {
-    if !plain(schema) || depth > DEPTH {
+/// Whether every value that the schema describes is one of its Cedar type. What the type has and these words do not tell
+/// of, other parts of the schema describe.
+fn exact(schema: &Json, ty: &Type, depth: usize) -> bool {
+    if !plain(schema) || nullable(schema) || depth > DEPTH {
         return false;
     }
     if let Some(choices) = listed(schema) {
@@ -139,15 +148,15 @@ fn exact(schema: &Json, depth: usize) -> bool {
             || same(|one| matches!(one, Json::Number(Number::Int(_))));
     }
     let whole = |key: &str| matches!(schema.get(key), Some(Json::Number(Number::Int(_))));
-    match schema.get("type").and_then(Json::as_str) {
-        Some("boolean") => true,
-        Some("string") => schema.get("format").is_none(),
-        Some("integer") => whole("minimum") && whole("maximum"),
-        Some("array") => schema.get("items").is_some_and(|items| exact(items, depth + 1)),
-        Some("object") => match schema.get("properties").and_then(Json::as_object) {
-            Some(members) => members.values().all(|member| exact(member, depth + 1)),
-            None => false,
-        },
+    match (schema.get("type").and_then(Json::as_str), ty) {
+        (Some("boolean"), _) => true,
+        (Some("string"), _) => schema.get("format").is_none(),
+        (Some("integer"), _) => whole("minimum") && whole("maximum"),
+        (Some("array"), Type::Set(ty)) => schema.get("items").is_some_and(|items| exact(items, ty, depth + 1)),
+        (Some("object"), Type::Record(fields)) => {
+            let member = |name: &String| schema.get("properties")?.get(name);
+            fields.iter().all(|(name, field)| member(name).is_some_and(|own| exact(own, &field.ty, depth + 1)))
+        }
         _ => false,
     }
 }

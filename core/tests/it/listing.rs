@@ -489,3 +489,41 @@ fn times_that_nothing_is_decided_at() {
     assert_eq!(standing(now()), Standing::Allowed);
     assert_eq!(standing(Timestamp::from_millis(i64::MAX)), Standing::Hidden);
 }
+
+/// What some words of a schema say is not all that it says: a value may be null, and have members that stand elsewhere.
+#[test]
+fn values_that_a_schema_describes_elsewhere() {
+    let check = |argument: &str, mapped: bool, input: &str, expected: Standing| {
+        let resource = if mapped { "resource = { type = \"Repository\", id = \"{/x}\" }\n" } else { "" };
+        let manifest = format!(
+            "[bundle]\nname = \"one\"\nversion = \"1\"\n[servers.s]\n[tools.\"s/t\"]\neffect = \"read\"\negress = false\n{resource}"
+        );
+        let tools = format!(
+            r#"{{"tools": [{{"name": "t", "inputSchema": {{"type": "object", "properties": {{"x": {argument}}}, "required": ["x"]}}}}]}}"#
+        );
+        let reads = "when { context.input has x || true }";
+        let permit = format!("@id(\"p\") permit (principal, action == Action::\"s/t\", resource) {reads};");
+        let mut sources = Sources::default();
+        for (name, text) in [("toolgate.toml", manifest), ("tools/s.json", tools), ("policies/p.cedar", permit)] {
+            sources.insert(name, text);
+        }
+        let gate = Gate::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{argument}\n{error}")));
+        let ann = Principal::new(PrincipalKind::User, "ann");
+        let listing = gate.list(&ListRequest::new(ann.clone()), &Ledger::new(), now());
+        let standing = listing.into_iter().find(|one| one.tool == "t").unwrap().standing;
+        let mut call = ToolCall::new("s", "t", ann);
+        call.input = Json::parse(input.as_bytes()).unwrap();
+        let allowed = gate.decide(&call, &Ledger::new(), now()).is_allow();
+        assert_eq!((standing, allowed), (expected, expected == Standing::Allowed), "{argument} {input}");
+    };
+    let object = r#"{"type": "object", "properties": {"a": {"type": "string"}}"#;
+    let number = r#"{"properties": {"b": {"type": "number"}}}"#;
+    check(r#"{"type": "string"}"#, false, r#"{"x": "q"}"#, Standing::Allowed);
+    check(r#"{"type": "string", "nullable": false}"#, false, r#"{"x": "q"}"#, Standing::Allowed);
+    check(r#"{"type": "string", "nullable": true}"#, false, r#"{"x": null}"#, Standing::Depends);
+    check(r#"{"type": "string", "minLength": 1}"#, true, r#"{"x": "q"}"#, Standing::Allowed);
+    check(r#"{"type": "string", "minLength": 1, "nullable": true}"#, true, r#"{"x": null}"#, Standing::Depends);
+    check(&format!("{object}}}"), false, r#"{"x": {"a": "q"}}"#, Standing::Allowed);
+    check(&format!("{object}, \"allOf\": [{number}]}}"), false, r#"{"x": {"b": 0.12345}}"#, Standing::Depends);
+    check(&format!("{object}, \"allOf\": [{object}}}]}}"), false, r#"{"x": {"a": "q"}}"#, Standing::Allowed);
+}
