@@ -109,6 +109,13 @@ pub(super) fn load(
         }
     }
     for entity in store.iter().filter(|entity| &*entity.id.kind != "Level") {
+        // An author's schema may let it in there, past its level.
+        for parent in entity.parents.iter().filter(|parent| matches!(&*parent.kind, "AtLeast" | "AtMost")) {
+            let message = format!("{} is in {parent} by itself, and not by its level", entity.id);
+            let place = mention(file, text, &entity.id.id);
+            let help = "put it into its `Level`, which is in all that follow from it";
+            found.push(Diagnostic::error("entities", message).at(place).help(help));
+        }
         for parent in entity.parents.iter().filter(|parent| &*parent.kind == "Level") {
             if catalog.levels.index(&parent.id).is_none() {
                 let names = catalog.levels.names().iter().map(String::as_str);

@@ -383,6 +383,14 @@ fn author_schemas_and_entities() {
             ),
         ),
         (
+            "a bound past the level",
+            with(
+                "entity Repository in [Level, Server, AtMost]; entity File in [Level, Server, Repository];",
+                r#"[{"uid": {"type": "Repository", "id": "r"}, "attrs": {}, "parents": [{"type": "AtMost", "id": "public"}]},
+                    {"uid": {"type": "File", "id": "x"}, "attrs": {}, "parents": [{"type": "Level", "id": "restricted"}, {"type": "Repository", "id": "r"}]}]"#,
+            ),
+        ),
+        (
             "a tool",
             with(
                 good,
