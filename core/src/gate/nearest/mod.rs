@@ -74,6 +74,12 @@ pub struct Difference {
 /// Worlds that are looked at.
 const WORLDS: usize = 600;
 
+/// Worlds that are looked at however many policies there are.
+const FEWEST: usize = 24;
+
+/// Worlds times the policies that are held against each.
+const WORK: usize = 400_000;
+
 /// Sets that are told.
 const SETS: usize = 8;
 
@@ -117,6 +123,7 @@ impl Gate {
             granted: linked.len(),
             claims: Claims::default(),
             worlds: 0,
+            most: WORLDS,
             cut: false,
         };
         let unwritten = search.unwritten();
@@ -139,6 +146,8 @@ struct Search<'w> {
     granted: usize,
     claims: Claims,
     worlds: usize,
+    /// How many of them are looked at.
+    most: usize,
     cut: bool,
 }
 
@@ -151,13 +160,19 @@ enum Obstacle {
 }
 
 impl Search<'_> {
-    /// The questions for which no permit is about the action.
-    fn unwritten(&self) -> Vec<usize> {
+    /// The questions for which no permit is about the action. Finds out how much there is to look at in a world.
+    fn unwritten(&mut self) -> Vec<usize> {
         let (program, nothing) = (self.ground.program, Default::default());
-        let asked = self.ground.asked.iter().zip(&self.links).enumerate();
-        let empty =
-            asked.filter(|(_, (asked, links))| program.suppose(asked, &nothing, links).iter().all(|one| one.forbids));
-        empty.map(|(at, _)| at).collect()
+        let (mut unwritten, mut policies) = (Vec::new(), 0);
+        for (at, (asked, links)) in self.ground.asked.iter().zip(&self.links).enumerate() {
+            let held = program.suppose(asked, &nothing, links);
+            policies += held.len();
+            if held.iter().all(|one| one.forbids) {
+                unwritten.push(at);
+            }
+        }
+        self.most = most(policies);
+        unwritten
     }
 
     /// Goes from world to world, those with the fewest changes first. In each, the first obstacle is taken out of the way
@@ -168,7 +183,7 @@ impl Search<'_> {
             if found.iter().any(|smaller| is_part(smaller, &demands)) || !seen.insert(demands.clone()) {
                 continue;
             }
-            if found.len() == SETS || self.worlds >= WORLDS {
+            if found.len() == SETS || self.worlds >= self.most {
                 self.cut = true;
                 break;
             }
@@ -369,6 +384,11 @@ impl Search<'_> {
     }
 }
 
+/// How many worlds are looked at, by the policies that are held against each.
+fn most(policies: usize) -> usize {
+    (WORK / policies.max(1)).clamp(FEWEST, WORLDS)
+}
+
 /// Whether everything that one set demands is demanded by another.
 fn is_part(part: &Demands, whole: &Demands) -> bool {
     part.iter().all(|(claim, wanted)| whole.get(claim) == Some(wanted))
@@ -391,4 +411,20 @@ fn who(claim: &Claim, paths: &[(Option<Var>, Vec<&str>)]) -> Vec<Who> {
         who.insert(Who::PolicyAuthor);
     }
     who.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Explaining takes no longer the more policies there are than evaluating them a few times does.
+    #[test]
+    fn work_is_bounded() {
+        for policies in [0, 1, 26, 600, 2_000, 10_000, 1_000_000] {
+            let most = most(policies);
+            assert!((FEWEST..=WORLDS).contains(&most), "{policies}: {most}");
+            assert!(most * policies <= WORK.max(FEWEST * policies), "{policies}: {most}");
+        }
+        assert_eq!(most(26 + 100), WORLDS, "a bundle of usual size is looked at in full");
+    }
 }
