@@ -122,23 +122,17 @@ fn typed(choice: &Json, ty: &Type) -> Option<Value> {
     }
 }
 
-/// Whether `null` may stand for a value whose type is another.
-fn nullable(schema: &Json) -> bool {
-    schema.get("nullable").is_some_and(|nullable| *nullable != Json::Bool(false))
-}
-
 fn names(schema: &Json) -> bool {
     let long = schema.get("minLength").and_then(Json::as_u64).is_some_and(|length| length > 0);
     let full = |choice: &Json| choice.as_str().is_some_and(|text| !text.is_empty());
-    !nullable(schema)
-        && ((schema.get("type").and_then(Json::as_str) == Some("string") && long)
-            || listed(schema).is_some_and(|choices| choices.iter().all(full)))
+    (schema.get("type").and_then(Json::as_str) == Some("string") && long)
+        || listed(schema).is_some_and(|choices| choices.iter().all(full))
 }
 
 /// Whether every value that the schema describes is one of its Cedar type. What the type has and these words do not tell
 /// of, other parts of the schema describe.
 fn exact(schema: &Json, ty: &Type, depth: usize) -> bool {
-    if !plain(schema) || nullable(schema) || depth > DEPTH {
+    if !plain(schema) || depth > DEPTH {
         return false;
     }
     if let Some(choices) = listed(schema) {

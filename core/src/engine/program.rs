@@ -263,6 +263,11 @@ impl Program {
         names.join(".")
     }
 
+    /// Whether a policy forbids whatever is asked wherever this flag is set.
+    pub(crate) fn stops_at(&self, policy: PolicyIndex, flag: &str) -> bool {
+        self.index.sole.iter().filter_map(|sole| sole.stops(policy)).any(|slot| self.path_to(slot, u32::MAX) == flag)
+    }
+
     /// The name at a depth of a path.
     pub(crate) fn name_at(&self, slot: u32, depth: u32) -> &str {
         self.climb(slot).find(|slot| slot.depth == depth).map(|slot| &*slot.name).unwrap_or_default()

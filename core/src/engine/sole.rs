@@ -36,6 +36,11 @@ impl Sole {
         };
         Some(Self { policy: rule.policy, forbids: rule.forbids, slot, test })
     }
+
+    /// The path at which a policy forbids where it is true.
+    pub(super) fn stops(&self, policy: PolicyIndex) -> Option<u32> {
+        (self.policy == policy && self.forbids && matches!(self.test, Test::Is(true))).then_some(self.slot)
+    }
 }
 
 impl<'f, S: Source<'f>> Machine<'_, 'f, S> {

@@ -9,7 +9,7 @@ use std::{
 use cedar_policy::{EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment, pst};
 
 use super::{
-    Identity, Policy, PolicyBundle,
+    FIXED, Identity, Policy, PolicyBundle,
     actions::Actions,
     annotate, compile,
     compiled::Compiled,
@@ -33,9 +33,6 @@ use crate::{
 
 const BASELINE_FILE: &str = "baseline.cedar";
 const BASELINE: &str = include_str!("baseline.cedar");
-
-/// Baseline rules that only the host can switch off.
-const FIXED: [&str; 2] = ["baseline/halted", "baseline/revoked"];
 
 /// A policy or template that Cedar parsed, with what stands around it.
 pub(super) struct Parsed {
@@ -308,7 +305,7 @@ fn disable(catalog: &Catalog, baseline: &mut Vec<Parsed>, found: &mut Vec<Diagno
             continue;
         }
         let known: Vec<_> = baseline.iter().map(|one| &*one.policy.id).collect();
-        if FIXED.contains(&id.value.as_str()) {
+        if FIXED.iter().any(|(fixed, _)| *fixed == id.value) {
             let message = format!("`{}` cannot be switched off by a bundle", id.value);
             let help = "halt and revocation are the host's; only the host can leave them out";
             found.push(Diagnostic::error("baseline_fixed", message).at(id.place.clone()).help(help));

@@ -97,6 +97,9 @@ use crate::{
     sorted::Sorted,
 };
 
+/// Baseline rules that no bundle may be without, and the fact that each forbids a call for.
+const FIXED: [(&str, &str); 2] = [("baseline/halted", "context.halted"), ("baseline/revoked", "context.revoked")];
+
 /// A policy of a bundle, as decisions refer to it.
 #[derive(Clone, Debug)]
 pub struct Policy {

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Atom, Identity, Part, Policy, PolicyBundle, actions::Actions, compiled::Compiled, grants::Slots};
+use super::{Atom, FIXED, Identity, Part, Policy, PolicyBundle, actions::Actions, compiled::Compiled, grants::Slots};
 use crate::{
     catalog::Catalog,
     codec::{Broken, Packed, Reader, packed_enum, packed_struct},
@@ -120,6 +120,13 @@ impl PolicyBundle {
         if by_id.len() != policies.len() {
             return Err(Broken("two policies have one id"));
         }
+        let stops = |(id, flag): &(&str, &str)| {
+            let known = by_id.get(*id).and_then(|at| Some((*at, policies.get(*at)?)));
+            known.is_some_and(|(at, policy)| policy.approval.is_none() && program.stops_at(at, flag))
+        };
+        if !FIXED.iter().all(stops) {
+            return Err(Broken("halt and revocation do not stop what it decides"));
+        }
         let templates = policies.iter().zip(0..).filter(|(policy, _)| policy.template).map(|(_, at)| at);
         if !templates.eq(slots.keys().copied()) {
             return Err(Broken("the slots are not those of the templates"));
@@ -217,4 +224,42 @@ pub(super) fn resealed(packed: &[u8], changes: &[u8]) -> Vec<u8> {
 
 pub(super) fn refused(why: &str) -> Diagnostic {
     Diagnostic::error("packed_bundle", why)
+}
+
+#[cfg(all(test, feature = "author"))]
+mod tests {
+    use super::*;
+    use crate::Sources;
+
+    fn rename(policies: &mut [Policy], from: &str, to: &str) {
+        policies.iter_mut().find(|one| *one.id == *from).unwrap().id = to.into();
+    }
+
+    /// Only the host can do without halt and revocation, whoever has packed the bundle.
+    #[test]
+    fn halt_and_revocation_stand_in_every_bundle() {
+        let check = |change: fn(&mut [Policy]), sound: bool| {
+            let mut sources = Sources::default();
+            sources.insert("toolgate.toml", "[bundle]\nname = \"b\"\nversion = \"1\"");
+            let mut bundle = PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{error}"));
+            change(&mut bundle.policies);
+            assert_eq!(PolicyBundle::unpack(&bundle.pack()).is_ok(), sound);
+        };
+        check(|_| (), true);
+        check(|policies| rename(policies, "baseline/halted", "halted"), false);
+        check(
+            |policies| {
+                rename(policies, "baseline/halted", "halted");
+                rename(policies, "baseline/delegation-cycle", "baseline/halted");
+            },
+            false,
+        );
+        check(
+            |policies| {
+                let revoked = policies.iter_mut().find(|one| *one.id == *"baseline/revoked").unwrap();
+                revoked.approval = Some("anybody".to_owned());
+            },
+            false,
+        );
+    }
 }
