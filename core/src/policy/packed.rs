@@ -232,7 +232,7 @@ mod tests {
     use crate::Sources;
 
     fn rename(policies: &mut [Policy], from: &str, to: &str) {
-        policies.iter_mut().find(|one| *one.id == *from).unwrap().id = to.into();
+        policies.iter_mut().filter(|one| *one.id == *from).for_each(|one| one.id = to.into());
     }
 
     /// Only the host can do without halt and revocation, whoever has packed the bundle.
