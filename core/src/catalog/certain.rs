@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     gather::Gather as _,
-    json::{Json, Number, Pointer, Step},
+    json::{Json, Number, Object, Pointer, Step},
     value::Value,
 };
 
@@ -101,8 +101,10 @@ impl Tool {
 /// A schema that says by its own words what a value is: not by a reference (beside one, older revisions look at nothing
 /// else), nor by others; and that does not let it be null besides.
 fn plain(schema: &Json) -> bool {
-    let elsewhere = ["$ref", "allOf", "anyOf", "oneOf", "nullable"];
-    schema.as_object().is_some_and(|members| elsewhere.iter().all(|keyword| !members.contains_key(*keyword)))
+    let elsewhere = ["$ref", "allOf", "anyOf", "oneOf"];
+    let nullable = schema.get("nullable").is_some_and(|nullable| *nullable != Json::Bool(false));
+    let alone = |members: &Object| elsewhere.iter().all(|keyword| !members.contains_key(*keyword));
+    !nullable && schema.as_object().is_some_and(alone)
 }
 
 /// The values of `enum` or `const`.
