@@ -39,12 +39,16 @@ impl<'c> Actor<'c> {
         let claim = |name: &str| principal.claims.get(name).filter(|value| **value != Json::Null);
         for (name, attribute) in attributes() {
             if let Some(name_of_claim) = &attribute.claim {
-                entity.attributes.remove(name.as_str());
+                let known = entity.attributes.remove(name.as_str());
                 if let Some(value) = claim(name_of_claim) {
-                    let value = typed(attribute, value, catalog).ok_or_else(|| {
-                        let detail = format!("the claim `{name_of_claim}` of {id} does not fit the attribute `{name}`");
+                    let conflict = |why: &str| {
+                        let detail = format!("the claim `{name_of_claim}` of {id} {why} the attribute `{name}`");
                         Fault::new(Reason::IdentityConflict, detail)
-                    })?;
+                    };
+                    let value = typed(attribute, value, catalog).ok_or_else(|| conflict("does not fit"))?;
+                    if known.is_some_and(|known| known != value) {
+                        return Err(conflict("contradicts what the bundle gives as"));
+                    }
                     entity.attributes.insert(name.as_str().into(), value);
                 }
             }

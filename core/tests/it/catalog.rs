@@ -268,3 +268,32 @@ fn defaults_count_as_arguments() {
     check(r#""n": 8"#, r#"deny Repository::"site" File::"ann" File::"bob""#);
     check(r#""cc": []"#, "deny ");
 }
+
+/// What the bundle says of somebody is not overruled by his token.
+#[test]
+fn a_claim_that_contradicts_an_attribute_of_the_bundle() {
+    let more = "[principals.User.attributes]
+        clearance = { type = \"Level\", claim = \"clearance\" }
+        areas = { type = \"Set<String>\", claim = \"areas\" }";
+    let policy = r#"@id("p") permit (principal is User, action, resource)
+        when { principal has clearance && principal.clearance in AtLeast::"confidential" };"#;
+    let mut sources = desk::with_manifest(policy, more);
+    sources.insert(
+        "entities.json",
+        r#"[{"uid": {"type": "User", "id": "alice"}, "parents": [],
+            "attrs": {"clearance": {"__entity": {"type": "Level", "id": "confidential"}}, "areas": ["b", "a"]}}]"#,
+    );
+    let gate = gate_of(&sources);
+    let me = |id: &str, claims: &str| {
+        let principal = format!(r#""principal":{{"type":"User","id":"{id}","claims":{{{claims}}}}}"#);
+        shown(&decide(&gate, &call("github/get_me", "{}", &principal)))
+    };
+    assert_eq!(me("alice", r#""clearance":"confidential","areas":["a","b","a"]"#), "allow [p]");
+    assert_eq!(me("bob", r#""clearance":"restricted""#), "allow [p]");
+    for (claim, name) in [(r#""clearance":"restricted""#, "clearance"), (r#""areas":["a"]"#, "areas")] {
+        let conflict = format!(
+            "the claim `{name}` of User::\"alice\" contradicts what the bundle gives as the attribute `{name}`"
+        );
+        assert_eq!(me("alice", claim), format!("deny identity_conflict []: {conflict}"));
+    }
+}
