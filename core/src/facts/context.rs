@@ -316,7 +316,12 @@ impl<'f> View<'f> {
     }
 
     pub(super) fn session_labels(self) -> Option<Seen<'f>> {
-        let all = || Value::strings(self.facts.from.catalog.labels());
+        // What a host may have told of a session is not empty because the bundle names no label.
+        let all = || {
+            let mut known = self.facts.from.catalog.labels().peekable();
+            let unknown = known.peek().is_none().then_some("unknown");
+            Value::strings(known.chain(unknown))
+        };
         let labels = || self.tally(|session| &session.labels, all);
         Some(Seen::Value(self.facts.kept().labels.get_or_init(labels)))
     }

@@ -43,22 +43,30 @@ pub(super) fn labels(policy: &Template) -> Vec<String> {
     let clauses = policy.clauses().iter();
     let mut next: Vec<&Expr> = clauses.map(|(Clause::When(expr) | Clause::Unless(expr))| &**expr).collect();
     while let Some(expr) = next.pop() {
-        if let Expr::BinaryOp { op: BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny, left, right } =
-            expr
-            && fact(left).as_deref() == Some("session.labels")
-        {
-            let items = match &**right {
-                Expr::Set(items) => items.iter().map(|item| &**item).collect(),
-                one => vec![one],
-            };
-            found.extend(items.into_iter().filter_map(|item| match item {
-                Expr::Literal(Literal::String(label)) => Some(label.to_string()),
-                _ => None,
-            }));
+        if let Expr::BinaryOp { op, left, right } = expr {
+            let of_session = |expr: &Expr| fact(expr).as_deref() == Some("session.labels");
+            match op {
+                BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny if of_session(left) => {
+                    texts(right, &mut found);
+                }
+                BinaryOp::ContainsAny if of_session(right) => texts(left, &mut found),
+                _ => {}
+            }
         }
         next.extend(children(expr));
     }
     found
+}
+
+/// The texts that an expression may come to, or to a set with them, wherever they stand in it.
+fn texts(expr: &Expr, found: &mut Vec<String>) {
+    let mut next = vec![expr];
+    while let Some(expr) = next.pop() {
+        if let Expr::Literal(Literal::String(text)) = expr {
+            found.push(text.to_string());
+        }
+        next.extend(children(expr));
+    }
 }
 
 /// A fact that is the worst there can be without a session.

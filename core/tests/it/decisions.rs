@@ -4,7 +4,10 @@ use toolgate::{
     Approval, EntityRef, Event, Gate, Ledger, Limits, PolicyBundle, Reason, Revocation, Scope, TaskOpened, Timestamp,
 };
 
-use crate::desk::{self, POLICIES, authorize, call, decide, decide_with, gate, now, shown};
+use crate::{
+    desk::{self, POLICIES, authorize, call, decide, decide_with, gate, now, shown},
+    scene,
+};
 
 const GET_ME: &str = r#"{"server":"github","tool":"get_me","principal":"User::\"alice\""}"#;
 
@@ -341,5 +344,25 @@ fn what_stands_above_a_resource_is_that_of_the_call() {
     for condition in [r#"resource in Group::"staff""#, r#"resource in [Group::"staff"]"#] {
         check(condition, &owned, staff, "deny forbidden [no]");
         check(condition, &owned, "", "allow");
+    }
+}
+
+/// To leave the session out switches off no forbid that looks for a label in it, however it looks.
+#[test]
+fn without_a_session_every_label_that_a_policy_looks_for_is_there() {
+    for condition in [
+        r#"context.session.labels.contains("pii")"#,
+        r#"["pii"].containsAny(context.session.labels)"#,
+        r#"context.session.labels.contains(if context.transport == "http" then "pii" else "phi")"#,
+        "!context.session.labels.isEmpty()",
+    ] {
+        let forbid = format!("@id(\"wall\") forbid (principal, action, resource) when {{ {condition} }};");
+        let mut sources = desk::sources(&[POLICIES, &forbid].concat());
+        let output = r#"output = { labels = ["private"], sensitivity = "confidential" }"#;
+        sources.insert("toolgate.toml", desk::MANIFEST.replace(output, ""));
+        let gate = desk::gate_of(&sources);
+        let ask = |more: &str| scene::brief(&decide(&gate, &call("github/get_me", "{}", more)));
+        assert_eq!(ask(r#""session":"s1""#), "allow [staff-may]", "{condition}");
+        assert_eq!(ask(""), "deny forbidden [wall]", "{condition}");
     }
 }
