@@ -107,6 +107,19 @@ impl Ledger {
         }
     }
 
+    /// A call is used without an approval: what stood in its way when it was asked for does so no longer.
+    pub(super) fn settle_ask(&mut self, initiator: &EntityRef, ask: &Digest) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let known = self.waiting.get(initiator);
+        let call = known.and_then(|waiting| waiting.values().find(|one| one.ask == *ask).map(|one| one.call));
+        if let Some(call) = call {
+            self.rules = self.tick;
+            self.settle(&call);
+        }
+    }
+
     /// Somebody refused: nobody waits any more, and what others have approved is void, also where a reserved call has
     /// used it and could give it back.
     pub(super) fn approval_refused(&mut self, call: &Digest) {

@@ -216,6 +216,9 @@ impl Ledger {
         self.credential_seen(call.credential.as_ref(), now);
         let approvals = self.take_approvals(&call.call);
         self.settle(&call.call);
+        if let Some(initiator) = call.chain.last() {
+            self.settle_ask(initiator, &call.call);
+        }
         self.hold(OpenCall { reservation: call, at: now, approvals, started: false, overdue: false });
         Ok(())
     }

@@ -441,3 +441,21 @@ fn a_poisoned_tool_description() {
     scene.tell(r#"{"tools_listed":{"server":"github","tools":[{"name":"get_me"},{"name":"get_me"}]}}"#);
     assert_eq!(scene.ask(&me("")), denied("baseline/definition-drift"));
 }
+
+/// What stood in the way of a call when it was asked for may be gone when it is asked for again: then nobody waits any more.
+#[test]
+fn a_call_that_needed_an_approval_and_is_used_without_one() {
+    let policies = r#"
+        @id("not-twice") @approval("ops") forbid (principal, action == Action::"pay/send", resource)
+        when { context.usage.principal.minute > 0 };
+        @id("few") forbid (principal, action, resource) when { context.usage.pending_approvals > 0 };"#;
+    let mut scene = Scene::at_the_desk(&[POLICIES, policies].concat());
+    let pay = call("pay/send", r#"{"to":"a@b.example"}"#, "");
+    scene.run(&me(""));
+    assert_eq!(scene.ask(&pay), "needs_approval ops [not-twice]");
+    assert_eq!(scene.ask(&me("")), denied("few"));
+    scene.later(60_000);
+    assert_eq!(scene.ask(&me("")), denied("few"));
+    assert_eq!(scene.ask(&pay), "allow [staff-may]");
+    assert_eq!(scene.ask(&me("")), "allow [staff-may]");
+}

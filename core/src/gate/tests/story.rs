@@ -390,7 +390,11 @@ impl Story {
                     waiting.push(request);
                 }
                 Event::ApprovalRefused { call, .. } => waiting.retain(|other| other.call != *call),
-                Event::CallReserved(reserved) => waiting.retain(|other| other.call != reserved.call),
+                // The digest of what is asked is that of a call which needs no approval.
+                Event::CallReserved(reserved) => waiting.retain(|other| {
+                    let by = reserved.chain.last() == Some(&other.initiator);
+                    other.call != reserved.call && !(by && other.ask == reserved.call)
+                }),
                 _ => {}
             }
         }
