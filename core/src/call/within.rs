@@ -37,6 +37,13 @@ impl ToolCall {
         Ok(())
     }
 
+    /// Whether an actor, the session, the task, the credential or its key is named by an empty text.
+    pub(crate) fn is_nameless(&self) -> bool {
+        let token = self.credential.iter().flat_map(|one| [&one.id, &one.key]);
+        [&self.session, &self.task].into_iter().chain(token).flatten().any(String::is_empty)
+            || self.chain().any(|actor| actor.id.is_empty())
+    }
+
     /// Asks for each identifier in turn.
     fn each_id(&self, ask: &mut impl FnMut(&str) -> Result<(), String>) -> Result<(), String> {
         [&self.server, &self.method, &self.tool].into_iter().try_for_each(|id| ask(id))?;

@@ -182,6 +182,10 @@ impl Gate {
         call.within(&self.limits).map_err(|why| Fault::new(Reason::LimitExceeded, why))?;
         let admission = self.bundle.catalog.admit(call)?;
         if let Admission::Decide(admitted) = &admission {
+            // A ledger keeps nothing under no name.
+            if call.is_nameless() {
+                return Err(Fault::new(Reason::LimitExceeded, "an identifier is empty"));
+            }
             let count = admitted.resources.len();
             if count > self.limits.resources {
                 let detail =

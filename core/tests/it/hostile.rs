@@ -309,3 +309,21 @@ fn events_name_what_the_bundle_knows() {
     );
     check(Event::ToolsListed { server: "x".into(), drifted: [].into() }, "the bundle has no server `x`");
 }
+
+/// What nothing could be kept of is denied at once, not only when it is to be reserved.
+#[test]
+fn empty_names() {
+    let gate = desk::gate(POLICIES);
+    let token = r#""audience":"https://api.githubcopilot.com/mcp/","expires":"2026-01-05T11:00:00Z""#;
+    for more in [
+        r#""session":"""#.to_owned(),
+        r#""task":"""#.to_owned(),
+        format!(r#""credential":{{"id":"",{token}}}"#),
+        format!(r#""credential":{{"id":"j","bound":"dpop","key":"",{token}}}"#),
+    ] {
+        let call = call("github/get_me", "{}", &more);
+        let (decided, recorded) = (decide(&gate, &call), desk::authorize(&gate, &call, &mut Ledger::new()));
+        assert_eq!(shown(&decided), "deny limit_exceeded []: an identifier is empty", "{more}");
+        assert_eq!(decided, recorded.decision, "{more}");
+    }
+}
