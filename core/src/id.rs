@@ -83,15 +83,18 @@ impl EntityRef {
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once("::\"")?;
         let body = rest.strip_suffix('"')?;
-        let named = !kind.is_empty()
-            && kind.split("::").all(|part| {
-                let mut chars = part.chars();
-                chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-                    && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
-            });
         let id = unescape(body)?;
-        named.then(|| Self::new(kind, id))
+        is_type(kind).then(|| Self::new(kind, id))
     }
+}
+
+/// Whether this can be the name of a type, as [`EntityRef::parse`] reads it back.
+pub(crate) fn is_type(kind: &str) -> bool {
+    kind.split("::").all(|part| {
+        let mut chars = part.chars();
+        chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+            && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
 }
 
 /// Undoes the escapes of a Cedar string literal; `None` for an unknown escape or a bare quote.

@@ -52,6 +52,7 @@ impl Ledger {
         if request.id <= self.sequence {
             return Err(EventError::CallTaken(request.id));
         }
+        limits::entities([&request.initiator])?;
         let others = self.waiting(&request.initiator, &request.ask, now);
         limits::room(
             "pending approvals of an initiator",
@@ -135,7 +136,8 @@ impl Ledger {
     }
 
     pub(super) fn approval_granted(&mut self, approval: Approval, now: Timestamp) -> Result<(), EventError> {
-        limits::ids([&*approval.class, &*approval.approver.id])?;
+        limits::ids([&*approval.class])?;
+        limits::entities([&approval.approver])?;
         if approval.expires <= now {
             return Err(EventError::Expired { what: "the approval".to_owned(), at: approval.expires });
         }

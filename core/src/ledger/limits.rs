@@ -6,6 +6,7 @@ use super::{
     call::{Outcome, Reservation},
     event::{EventError, TaskOpened},
 };
+use crate::id::{EntityRef, is_type};
 
 /// Sessions that are not forgotten.
 pub(super) const SESSIONS: usize = 4_000_000;
@@ -49,6 +50,15 @@ fn id(id: &str) -> Result<(), EventError> {
     Ok(())
 }
 
+/// Entities that a snapshot can write and read back.
+pub(super) fn entities<'a>(all: impl IntoIterator<Item = &'a EntityRef>) -> Result<(), EventError> {
+    all.into_iter().try_for_each(|one| {
+        id(&one.id)?;
+        let wrong = || EventError::TooLong(format!("`{}` is no type of entities", cut(&one.kind).escape_debug()));
+        is_type(&one.kind).then_some(()).ok_or_else(wrong)
+    })
+}
+
 pub(super) fn set(what: &str, size: usize, most: usize) -> Result<(), EventError> {
     let message = || format!("{size} {what} are more than the {most} allowed");
     if size <= most { Ok(()) } else { Err(EventError::TooLong(message())) }
@@ -56,7 +66,8 @@ pub(super) fn set(what: &str, size: usize, most: usize) -> Result<(), EventError
 
 pub(super) fn task(opened: &TaskOpened) -> Result<(), EventError> {
     let TaskOpened { id, parent, purpose, initiator, tools, destinations, objects, .. } = opened;
-    ids([id.as_str(), &initiator.id].into_iter().chain(parent.as_deref()))?;
+    ids([id.as_str()].into_iter().chain(parent.as_deref()))?;
+    entities([initiator])?;
     if purpose.len() > ID {
         return Err(EventError::TooLong(format!("the purpose is longer than {ID} bytes")));
     }
@@ -66,11 +77,11 @@ pub(super) fn task(opened: &TaskOpened) -> Result<(), EventError> {
         set(what, size, SET)?;
     }
     ids(tools.iter().chain(destinations.iter().flatten()))?;
-    ids(objects.iter().flatten().map(|object| &*object.id))
+    entities(objects.iter().flatten())
 }
 
 pub(super) fn reservation(call: &Reservation) -> Result<(), EventError> {
-    ids(call.chain.iter().map(|actor| &*actor.id))?;
+    entities(&call.chain)?;
     ids([&*call.server, &call.tool, &call.seen])?;
     ids([&call.session, &call.key, &call.task].into_iter().flatten())?;
     ids(call.credential.iter().map(|credential| &*credential.id))?;

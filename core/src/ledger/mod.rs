@@ -144,7 +144,8 @@ impl Ledger {
                 }
             }
             Event::McpTaskCreated { server, id, owner, session } => {
-                limits::ids([server.as_str(), &id, &owner.id].into_iter().chain(session.as_deref()))?;
+                limits::ids([server.as_str(), &id].into_iter().chain(session.as_deref()))?;
+                limits::entities([&owner])?;
                 let taken = self
                     .mcp_task(&server, &id, now)
                     .is_some_and(|known| known.owner != owner || known.session != session);
@@ -180,12 +181,11 @@ impl Ledger {
     }
 
     fn revoked(&mut self, what: Revocation, until: Option<Timestamp>, now: Timestamp) -> Result<(), EventError> {
-        let id = match &what {
-            Revocation::Principal(id) => &*id.id,
-            Revocation::Credential(id) | Revocation::Session(id) | Revocation::Task(id) => id,
-            Revocation::Grant(id) | Revocation::Server(id) | Revocation::Tool(id) => id,
-        };
-        limits::ids([id])?;
+        match &what {
+            Revocation::Principal(id) => limits::entities([id])?,
+            Revocation::Credential(id) | Revocation::Session(id) | Revocation::Task(id) => limits::ids([id])?,
+            Revocation::Grant(id) | Revocation::Server(id) | Revocation::Tool(id) => limits::ids([id])?,
+        }
         if let Some(at) = until.filter(|until| *until <= now) {
             return Err(EventError::Expired { what: "the revocation".to_owned(), at });
         }

@@ -245,7 +245,8 @@ impl Ledger {
         key: Option<&str>,
         now: Timestamp,
     ) -> Result<(), EventError> {
-        limits::ids([id].into_iter().chain(key).chain([&*owner.id]))?;
+        limits::ids([id].into_iter().chain(key))?;
+        limits::entities([owner])?;
         match self.session(id, now) {
             Some(session) if session.owner != *owner || session.key.as_deref() != key => {
                 return Err(EventError::SessionTaken(id.to_owned()));

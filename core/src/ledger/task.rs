@@ -178,8 +178,8 @@ impl Ledger {
     }
 
     pub(super) fn grant_issued(&mut self, grant: Grant, now: Timestamp) -> Result<(), EventError> {
-        let slots = [&grant.principal, &grant.resource].into_iter().flatten().map(|slot| &*slot.id);
-        limits::ids([&*grant.id, &grant.task, &grant.template].into_iter().chain(slots))?;
+        limits::ids([&*grant.id, &grant.task, &grant.template])?;
+        limits::entities([&grant.principal, &grant.resource].into_iter().flatten())?;
         if self.grants.get(grant.id.as_str()).is_some_and(|known| self.task(&known.task, now).is_some()) {
             return Err(EventError::GrantTaken(grant.id));
         }

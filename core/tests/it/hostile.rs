@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use toolgate::{
-    EntityRef, Event, Gate, Json, Ledger, Number, PolicyBundle, Principal, PrincipalKind, Revocation, Scope, ToolCall,
+    EntityRef, Event, Gate, Json, Ledger, Number, PolicyBundle, Principal, PrincipalKind, Revocation, Scope,
+    TaskOpened, ToolCall,
 };
 
 use crate::desk::{self, POLICIES, call, decide, gate, now, shown};
@@ -325,5 +326,25 @@ fn empty_names() {
         let (decided, recorded) = (decide(&gate, &call), desk::authorize(&gate, &call, &mut Ledger::new()));
         assert_eq!(shown(&decided), "deny limit_exceeded []: an identifier is empty", "{more}");
         assert_eq!(decided, recorded.decision, "{more}");
+    }
+}
+
+/// What a ledger takes, its snapshot gives back.
+#[test]
+fn entities_that_nothing_could_read_back() {
+    let gate = desk::gate(POLICIES);
+    for (kind, good) in [("", false), ("A b", false), ("1a", false), ("My::", false), ("My::File", true), ("_f1", true)]
+    {
+        let mut ledger = Ledger::new();
+        let mut task = TaskOpened::new("t", "x", EntityRef::new("User", "alice"), ["read"], now().plus(1_000));
+        task.objects = Some([EntityRef::new(kind, "a")].into());
+        assert_eq!(gate.apply(&mut ledger, Event::TaskOpened(task), now()).is_ok(), good, "{kind:?}");
+        let owner = EntityRef::new(kind, "a");
+        let opened = Event::SessionOpened { id: "s".to_owned(), owner: owner.clone(), key: None };
+        assert_eq!(ledger.apply(opened, now()).is_ok(), good, "{kind:?}");
+        let revoked = Event::Revoked { what: Revocation::Principal(owner), until: None };
+        assert_eq!(ledger.apply(revoked, now()).is_ok(), good, "{kind:?}");
+        let text = ledger.snapshot();
+        assert_eq!(Ledger::restore(&text).unwrap().snapshot(), text, "{kind:?}");
     }
 }
