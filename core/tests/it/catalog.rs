@@ -297,3 +297,33 @@ fn a_claim_that_contradicts_an_attribute_of_the_bundle() {
         assert_eq!(me("alice", claim), format!("deny identity_conflict []: {conflict}"));
     }
 }
+
+/// What no ledger could keep is refused at load, and not at every call.
+#[test]
+fn names_that_a_session_cannot_carry() {
+    let long = "x".repeat(513);
+    let many: Vec<_> = (0..257).map(|label| format!("\"l{label}\"")).collect();
+    let check = |from: &str, to: &str, fault: &str| {
+        let mut sources = desk::sources(desk::POLICIES);
+        sources.insert("toolgate.toml", desk::MANIFEST.replace(from, to));
+        let told = PolicyBundle::load(&sources).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(told.contains(fault) && told.is_empty() == fault.is_empty(), "{told}");
+    };
+    let labels = r#"labels = ["private"]"#;
+    check(labels, r#"labels = [""]"#, "a label is empty or longer than 512 bytes");
+    check(labels, &format!("labels = [{long:?}]"), "a label is empty or longer than 512 bytes");
+    check(
+        labels,
+        &format!("labels = [{}]", many.join(", ")),
+        "257 labels are more than the 256 that a session carries",
+    );
+    check(labels, &format!("labels = [{}]", many[1..].join(", ")), "");
+    let levels = |last: &str| {
+        format!(
+            r#"[bundle]
+        sensitivity = ["public", "internal", "confidential", "restricted", {last:?}]"#
+        )
+    };
+    check("[bundle]", &levels(&long), "is empty, stands here twice or is longer than 512 bytes");
+    check("[bundle]", &levels(&long[1..]), "");
+}
