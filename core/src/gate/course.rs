@@ -246,7 +246,8 @@ impl Gate {
     /// records of the outcome, of each credential used and of each system reached, linked to the call by its id.
     ///
     /// # Errors
-    /// The call is not reserved, the outcome names a level that the bundle does not know, or is over a limit.
+    /// The call is not reserved, or its outcome comes more than a day late. It is never refused for what it says: a level
+    /// that the bundle does not know counts as the highest.
     pub fn complete(
         &self,
         ledger: &mut Ledger,
