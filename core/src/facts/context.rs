@@ -238,7 +238,13 @@ impl<'f> View<'f> {
     }
 
     pub(super) fn task_covers_destinations(self) -> Option<bool> {
-        self.task_judged(|task| within(task.opened.destinations.as_ref(), &self.facts.admitted.destinations))
+        let admitted = &self.facts.admitted;
+        // What leaves for nobody knows where is on no list.
+        let anywhere = admitted.action.egress.0 && admitted.destinations.is_empty();
+        self.task_judged(|task| match &task.opened.destinations {
+            Some(_) if anywhere => false,
+            allowed => within(allowed.as_ref(), &admitted.destinations),
+        })
     }
 
     pub(super) fn task_covers_objects(self) -> Option<bool> {

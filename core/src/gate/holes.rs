@@ -56,13 +56,14 @@ pub(super) fn of(
     if !action.destinations.is_empty() {
         holes.put(&["destinations"], Hole::new(Kind::Set));
         if lineage().any(|task| task.opened.destinations.is_some()) {
-            covered(&mut holes, facts, "covers_destinations");
+            // Where only arguments say where it goes, all that is known is that it goes somewhere.
+            covered(&mut holes, facts, "covers_destinations", server.origin.is_none());
         }
     }
     if !action.resources.is_empty() {
         holes.put(&["objects"], Hole::new(Kind::Set));
         if lineage().any(|task| task.opened.objects.is_some()) {
-            covered(&mut holes, facts, "covers_objects");
+            covered(&mut holes, facts, "covers_objects", false);
         }
     }
     holes
@@ -107,14 +108,14 @@ fn kind(ty: FactType) -> Kind {
     }
 }
 
-/// Whether the task covers what a call touches. What it does not cover of every call stays so.
-fn covered(holes: &mut Holes, facts: &Gathered, name: &str) {
+/// Whether the task covers what a call touches. What it does not cover of every call stays so, unless it is `open`.
+fn covered(holes: &mut Holes, facts: &Gathered, name: &str, open: bool) {
     let task = facts.hops.first().and_then(|(_, context)| context.get("task"));
     let covers = match task {
         Some(Value::Record(task)) => task.get(name),
         _ => None,
     };
-    if covers == Some(&Value::Bool(true)) {
+    if open || covers == Some(&Value::Bool(true)) {
         holes.put(&["task", name], Hole::new(Kind::Bool));
         let choices = Some(["yes", "no"].map(Value::string).into());
         holes.put(&["status", &format!("task_{name}")], Hole { choices, ..Hole::new(Kind::String) });

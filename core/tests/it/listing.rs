@@ -526,3 +526,44 @@ fn values_that_a_schema_describes_elsewhere() {
     check(&format!("{object}}}"), false, r#"{"x": {"a": "q"}}"#, Standing::Allowed);
     check(&format!("{object}, \"allOf\": [{number}]}}"), false, r#"{"x": {"b": 0.12345}}"#, Standing::Depends);
 }
+
+/// Of what leaves for nobody knows where, no task can say that it may.
+#[test]
+fn tasks_whose_calls_may_not_leave_for_anywhere() {
+    let mut sources = Sources::default();
+    let manifest = "[bundle]\nname = \"leave\"\nversion = \"1\"\n[servers.s]\n[tools.\"s/post\"]\negress = true\ndestinations = [\"/to\"]\n[tools.\"s/beam\"]\negress = true\n[tools.\"s/note\"]\negress = false\n";
+    sources.insert("toolgate.toml", manifest);
+    let schema = r#"{"type": "object", "properties": {"to": {"type": "string"}}}"#;
+    let tools = ["post", "beam", "note"].map(|name| format!(r#"{{"name": "{name}", "inputSchema": {schema}}}"#));
+    sources.insert("tools/s.json", format!(r#"{{"tools": [{}]}}"#, tools.join(",")));
+    sources.insert("policies/p.cedar", "@id(\"p\") permit (principal, action, resource);");
+    let gate = Gate::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{error}")));
+    let ann = Principal::new(PrincipalKind::User, "ann");
+    let check = |destinations: &str, tool: &str, expected: [&str; 3]| {
+        let opened = format!(
+            r#"{{"at":"{}","event":{{"task_opened":{{"id":"k","initiator":"User::\"ann\"","purpose":"x","tools":["call"],{destinations}"expires":"2027-01-01T00:00:00Z"}}}}}}"#,
+            now()
+        );
+        let ledger = wire::read_journal(&gate, &opened).unwrap_or_else(|error| panic!("{opened}: {error}"));
+        let mut request = ListRequest::new(ann.clone());
+        request.task = Some("k".to_owned());
+        let listing = gate.list(&request, &ledger, now());
+        let standing = listing.into_iter().find(|one| one.tool == tool).unwrap().standing;
+        let decided = ["{}", r#"{"to": "a"}"#].map(|input| {
+            let mut call = ToolCall::new("s", tool, ann.clone());
+            (call.task, call.input) = (request.task.clone(), Json::parse(input.as_bytes()).unwrap());
+            gate.decide(&call, &ledger, now()).name()
+        });
+        assert_eq!([standing.name(), decided[0], decided[1]], expected, "{destinations} {tool}");
+    };
+    // What stands at `/to` has to be a destination.
+    for (tool, standing) in [("post", "depends"), ("beam", "allowed"), ("note", "allowed")] {
+        check("", tool, [standing, "allow", "allow"]);
+    }
+    for (list, post) in [("[\"a\"]", ["depends", "deny", "allow"]), ("[]", ["depends", "deny", "deny"])] {
+        let list = format!("\"destinations\":{list},");
+        check(&list, "post", post);
+        check(&list, "beam", ["hidden", "deny", "deny"]);
+        check(&list, "note", ["allowed", "allow", "allow"]);
+    }
+}
