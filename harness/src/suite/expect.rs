@@ -44,20 +44,21 @@ pub(super) fn read(node: &Node, words: &Words, reader: &mut Reader<'_>) -> Optio
     let (allow, deny, approval) = (keys.get("allow"), keys.get("deny"), keys.get("approval"));
     let answer = if let Some(allow) = allow {
         let policies = policies(allow, Kind::Permit, words, reader);
-        let obligations = keys.get("obligations").and_then(|node| texts(node, "`obligations`", reader));
+        let obligations = keys.valued("obligations", reader).and_then(|node| texts(node, "`obligations`", reader));
         policies.map(|policies| Expected::Allow { policies: Some(policies), obligations })
     } else if let Some(deny) = deny {
         denied(deny, words, reader)
     } else if let Some(approval) = approval {
-        let policies = keys.get("policies").and_then(|node| policies(node, Kind::Lifted, words, reader));
+        let policies = keys.valued("policies", reader).and_then(|node| policies(node, Kind::Lifted, words, reader));
         classes(approval, words, reader).map(|classes| Expected::Approval { classes, policies })
     } else {
         let (name, mark) = answers.first().copied().unwrap_or(("allow", node.mark));
         reader.error(mark, "wrong_expectation", format!("`{name}` has no value"), FORMS);
         None
     };
-    let because = keys.get("because").and_then(|node| because(node, words, reader));
-    let errors = keys.get("errors").and_then(|node| policies(node, Kind::Any, words, reader)).unwrap_or_default();
+    let because = keys.valued("because", reader).and_then(|node| because(node, words, reader));
+    let errors =
+        keys.valued("errors", reader).and_then(|node| policies(node, Kind::Any, words, reader)).unwrap_or_default();
     keys.finish(reader);
     let among = BTreeSet::new();
     (reader.found.len() == before).then_some(Expect { answer: answer?, among, because, errors, place })

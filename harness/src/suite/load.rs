@@ -281,7 +281,7 @@ impl Test {
                     Some(base) => Some(scene.calls.used(base, reader)?),
                     None => None,
                 };
-                let table = keys.get("table")?;
+                let table = keys.valued("table", reader)?;
                 let rows = table::read(table, base.as_ref(), scene, reader).unwrap_or_default();
                 let case = |row: table::Row| {
                     let step = Step { place: row.place.clone(), act: row.act };
@@ -290,7 +290,7 @@ impl Test {
                 rows.into_iter().map(case).collect()
             }
             Some(("steps", _)) => {
-                let steps = keys.get("steps");
+                let steps = keys.valued("steps", reader);
                 for step in steps.and_then(|node| reader.list(node, "`steps`", "a list of steps")).unwrap_or_default() {
                     script.step(step, scene, reader);
                 }

@@ -139,6 +139,16 @@ impl<'n> Keys<'n> {
     }
 
     /// Which of these keys are there, with their places.
+    /// As [`Keys::get`], where a key without a value would leave out what it was to say.
+    pub(super) fn valued(&mut self, key: &'static str, reader: &mut Reader<'_>) -> Option<&'n Node> {
+        let value = self.get(key);
+        if let Some(empty) = self.entries.iter().find(|entry| entry.key == key && entry.value.is_null()) {
+            let help = "write what is meant, or leave the key out";
+            reader.error(empty.mark, "missing_value", format!("`{key}` has no value"), help);
+        }
+        value
+    }
+
     pub(super) fn present(&self, keys: &[&'static str]) -> Vec<(&'static str, Mark)> {
         let place = |key: &&'static str| {
             let entry = self.entries.iter().find(|entry| entry.key == **key)?;

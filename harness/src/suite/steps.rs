@@ -90,27 +90,29 @@ impl Script {
         let act = match one {
             Some("call") => self.call(&mut keys, scene, reader),
             Some("event") => {
-                let event = keys.get("event");
+                let event = keys.valued("event", reader);
                 let refused = keys.get("refused").and_then(|node| {
                     reader.text(node, "`refused`", "a part of the message with which the event is refused")
                 });
                 let refused = refused.map(str::to_owned);
                 event.and_then(|node| self.event(node, refused, scene, reader))
             }
-            Some("advance") => keys.get("advance").and_then(|node| reader.duration(node, "`advance`")).map(|millis| {
-                self.now = self.now.plus(millis);
-                Act::Advance(millis)
-            }),
+            Some("advance") => {
+                keys.valued("advance", reader).and_then(|node| reader.duration(node, "`advance`")).map(|millis| {
+                    self.now = self.now.plus(millis);
+                    Act::Advance(millis)
+                })
+            }
             Some("complete") => {
-                let call = keys.get("complete").and_then(|node| self.earlier(node, reader));
+                let call = keys.valued("complete", reader).and_then(|node| self.earlier(node, reader));
                 let outcome = outcome(&mut keys, scene.check.gate, reader);
                 call.zip(outcome).map(|(call, outcome)| Act::Complete { call, outcome })
             }
             Some("abort") => {
-                keys.get("abort").and_then(|node| self.earlier(node, reader)).map(|call| Act::Abort { call })
+                keys.valued("abort", reader).and_then(|node| self.earlier(node, reader)).map(|call| Act::Abort { call })
             }
             Some(_) => {
-                let call = keys.get("confirm").and_then(|node| self.earlier(node, reader));
+                let call = keys.valued("confirm", reader).and_then(|node| self.earlier(node, reader));
                 let expect = keys.required("expect", "`expect: allow`", reader);
                 let expect = expect.and_then(|node| expect::read(node, scene.check.words, reader));
                 call.zip(expect).map(|(call, expect)| Act::Confirm { call, expect })

@@ -20,4 +20,5 @@ mod meaning;
 mod mutants;
 mod schema;
 mod session;
+mod silent;
 mod wrong;

@@ -1,0 +1,52 @@
+//! What a test file says must be looked at: what is left empty, stands beside, or cannot be read is never a test that passes.
+
+use std::fmt::Write as _;
+
+use toolgate_harness::Options;
+
+use crate::desk::{bench, report, told};
+
+/// That these lines are no valid suite, and are told of with `message`.
+fn wrong(lines: &str, message: &str) {
+    let report = report(lines);
+    let told = told(&report);
+    assert_eq!(report.verdict().exit_code(), 3, "{lines}\n{told}");
+    assert!(told.contains(message), "{lines}\n{told}");
+}
+
+const GOOD: &str = "  - {name: good, call: reads, expect: allow}\n";
+
+#[test]
+fn a_test_whose_steps_or_table_are_empty_is_none() {
+    wrong(&format!("tests:\n{GOOD}  - {{name: t, steps: }}\n"), "`steps` has no value");
+    wrong(&format!("tests:\n{GOOD}  - {{name: t, call: reads, table: }}\n"), "`table` has no value");
+}
+
+#[test]
+fn a_step_without_a_value_is_none() {
+    for step in [
+        "{confirm: , expect: {deny: any}}",
+        "{event: , refused: x}",
+        "{event: }",
+        "{complete: , outcome: {status: failed}}",
+        "{abort: }",
+        "{advance: }",
+    ] {
+        let key = step.split(['{', ':']).nth(1).unwrap();
+        let lines =
+            format!("tests:\n  - name: t\n    steps:\n      - {{call: reads, expect: allow}}\n      - {step}\n");
+        wrong(&lines, &format!("`{key}` has no value"));
+    }
+}
+
+#[test]
+fn an_expectation_without_a_value_is_none() {
+    for expect in [
+        "{allow: [staff-read], obligations: }",
+        "{allow: [staff-read], because: }",
+        "{allow: [staff-read], errors: }",
+        "{approval: [librarians], policies: }",
+    ] {
+        wrong(&format!("tests:\n{GOOD}  - {{name: t, call: reads, expect: {expect}}}\n"), "has no value");
+    }
+}
