@@ -5,7 +5,7 @@ use toolgate::{Diagnostic, Json, Place, Timestamp};
 use super::clock;
 use crate::node::{Entry, Mark, Node, Texts, Value};
 
-/// Faults that are told of one file; what lies behind is not told any more.
+/// Faults that are told of one file, and warnings; what lies behind is not told any more.
 const MOST: usize = 200;
 
 /// What is found while a suite is read.
@@ -20,7 +20,8 @@ impl Reader<'_> {
     }
 
     pub(super) fn tell(&mut self, mark: Mark, told: Diagnostic) {
-        if self.found.len() < MOST {
+        // However many warnings there are, a file with a fault is never one without.
+        if self.found.iter().filter(|one| one.severity == told.severity).take(MOST).count() < MOST {
             let told = told.at(self.texts.place(mark));
             self.found.push(told);
         }
@@ -138,7 +139,6 @@ impl<'n> Keys<'n> {
         value
     }
 
-    /// Which of these keys are there, with their places.
     /// As [`Keys::get`], where a key without a value would leave out what it was to say.
     pub(super) fn valued(&mut self, key: &'static str, reader: &mut Reader<'_>) -> Option<&'n Node> {
         let value = self.get(key);
@@ -149,6 +149,7 @@ impl<'n> Keys<'n> {
         value
     }
 
+    /// Which of these keys are there, with their places.
     pub(super) fn present(&self, keys: &[&'static str]) -> Vec<(&'static str, Mark)> {
         let place = |key: &&'static str| {
             let entry = self.entries.iter().find(|entry| entry.key == **key)?;

@@ -40,6 +40,18 @@ fn a_step_without_a_value_is_none() {
 }
 
 #[test]
+fn an_error_is_told_whatever_stands_before_it() {
+    let mut lines = "tests:\n".to_owned();
+    for at in 0..220 {
+        let call = format!("{{extends: reads, principal: 'User::\"stranger{at}\"'}}");
+        let _ = writeln!(lines, "  - {{name: t{at}, call: {call}, expect: {{deny: no_permit}}}}");
+    }
+    assert_eq!(report(&lines).verdict().exit_code(), 0);
+    lines += "  - {name: last, call: raeds, expect: {deny: any}}\n";
+    wrong(&lines, "no call is named `raeds`");
+}
+
+#[test]
 fn an_expectation_without_a_value_is_none() {
     for expect in [
         "{allow: [staff-read], obligations: }",
