@@ -108,9 +108,9 @@ impl<'a, 'w> Play<'a, 'w> {
                     self.event(step, Event::ApprovalGranted(approval), refused.as_deref())
                 })
             }
-            Act::Refuse { by } => {
+            Act::Refuse { by, refused } => {
                 let (call, _) = self.waiting(step)?;
-                self.event(step, Event::ApprovalRefused { call, approver: by.clone() }, None)
+                self.event(step, Event::ApprovalRefused { call, approver: by.clone() }, refused.as_deref())
             }
         }
     }

@@ -100,6 +100,7 @@ pub(crate) enum Act {
     /// Somebody refuses to approve it.
     Refuse {
         by: EntityRef,
+        refused: Option<String>,
     },
 }
 

@@ -201,7 +201,7 @@ impl Script {
             let mut keys = reader.map(refuse, "`refuse`", "`{refuse: {by: 'User::\"bob\"'}}`")?;
             let by = by(&mut keys, scene.check, reader);
             keys.finish(reader);
-            return by.map(|by| Act::Refuse { by });
+            return by.map(|by| Act::Refuse { by, refused });
         }
         read_event(node, self.now, scene.check, reader).map(|event| Act::Event { event, refused })
     }

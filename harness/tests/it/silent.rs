@@ -40,6 +40,22 @@ fn a_step_without_a_value_is_none() {
 }
 
 #[test]
+fn a_refusal_that_is_to_be_refused_is_held_against_that() {
+    let steps = |more: &str| {
+        format!(
+            "tests:
+  - name: t
+    steps:
+      - {{call: {{extends: alice, tool: notes/delete, input: {{id: 1}}}}, expect: {{approval: [librarians]}}}}
+      - {{event: {{refuse: {{by: 'User::\"barbara\"'}}}}{more}}}
+"
+        )
+    };
+    assert_eq!(report(&steps("")).verdict().exit_code(), 0, "{}", told(&report(&steps(""))));
+    assert_eq!(report(&steps(", refused: nobody may")).verdict().exit_code(), 1);
+}
+
+#[test]
 fn an_error_is_told_whatever_stands_before_it() {
     let mut lines = "tests:\n".to_owned();
     for at in 0..220 {
