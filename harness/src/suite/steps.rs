@@ -185,6 +185,11 @@ impl Script {
         scene: &Scene<'_, '_>,
         reader: &mut Reader<'_>,
     ) -> Option<Act> {
+        if let Some([_, second, ..]) = node.as_map() {
+            let message = format!("an event is a mapping with one member, and this one has `{}` too", second.key);
+            reader.error(second.mark, "wrong_event", message, "make two steps of it");
+            return None;
+        }
         if let Some(approve) = node.get("approve") {
             let mut keys = reader.map(approve, "`approve`", "`{approve: {class: ops, by: 'User::\"bob\"'}}`")?;
             let class = keys.get("class").and_then(|node| {
@@ -315,6 +320,13 @@ pub(super) fn given(
     let before = reader.found.len();
     let lists: Vec<_> = nodes.iter().filter_map(|node| reader.list(node, "`given`", "a list of events")).collect();
     for node in lists.into_iter().flatten() {
+        if ["journal", "advance", "event"].iter().any(|key| node.get(key).is_some())
+            && let Some([_, second, ..]) = node.as_map()
+        {
+            let message = format!("an element of `given` says one thing, and this one has `{}` too", second.key);
+            reader.error(second.mark, "wrong_event", message, "make two elements of it");
+            continue;
+        }
         if let Some(journal) = node.get("journal") {
             if let Some(text) = files(journal, reader) {
                 ledger = replayed(&text, journal, ledger, now, scene.check.gate, reader)?;

@@ -56,6 +56,19 @@ fn a_refusal_that_is_to_be_refused_is_held_against_that() {
 }
 
 #[test]
+fn what_stands_beside_an_event_is_told() {
+    let task = "task_opened: {id: t1, purpose: tidy, initiator: 'User::\"alice\"', tools: [read]}";
+    let delete = "{call: {extends: alice, tool: notes/delete, input: {id: 1}}, expect: {approval: [librarians]}}";
+    for event in ["approve", "refuse"] {
+        let event = format!("{{event: {{{event}: {{by: 'User::\"barbara\"'}}, {task}}}}}");
+        wrong(&format!("tests:\n  - {{name: t, steps: [{delete}, {event}]}}\n"), "one member");
+    }
+    for given in ["advance: 1m, event: {halted: all}", "advance: 1m, halted: all", "event: {halted: all}, refused: x"] {
+        wrong(&format!("given: [{{{given}}}]\ntests:\n{GOOD}"), "");
+    }
+}
+
+#[test]
 fn an_error_is_told_whatever_stands_before_it() {
     let mut lines = "tests:\n".to_owned();
     for at in 0..220 {
