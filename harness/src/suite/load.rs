@@ -187,7 +187,7 @@ fn read<'n>(
             "write `tests:` and below it `- {name: .., call: .., expect: ..}`",
         );
     }
-    let mut names = BTreeMap::new();
+    let (mut names, mut cases) = (BTreeMap::new(), BTreeMap::new());
     for node in tests.and_then(|node| reader.list(node, "`tests`", "a list of tests")).unwrap_or_default() {
         let Some(test) = Test::read(node, &given, now, &start, &scene, &mut files, reader) else { continue };
         if let Some(first) = names.insert(test.name.clone(), test.place.clone()) {
@@ -196,13 +196,21 @@ fn read<'n>(
             reader.error(mark, "duplicate_name", message, "give each test a name of its own");
             continue;
         }
-        suite.cases.extend(test.cases(&suite.file));
+        for case in test.cases(&suite.file) {
+            if let Some(first) = cases.insert(case.name.clone(), case.place.clone()) {
+                let mark = node.get("name").map_or(node.mark, |name| name.mark);
+                let message = format!("the case `{}` stands at {first} already", case.name);
+                reader.error(mark, "duplicate_name", message, "give each test a name of its own");
+            }
+            suite.cases.push(case);
+        }
     }
     keys.finish(reader);
     let sources = (!from.packed).then_some(from.sources);
     let (read, conditions) = invariants.map(|node| invariant::read(node, sources, reader)).unwrap_or_default();
     for invariant in &read {
-        if let (Some(first), Some(node)) = (names.get(&invariant.name), invariants) {
+        let first = names.get(&invariant.name).or(cases.get(&invariant.name));
+        if let (Some(first), Some(node)) = (first, invariants) {
             let message = format!("the test at {first} is called `{}`, as this invariant is", invariant.name);
             reader.error(node.mark, "duplicate_name", message, "give the invariant a name of its own");
         }

@@ -81,6 +81,15 @@ fn an_error_is_told_whatever_stands_before_it() {
 }
 
 #[test]
+fn no_two_cases_have_one_id() {
+    let lines = "tests:
+  - {name: t, call: reads, table: {vary: [input.id], rows: [[1, allow]]}}
+  - {name: 't [1]', call: reads, expect: allow}
+";
+    wrong(lines, "`t [1]`");
+}
+
+#[test]
 fn an_expectation_without_a_value_is_none() {
     for expect in [
         "{allow: [staff-read], obligations: }",
