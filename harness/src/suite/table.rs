@@ -44,6 +44,13 @@ pub(super) fn read(
             reader.error(column.mark, "duplicate_name", format!("`{path}` varies twice"), "name each member once");
             return None;
         }
+        // What one column puts there, the other would put away again.
+        let within = |other: &&&str| members(other).zip(members(path)).all(|(one, other)| one == other);
+        if let Some(other) = paths.iter().find(within) {
+            let message = format!("`{path}` and `{other}` are one member, or one is in the other");
+            reader.error(column.mark, "duplicate_name", message, "name each member once");
+            return None;
+        }
         paths.push(path);
     }
     if paths.is_empty() {
@@ -116,11 +123,14 @@ fn untargeted(call: &mut Node) {
     }
 }
 
+/// The keys on the way to what varies.
+fn members(path: &str) -> impl Iterator<Item = &str> {
+    let (rest, between) = path.strip_prefix('/').map_or((path, '.'), |rest| (rest, '/'));
+    rest.split(between)
+}
+
 fn varied(call: &mut Node, path: &str, key: Mark, value: &Node) {
-    let steps: Vec<_> = match path.strip_prefix('/') {
-        Some(rest) => rest.split('/').collect(),
-        None => path.split('.').collect(),
-    };
+    let steps: Vec<_> = members(path).collect();
     call.put_at(&steps, key, value);
 }
 

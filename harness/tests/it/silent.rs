@@ -100,3 +100,18 @@ fn an_expectation_without_a_value_is_none() {
         wrong(&format!("tests:\n{GOOD}  - {{name: t, call: reads, expect: {expect}}}\n"), "has no value");
     }
 }
+
+/// A row says two things of one member, and only one of them would be asked.
+#[test]
+fn no_member_varies_in_two_columns() {
+    for vary in ["input.id, /input/id", "input.id, input", "input, input.id"] {
+        let lines = format!(
+            "tests:\n  - {{name: t, call: reads, table: {{vary: [{vary}], exhaustive: false, rows: [[{{id: 1}}, {{id: 2}}, allow]]}}}}\n"
+        );
+        wrong(&lines, "one member, or one is in the other");
+    }
+    wrong(
+        "tests:\n  - {name: t, call: reads, table: {vary: [input.id, /input/id], rows: [[13, 1, allow]]}}\n",
+        "one member",
+    );
+}
