@@ -101,6 +101,15 @@ fn an_expectation_without_a_value_is_none() {
     }
 }
 
+/// An invariant is held against the calls of the tests: without any, it shows nothing.
+#[test]
+fn an_invariant_of_a_file_without_calls_is_not_one_that_passed() {
+    for tests in ["", "tests: []\n"] {
+        let report = report(&format!("{tests}invariants: [{{name: i, never: allow, where: 'true'}}]\n"));
+        assert_eq!(report.verdict().exit_code(), 5, "{}", told(&report));
+    }
+}
+
 /// A row says two things of one member, and only one of them would be asked.
 #[test]
 fn no_member_varies_in_two_columns() {
