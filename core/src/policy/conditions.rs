@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{PolicyBundle, load};
+use super::{
+    PolicyBundle, load,
+    text::{self, Kind},
+};
 use crate::{
     error::{Diagnostic, Place, Severity},
     sources::Sources,
@@ -18,6 +21,10 @@ impl PolicyBundle {
     /// # Errors
     /// What is wrong, each with the number of its condition and, if it is a part of it, the place there.
     pub(crate) fn of_conditions(sources: &Sources, conditions: &[&str]) -> Result<Self, Vec<(usize, Diagnostic)>> {
+        let closed: Vec<_> = conditions.iter().enumerate().filter_map(|(number, text)| closed(number, text)).collect();
+        if !closed.is_empty() {
+            return Err(closed);
+        }
         let texts: Vec<_> = conditions
             .iter()
             .enumerate()
@@ -49,4 +56,25 @@ impl PolicyBundle {
         });
         Err(wrong.collect())
     }
+}
+
+/// Tells of a brace that closes what a condition stands in: what is behind it would be a clause or a policy of its own.
+fn closed(number: usize, condition: &str) -> Option<(usize, Diagnostic)> {
+    let mut open = 0_usize;
+    for token in text::tokens(condition) {
+        match token.kind {
+            Kind::Mark('{') => open += 1,
+            Kind::Mark('}') => match open.checked_sub(1) {
+                Some(left) => open = left,
+                None => {
+                    let place = Place::new(&number.to_string().into(), condition, token.span);
+                    let told = Diagnostic::error("policy_syntax", "this brace closes nothing of the condition");
+                    let help = "write one condition, as it stands between the braces of a `when`";
+                    return Some((number, told.at(place).help(help)));
+                }
+            },
+            _ => {}
+        }
+    }
+    None
 }

@@ -110,6 +110,28 @@ fn an_invariant_of_a_file_without_calls_is_not_one_that_passed() {
     }
 }
 
+/// What closes the brace is no condition.
+#[test]
+fn the_condition_of_an_invariant_is_one_condition() {
+    for condition in [
+        "principal == User::\"eve\" }; @id(\"x\") permit (principal, action, resource) when { true",
+        "principal == User::\"eve\" } unless { context.input.id == 7",
+        "principal == User::\"eve\" } when { true",
+        "principal == User::\"eve\" // }",
+        "principal == User::\"eve\" };",
+        "principal == User::\"eve\" }; //",
+        "true } unless { resource == Tool::\"x\" };\n@id(\"7\")forbid(principal, action, resource) when { true",
+    ] {
+        let action = "action == Action::\"notes/read\" && ";
+        let text = toolgate::Json::from(format!("{action}{condition}").as_str()).to_string();
+        let lines = format!("tests:\n{GOOD}invariants: [{{name: i, never: allow, where: {text}}}]\n");
+        let report = report(&lines);
+        // A comment is none of the condition, and takes nothing with it.
+        let code = if condition.contains("\" // }") { 0 } else { 3 };
+        assert_eq!(report.verdict().exit_code(), code, "{condition}\n{}", told(&report));
+    }
+}
+
 /// A row says two things of one member, and only one of them would be asked.
 #[test]
 fn no_member_varies_in_two_columns() {
