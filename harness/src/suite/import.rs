@@ -30,11 +30,12 @@ pub(super) fn read(document: &Node, sources: &Sources, check: &Check<'_>, suite:
     let shared = document.get("entities").filter(|node| node.as_text().is_none());
     let tests = document.get("requests").unwrap_or(document);
     let mut names = BTreeSet::new();
-    for (number, node) in (1..).zip(tests.as_list().unwrap_or_default()) {
+    let tests = reader.list(tests, "`requests`", "a list of requests").unwrap_or_default();
+    for (number, node) in (1..).zip(tests) {
         let request = node.get("request").unwrap_or(node);
         let named = node.get("name").or_else(|| node.get("description")).and_then(Node::as_text);
         let mut name = named.map_or_else(|| format!("request {number}"), str::to_owned);
-        if !names.insert(name.clone()) {
+        while !names.insert(name.clone()) {
             name.push_str(&format!(" #{number}"));
         }
         let entities = node.get("entities").or(shared);
@@ -61,9 +62,26 @@ impl From<'_> {
         if let Some(count) = errors.filter(|count| count != "0") {
             return Some(format!("it expects errors, {count} of them, and does not say of which policies"));
         }
-        let context = request.get("context").and_then(Node::as_map).unwrap_or_default();
-        if let Some(entry) = context.iter().find(|entry| !STATED.contains(&entry.key.as_str())) {
-            return Some(format!("it states `context.{}`, which the gate computes itself", entry.key));
+        let context = match request.get("context").filter(|context| !context.is_null()) {
+            None => &[],
+            Some(context) => match context.as_map() {
+                Some(entries) => entries,
+                None => return Some("its context is no mapping".to_owned()),
+            },
+        };
+        let computed = context.iter().find_map(|entry| match entry.key.as_str() {
+            // Of these, a call states the handle alone.
+            key @ ("session" | "task") => match entry.value.as_map() {
+                Some(members) => {
+                    let other = members.iter().find(|member| member.key != "id")?;
+                    Some(format!("{key}.{}", other.key))
+                }
+                None => Some(key.to_owned()),
+            },
+            key => (!STATED.contains(&key)).then(|| key.to_owned()),
+        });
+        if let Some(computed) = computed {
+            return Some(format!("it states `context.{computed}`, which the gate computes itself"));
         }
         let other = |entity: &&Node| {
             let own = self.own.as_array().unwrap_or_default();
@@ -106,12 +124,16 @@ impl From<'_> {
             }
         };
         let ids = |key: &str, reader: &mut Reader<'_>| {
-            let list = node.get(key).and_then(Node::as_list).unwrap_or_default();
-            let known = list.iter().filter_map(|id| Some((id.mark, id.as_text()?)));
+            let list = node.get(key).filter(|list| !list.is_null());
+            let list = list.and_then(|list| reader.list(list, "what stands here", "the policies' ids, as in `[a]`"));
+            let mut known = BTreeSet::new();
+            for one in list.unwrap_or_default() {
+                let Some(id) = reader.text(one, "a policy's id", "as in `triage-reads`") else { continue };
+                if expect::known(id, one.mark, self.check.words, reader).is_some() {
+                    known.insert(id.to_owned());
+                }
+            }
             known
-                .filter(|(mark, id)| expect::known(id, *mark, self.check.words, reader).is_some())
-                .map(|(_, id)| id.to_owned())
-                .collect()
         };
         let (among, errors) = (ids("reason", reader), ids("errors", reader));
         Some(Expect { answer, among, because: None, errors, place: reader.place(node.mark) })
@@ -121,6 +143,11 @@ impl From<'_> {
 /// A request as a call.
 fn call(request: &Node, reader: &mut Reader<'_>) -> Option<Node> {
     let mut call = Node { mark: request.mark, value: Value::Map(Vec::new()) };
+    let missing = ["action", "principal"].into_iter().find(|key| request.get(key).is_none());
+    if let Some(key) = missing {
+        let message = format!("the request has no `{key}`");
+        reader.error(request.mark, "missing_key", message, "write the whole request, as Cedar would be asked");
+    }
     let action = request.get("action")?;
     let Some(action_id) = entity(action).filter(|action| &*action.kind == "Action") else {
         reader.error(action.mark, "wrong_entity", "this is no action", "write `Action::\"server/tool\"`");

@@ -132,6 +132,52 @@ fn the_condition_of_an_invariant_is_one_condition() {
     }
 }
 
+fn cedar(request: &str, more: &str) -> toolgate_harness::Report {
+    let good = r#"{"name": "good", "request": {"principal": "User::\"alice\"", "action": "Action::\"notes/read\"",
+        "resource": "Tool::\"notes/read\"", "context": {"input": {"id": 1}, "session": {"id": "s1"}}}, "decision": "allow"}"#;
+    let text = format!(r#"[{good}, {{"name": "t", "request": {{{request}}}, {more}}}]"#);
+    let bench = bench(&[("tests/cedar.test.json", &text)]);
+    bench.run(&bench.suites(), &Options::default())
+}
+
+const ASKED: &str =
+    r#""principal": "User::\"alice\"", "action": "Action::\"notes/read\"", "resource": "Tool::\"notes/read\"" "#;
+
+#[test]
+fn a_request_of_cedar_without_an_action_or_a_principal_is_an_error() {
+    let context = r#""context": {"input": {"id": 1}}"#;
+    for key in ["principal", "action"] {
+        for decision in ["allow", "deny"] {
+            let request = format!("{}, {context}", ASKED.replace(key, "x"));
+            let report = cedar(&request, &format!("\"decision\": \"{decision}\""));
+            assert_eq!(report.verdict().exit_code(), 3, "{key}\n{}", told(&report));
+        }
+    }
+}
+
+#[test]
+fn a_request_of_cedar_that_states_more_of_a_session_is_skipped() {
+    for context in [
+        r#""session": {"id": "s1", "seen": {"type": "Level", "id": "restricted"}}"#,
+        r#""session": {"id": "s1"}, "task": {"id": "t1", "active": true}"#,
+    ] {
+        let request = format!("{ASKED}, \"context\": {{\"input\": {{\"id\": 1}}, {context}}}");
+        let report = cedar(&request, r#""decision": "allow""#);
+        assert_eq!(report.totals().skipped, 1, "{}", told(&report));
+    }
+}
+
+#[test]
+fn policies_of_a_test_of_cedar_stand_in_a_list() {
+    let request = format!("{ASKED}, \"context\": {{\"input\": {{\"id\": 1}}, \"session\": {{\"id\": \"s1\"}}}}");
+    for reason in ["\"no-thirteen\"", "[1]", "{}"] {
+        let report = cedar(&request, &format!(r#""decision": "allow", "reason": {reason}"#));
+        assert_eq!(report.verdict().exit_code(), 3, "{reason}\n{}", told(&report));
+    }
+    let bench = bench(&[("tests/cedar.test.json", r#"{"requests": {"a": 1}}"#)]);
+    assert_eq!(bench.run(&bench.suites(), &Options::default()).verdict().exit_code(), 3);
+}
+
 /// A row says two things of one member, and only one of them would be asked.
 #[test]
 fn no_member_varies_in_two_columns() {
