@@ -1,5 +1,7 @@
 //! What bindings call: a bundle with its tests, held open; options and reports as JSON.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::json;
 use toolgate::{Error, Mutants, PolicyBundle, Shapes, Sources};
@@ -43,6 +45,9 @@ pub enum OptionsError {
     /// A filter or a shard.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
+    /// A case that there is not: it would be missed by nobody where others run.
+    #[error("there is no case `{0}`")]
+    Case(String),
     /// A packed bundle: it has no texts to look into.
     #[error("{}", .0.to_string().trim_end())]
     Bundle(#[from] Error),
@@ -217,7 +222,7 @@ impl Session {
         })
     }
 
-    fn seen<F>(&self, wanted: &Wanted<F>) -> Result<(Report, Vec<Seen>), ChoiceError> {
+    fn seen<F>(&self, wanted: &Wanted<F>) -> Result<(Report, Vec<Seen>), OptionsError> {
         let recorder = Recorder::default();
         let report = self.report(wanted, None, Some(&recorder))?;
         Ok((report, recorder.seen(&self.suites)))
@@ -228,18 +233,30 @@ impl Session {
         wanted: &Wanted<F>,
         clock: Option<&(dyn Fn() -> u64 + Sync)>,
         observer: Option<&dyn Observer>,
-    ) -> Result<Report, ChoiceError> {
+    ) -> Result<Report, OptionsError> {
         let mut choice = Choice::default();
         wanted.filter.iter().try_for_each(|pattern| choice.filter(pattern))?;
         if let Some(shard) = &wanted.shard {
             choice.shard(shard)?;
         }
         if let Some(ids) = &wanted.cases {
+            self.known(ids)?;
             choice.only(ids.iter().cloned());
         }
         let &Wanted { jobs, fail_fast, .. } = wanted;
         let options = Options { choice, jobs, fail_fast, clock, observer, ..Options::default() };
         Ok(self.bench.run(&self.suites, &options))
+    }
+
+    /// Refuses ids of no case beside others; where there are no others, the report says that nothing ran. The cases of a
+    /// file that is not valid are not known.
+    fn known(&self, ids: &[String]) -> Result<(), OptionsError> {
+        let all = Choice::default();
+        let cases: BTreeSet<_> = self.suites.iter().flat_map(|one| one.chosen(&all)).map(|job| job.id).collect();
+        let valid = self.suites.iter().all(|one| one.suite.is_valid());
+        let some = ids.iter().any(|id| cases.contains(id));
+        let wrong = ids.iter().find(|id| valid && some && !cases.contains(*id));
+        wrong.map_or(Ok(()), |id| Err(OptionsError::Case(id.clone())))
     }
 }
 

@@ -33,6 +33,9 @@ fn lists_and_runs() {
     assert_eq!(one["suites"][0]["cases"].as_array().unwrap().len(), 1);
     assert!(session.run(r#"{"format": "junit"}"#).unwrap().starts_with("<?xml"));
     assert_eq!(parsed(&session.run(r#"{"cases": ["x"]}"#).unwrap())["exit_code"], 5);
+    // Beside a case that runs, nobody would miss it.
+    let wrong = session.run(r#"{"cases": ["tests/a.test.yaml::a", "tests/a.test.yaml::x"]}"#).unwrap_err();
+    assert_eq!(wrong.to_string(), "there is no case `tests/a.test.yaml::x`");
 }
 
 #[test]
