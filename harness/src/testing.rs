@@ -77,12 +77,42 @@ fn one(bench: &Bench, loaded: &Loaded, id: String, root: &str) -> Result<(), Fai
     let mut choice = Choice::default();
     choice.only([id]);
     let report = bench.run(std::slice::from_ref(loaded), &Options { choice, ..Options::default() });
-    let failed = report.cases().find_map(|case| match &case.outcome {
-        Outcome::Failed(failure) => Some(failure),
-        _ => None,
-    });
-    let Some(failure) = failed else { return Ok(()) };
+    let failure = match report.cases().next().map(|case| &case.outcome) {
+        Some(Outcome::Passed) => return Ok(()),
+        Some(Outcome::Failed(failure)) => failure,
+        // As `--include-ignored` asks for it.
+        Some(Outcome::Skipped(why)) => return Err(Failed::from(format!("skipped, and so not one that passed: {why}"))),
+        None => return Err(Failed::from("there is no such case")),
+    };
     let mut told = format!("{root}/{}\n", failure.place);
     failure.text(Style::Plain, root, &mut told);
     Err(Failed::from(told))
+}
+
+#[cfg(test)]
+mod tests {
+    use toolgate::Sources;
+
+    use super::*;
+
+    /// `cargo test -- --include-ignored` runs what is skipped as well.
+    #[test]
+    fn what_is_skipped_did_not_pass() {
+        let mut sources = Sources::default();
+        sources.insert("toolgate.toml", "[bundle]\nname = \"demo\"\nversion = \"1\"\n[servers.notes]");
+        sources.insert("tools/notes.json", r#"{"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}"#);
+        sources.insert("policies/a.cedar", "@id(\"all\") permit (principal is User, action, resource);");
+        let call = "call: {principal: 'User::\"alice\"', tool: notes/read}";
+        let tests =
+            format!("[{{name: a, {call}, expect: allow}}, {{name: b, skip: later, {call}, expect: {{deny: any}}}}]");
+        sources.insert("a.test.yaml", format!("version: 1\nnow: 2026-01-05T10:00:00Z\ntests: {tests}\n"));
+        let bench = Bench::new(PolicyBundle::load(&sources).unwrap(), sources);
+        let loaded = bench.suite("a.test.yaml");
+        let came = |name: &str| {
+            one(&bench, &loaded, format!("a.test.yaml::{name}"), "b").map_err(|why| why.message().map(str::to_owned))
+        };
+        assert_eq!(came("a"), Ok(()));
+        assert_eq!(came("b"), Err(Some("skipped, and so not one that passed: later".to_owned())));
+        assert!(came("c").is_err());
+    }
 }
