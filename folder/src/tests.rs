@@ -22,7 +22,7 @@ const TESTS: [&str; 3] = [".test.yaml", ".test.yml", ".test.json"];
 /// out, and so are links out of the folder, and what is no text.
 ///
 /// # Errors
-/// The system does not give a folder or a file, or a test file is no text.
+/// The system does not give a folder or a file, or a test file is no text, or a link out of the folder or to nothing.
 pub fn add_tests(folder: &Path, sources: &mut Sources) -> Result<(), FolderError> {
     let shown = folder;
     let root = fs::canonicalize(folder).map_err(|error| FolderError::unread(folder, error))?;
@@ -33,10 +33,21 @@ pub fn add_tests(folder: &Path, sources: &mut Sources) -> Result<(), FolderError
             let entry = entry.map_err(failed)?;
             let path = entry.path();
             let linked = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            let Ok(real) = fs::canonicalize(&path) else { continue };
-            if entry.file_name().to_string_lossy().starts_with('.') || !real.starts_with(&root) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let real = fs::canonicalize(&path).ok().filter(|real| real.starts_with(&root));
+            if name.starts_with('.') {
                 continue;
             }
+            let Some(real) = real else {
+                // Tests that are not run would be missed by nobody where others are.
+                if is_test(&name) {
+                    let why =
+                        "the link leads out of the bundle's folder, or nowhere; put the file itself into the bundle";
+                    let inner = path.strip_prefix(&root).unwrap_or(&path);
+                    return Err(FolderError::NoBundle(at(&shown.join(inner), why)));
+                }
+                continue;
+            };
             if real.is_dir() && !linked && depth < DEPTH {
                 next.push((path, depth + 1));
             } else if real.is_file() && path.extension().is_some_and(|kind| KINDS.iter().any(|known| kind == *known)) {
@@ -45,6 +56,10 @@ pub fn add_tests(folder: &Path, sources: &mut Sources) -> Result<(), FolderError
         }
     }
     Ok(())
+}
+
+fn is_test(name: &str) -> bool {
+    TESTS.iter().any(|end| name.ends_with(end))
 }
 
 fn add(shown: &Path, root: &Path, path: &Path, sources: &mut Sources) -> Result<(), FolderError> {
@@ -57,7 +72,7 @@ fn add(shown: &Path, root: &Path, path: &Path, sources: &mut Sources) -> Result<
     }
     match text(bytes) {
         Ok(text) => sources.insert(name, text),
-        Err(why) if TESTS.iter().any(|end| name.ends_with(end)) => {
+        Err(why) if is_test(&name) => {
             return Err(FolderError::NoBundle(at(&shown.join(&name), why)));
         }
         // Whatever else lies in the folder is no part of the bundle.
@@ -73,4 +88,37 @@ pub fn name_in(root: &Path, path: &Path) -> Option<String> {
         _ => None,
     });
     Some(parts.collect::<Option<Vec<_>>>()?.join("/"))
+}
+
+#[cfg(all(test, unix))]
+mod links {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_test_file_that_is_not_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = folder.path().join("b");
+        fs::create_dir_all(bundle.join("tests")).unwrap();
+        fs::write(bundle.join("tests/a.test.yaml"), "version: 1").unwrap();
+        fs::write(folder.path().join("b.test.yaml"), "version: 1").unwrap();
+        let found = || {
+            let mut sources = Sources::default();
+            add_tests(&bundle, &mut sources).map(|()| sources.names().map(str::to_owned).collect::<Vec<_>>())
+        };
+        symlink("a.test.yaml", bundle.join("tests/c.test.yaml")).unwrap();
+        symlink("../../b.test.yaml", bundle.join("tests/fixture.yaml")).unwrap();
+        symlink("nowhere", bundle.join("tests/.#a.test.yaml")).unwrap();
+        assert_eq!(found().unwrap(), ["tests/a.test.yaml", "tests/c.test.yaml"]);
+        for to in ["../../b.test.yaml", "nowhere"] {
+            symlink(to, bundle.join("tests/b.test.yaml")).unwrap();
+            let told = found().unwrap_err().to_string();
+            assert!(
+                told.contains("b/tests/b.test.yaml`: the link leads out of the bundle's folder, or nowhere"),
+                "{told}"
+            );
+            fs::remove_file(bundle.join("tests/b.test.yaml")).unwrap();
+        }
+    }
 }
