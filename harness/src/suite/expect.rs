@@ -56,7 +56,25 @@ pub(super) fn read(node: &Node, words: &Words, reader: &mut Reader<'_>) -> Optio
         reader.error(mark, "wrong_expectation", format!("`{name}` has no value"), FORMS);
         None
     };
-    let because = keys.valued("because", reader).and_then(|node| because(node, words, reader));
+    let because = keys.valued("because", reader).and_then(|node| {
+        let because = because(node, words, reader)?;
+        let policy = words.policies.get(&because.policy)?;
+        // What is never the cause of this answer would be looked for in vain, or found where it decides nothing.
+        let wrong = match &answer {
+            Some(Expected::Allow { .. }) => misplaced(&because.policy, policy, Kind::Permit),
+            Some(Expected::Forbidden(_)) => misplaced(&because.policy, policy, Kind::Forbid),
+            Some(Expected::Approval { .. }) => misplaced(&because.policy, policy, Kind::Lifted),
+            Some(Expected::NoPermit) if policy.forbids => {
+                let help = "name a permit that does not apply; a forbid stands in `{deny: [..]}`";
+                Some((format!("`{}` is a forbid, and not why nothing permits the call", because.policy), help))
+            }
+            _ => None,
+        };
+        if let Some((message, help)) = wrong {
+            reader.error(node.mark, "wrong_policy", message, help);
+        }
+        Some(because)
+    });
     let errors =
         keys.valued("errors", reader).and_then(|node| policies(node, Kind::Any, words, reader)).unwrap_or_default();
     keys.finish(reader);

@@ -192,3 +192,14 @@ fn no_member_varies_in_two_columns() {
         "one member",
     );
 }
+
+#[test]
+fn a_cause_is_of_the_kind_that_the_answer_has() {
+    let test = |id: u32, expect: &str| {
+        format!("tests:\n  - {{name: t, call: {{extends: reads, input: {{id: {id}}}}}, expect: {expect}}}\n")
+    };
+    wrong(&test(13, "{deny: [no-thirteen], because: bot-reads}"), "`bot-reads` is a permit, and denies nothing");
+    wrong(&test(13, "{deny: [no-thirteen], because: deleting-is-confirmed}"), "can be lifted by an approval");
+    wrong(&test(1, "{allow: [staff-read], because: no-thirteen}"), "`no-thirteen` is a forbid, and allows nothing");
+    wrong(&test(100, "{deny: no_permit, because: no-thirteen}"), "is a forbid, and not why nothing permits the call");
+}
