@@ -284,12 +284,13 @@ impl Test {
         }
         let body = match forms.first() {
             Some(("table", _)) => {
-                let base = keys.get("call");
-                let base = match base {
+                let call = keys.get("call");
+                let base = match call {
                     Some(base) => Some(scene.calls.used(base, reader)?),
                     None => None,
                 };
                 let table = keys.valued("table", reader)?;
+                table::extended_once(call, table, reader);
                 let rows = table::read(table, base.as_ref(), scene, reader).unwrap_or_default();
                 let case = |row: table::Row| {
                     let step = Step { place: row.place.clone(), act: row.act };

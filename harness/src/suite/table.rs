@@ -116,6 +116,17 @@ pub(super) fn read(
     Some(read)
 }
 
+/// Refuses to vary what a call extends that extends one already: what it has from there would stay, whatever a row says.
+pub(super) fn extended_once(call: Option<&Node>, table: &Node, reader: &mut Reader<'_>) {
+    let extends = call.is_some_and(|call| call.as_text().is_some() || call.get("extends").is_some());
+    let columns = table.get("vary").and_then(Node::as_list).unwrap_or_default();
+    let varies = |column: &&Node| column.as_text().is_some_and(|path| members(path).eq(["extends"]));
+    if let Some(column) = columns.iter().find(varies).filter(|_| extends) {
+        let message = "the call of the table extends one already, whose members would hide those of each row's";
+        reader.error(column.mark, "wrong_table", message, "leave `call` out, or let it extend nothing");
+    }
+}
+
 /// Without the server and the method of the call that is varied: a row that says `server/tool` names both.
 fn untargeted(call: &mut Node) {
     if let Value::Map(entries) = &mut call.value {

@@ -193,6 +193,20 @@ fn no_member_varies_in_two_columns() {
     );
 }
 
+/// What a row extends stands below what the call of the table says, and a named call says everything.
+#[test]
+fn a_table_varies_what_is_extended_only_where_nothing_is() {
+    let table =
+        |call: &str, row: &str| format!("tests:\n  - {{name: t{call}, table: {{vary: [extends], rows: [[{row}]]}}}}\n");
+    for call in [", call: reads", ", call: {extends: reads, origin: user}"] {
+        wrong(&table(call, "alice, allow"), "the call of the table extends one already");
+    }
+    for call in ["", ", call: {origin: user}"] {
+        let report = report(&table(call, "reads, allow"));
+        assert_eq!(report.verdict().exit_code(), 0, "{}", told(&report));
+    }
+}
+
 #[test]
 fn a_cause_is_of_the_kind_that_the_answer_has() {
     let test = |id: u32, expect: &str| {
