@@ -97,8 +97,26 @@ impl From<'_> {
         let call = call(request, reader)?;
         let call = Named::default().written(&call, reader)?;
         let call = self.check.call(&call, &expect.answer, reader)?;
+        let record = self.check.gate.authorize(&call, &mut Ledger::new(), Timestamp::from_millis(0));
+        let action = request.get("action").and_then(entity).filter(|action| action.id.contains('#'));
+        if let Some(action) = action.filter(|_| !record.decision.basis().answers.is_empty()) {
+            let told = Json::parse(record.to_json().as_bytes()).unwrap_or_default();
+            let chosen =
+                told.get("call").and_then(|call| call.get("action")).and_then(Json::as_str).unwrap_or_default();
+            if chosen != &*action.id {
+                let message = format!("the request is about `{}`, and the arguments make it `{chosen}`", action.id);
+                let mark = request.get("action").map_or(request.mark, |node| node.mark);
+                reader.error(
+                    mark,
+                    "wrong_action",
+                    message,
+                    "an argument chooses the verb: state it in `context.input`",
+                );
+                return None;
+            }
+        }
         if let Some(resource) = request.get("resource").and_then(entity) {
-            let decision = self.check.gate.decide(&call, &Ledger::new(), Timestamp::from_millis(0));
+            let decision = &record.decision;
             let touched: BTreeSet<_> = decision.basis().answers.iter().map(|answer| answer.resource.clone()).collect();
             if !touched.is_empty() && !touched.contains(&resource) {
                 let touched = touched.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -217,3 +217,17 @@ fn a_cause_is_of_the_kind_that_the_answer_has() {
     wrong(&test(1, "{allow: [staff-read], because: no-thirteen}"), "`no-thirteen` is a forbid, and allows nothing");
     wrong(&test(100, "{deny: no_permit, because: no-thirteen}"), "is a forbid, and not why nothing permits the call");
 }
+
+/// Which verb a call is depends on its arguments.
+#[test]
+fn a_request_of_cedar_is_about_the_verb_that_its_arguments_choose() {
+    let request = |verb: &str| {
+        let asked = ASKED.replace("notes/read", "notes/edit").replacen("notes/edit", &format!("notes/edit#{verb}"), 1);
+        let request = format!("{asked}, \"context\": {{\"input\": {{\"method\": \"append\"}}}}");
+        cedar(&request, r#""decision": "allow""#)
+    };
+    assert_eq!(request("append").verdict().exit_code(), 0, "{}", told(&request("append")));
+    let erase = request("erase");
+    assert_eq!(erase.verdict().exit_code(), 3, "{}", told(&erase));
+    assert!(told(&erase).contains("the arguments make it `notes/edit#append`"), "{}", told(&erase));
+}
