@@ -328,7 +328,8 @@ toolgate_status toolgate_list(const toolgate_gate *gate,
  * The result of a list method without the entries that are hidden from `request` or not pinned. Serve it with
  * `cacheScope: "private"`.
  *
- * `method` is such as `tools/list`, and `live` the result that the server gave, as JSON. `*filtered` is the result to serve,
+ * `method` is `tools/list`, `prompts/list`, `resources/list`, `resources/templates/list` or `skills/list`; the result of any
+ * other is left as it is. `live` is the result that the server gave, as JSON. `*filtered` is the result to serve,
  * `*left_out`, unless `left_out` is NULL, the names of what is not in it, as a JSON array; both are freed with
  * `toolgate_text_free`. The rest is as for `toolgate_list`.
  *
@@ -441,9 +442,9 @@ void toolgate_record_free(toolgate_record *record);
 /**
  * Runs the tests of the bundle in the folder at `path`, and gives the report.
  *
- * `options`, unless NULL, is a JSON object: `filter` (a list of texts), `format` (`json`, `text`, `plain`, `junit`, `github`),
- * `jobs`, `fail_fast`, `verbose`. `*report` is freed with `toolgate_text_free`; that it is there does not mean that the tests
- * pass: it says so.
+ * `options`, unless NULL, is a JSON object: `filter` (a list of texts), `cases` (a list of ids), `shard` (`"i/n"`), `format`
+ * (`json`, `text`, `plain`, `junit`, `github`), `root`, `rerun`, `jobs`, `fail_fast`, `verbose`. `*report` is freed with
+ * `toolgate_text_free`; that it is there does not mean that the tests pass: it says so.
  *
  * # Safety
  * `path` and `options` end with a zero byte; `report` and `error` can be written.

@@ -43,7 +43,8 @@ pub unsafe extern "C" fn toolgate_list(
 /// The result of a list method without the entries that are hidden from `request` or not pinned. Serve it with
 /// `cacheScope: "private"`.
 ///
-/// `method` is such as `tools/list`, and `live` the result that the server gave, as JSON. `*filtered` is the result to serve,
+/// `method` is `tools/list`, `prompts/list`, `resources/list`, `resources/templates/list` or `skills/list`; the result of any
+/// other is left as it is. `live` is the result that the server gave, as JSON. `*filtered` is the result to serve,
 /// `*left_out`, unless `left_out` is NULL, the names of what is not in it, as a JSON array; both are freed with
 /// `toolgate_text_free`. The rest is as for `toolgate_list`.
 ///

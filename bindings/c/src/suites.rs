@@ -11,9 +11,9 @@ use crate::{
 
 /// Runs the tests of the bundle in the folder at `path`, and gives the report.
 ///
-/// `options`, unless NULL, is a JSON object: `filter` (a list of texts), `format` (`json`, `text`, `plain`, `junit`, `github`),
-/// `jobs`, `fail_fast`, `verbose`. `*report` is freed with `toolgate_text_free`; that it is there does not mean that the tests
-/// pass: it says so.
+/// `options`, unless NULL, is a JSON object: `filter` (a list of texts), `cases` (a list of ids), `shard` (`"i/n"`), `format`
+/// (`json`, `text`, `plain`, `junit`, `github`), `root`, `rerun`, `jobs`, `fail_fast`, `verbose`. `*report` is freed with
+/// `toolgate_text_free`; that it is there does not mean that the tests pass: it says so.
 ///
 /// # Safety
 /// `path` and `options` end with a zero byte; `report` and `error` can be written.
