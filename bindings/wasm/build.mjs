@@ -18,7 +18,7 @@ const write = (name, text) => writeFileSync(new URL(name, dist), text);
 
 /** What the entry points of each build are made with, and how large its module may be when it is compressed. */
 const BUILDS = {
-  toolgate: { entry: 'index', API: 'api.js', CLASSES: 'classes', NAMES: 'Gate, Ledger', most: 517_000 },
+  toolgate: { entry: 'index', API: 'api.js', CLASSES: 'classes', NAMES: 'Gate, Ledger', most: 520_000 },
   author: { entry: 'author', API: 'author.classes.js', CLASSES: 'authorClasses', NAMES: 'Gate, Ledger, Suites', most: 1_575_000 },
 };
 const SHARED = ['api.js', 'author.classes.js', 'engine.js', 'errors.js', 'json.js', 'requests.js', 'mcp.js', 'sdk.js', 'testing.js'];
