@@ -37,11 +37,21 @@ impl ToolCall {
         Ok(())
     }
 
-    /// Whether an actor, the session, the task, the credential or its key is named by an empty text.
-    pub(crate) fn is_nameless(&self) -> bool {
-        let token = self.credential.iter().flat_map(|one| [&one.id, &one.key]);
-        [&self.session, &self.task].into_iter().chain(token).flatten().any(String::is_empty)
-            || self.chain().any(|actor| actor.id.is_empty())
+    /// What is named by an empty text, if anything is: a ledger keeps nothing under no name.
+    pub(crate) fn nameless(&self) -> Option<&'static str> {
+        let empty = |text: &Option<String>| text.as_deref() == Some("");
+        let token = |of: fn(&Credential) -> &Option<String>| self.credential.as_ref().is_some_and(|one| empty(of(one)));
+        let named = [
+            (empty(&self.session), "the id of the session is empty; leave the session out, or name it"),
+            (empty(&self.task), "the id of the task is empty; leave the task out, or name it"),
+            (token(|one| &one.id), "the id of the credential is empty; leave the id out where the token has none"),
+            (
+                token(|one| &one.key),
+                "the key of the credential is empty; leave it out where the token is bound to none",
+            ),
+            (self.chain().any(|actor| actor.id.is_empty()), "the id of an actor is empty; name him"),
+        ];
+        named.into_iter().find_map(|(is_empty, why)| is_empty.then_some(why))
     }
 
     /// Asks for each identifier in turn.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Gate, holes, unknown};
+use super::{Gate, holes, named, unknown};
 use crate::{
-    Credential, EventError, Ledger, Origin, Policy, Principal, Reason, Timestamp, ToolCall,
+    Credential, Ledger, Origin, Policy, Principal, Timestamp, ToolCall,
     catalog::{Action, Admitted, Fault, Server, Tool, Verbs},
     decision::Linked,
     digest::{Digest, Domain},
@@ -283,13 +283,8 @@ impl Gate {
         ledger: &Ledger,
         now: Timestamp,
     ) -> Result<Gathered, Fault> {
-        if ledger.now.is_some_and(|last| now < last) {
-            return Err(Fault::new(Reason::ClockBehind, "the time of the listing is before the ledger's last event"));
-        }
-        if !now.is_writable() {
-            return Err(Fault::new(Reason::LimitExceeded, EventError::ClockWrong(now).to_string()));
-        }
-        call.within(&self.limits).map_err(|why| Fault::new(Reason::LimitExceeded, why))?;
+        self.within(call, "listing", ledger, now)?;
+        named(call)?;
         // What is asked is not known; the one fact that needs it is unknown, too.
         let ask = Digest::of(Domain::Call, &Json::Null);
         let mut require = self.bundle.catalog.require;

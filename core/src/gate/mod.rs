@@ -172,20 +172,23 @@ impl Gate {
         }
     }
 
-    fn admit<'c>(&'c self, call: &'c ToolCall, ledger: &Ledger, now: Timestamp) -> Result<Admission<'c>, Fault> {
+    /// Whether there is anything to decide at this time, and within the limits. `what`: what is asked for.
+    fn within(&self, call: &ToolCall, what: &str, ledger: &Ledger, now: Timestamp) -> Result<(), Fault> {
         if ledger.now.is_some_and(|last| now < last) {
-            return Err(Fault::new(Reason::ClockBehind, "the time of the call is before the ledger's last event"));
+            let detail = format!("the time of the {what} is before the ledger's last event");
+            return Err(Fault::new(Reason::ClockBehind, detail));
         }
         if !now.is_writable() {
             return Err(Fault::new(Reason::LimitExceeded, EventError::ClockWrong(now).to_string()));
         }
-        call.within(&self.limits).map_err(|why| Fault::new(Reason::LimitExceeded, why))?;
+        call.within(&self.limits).map_err(|why| Fault::new(Reason::LimitExceeded, why))
+    }
+
+    fn admit<'c>(&'c self, call: &'c ToolCall, ledger: &Ledger, now: Timestamp) -> Result<Admission<'c>, Fault> {
+        self.within(call, "call", ledger, now)?;
         let admission = self.bundle.catalog.admit(call)?;
         if let Admission::Decide(admitted) = &admission {
-            // A ledger keeps nothing under no name.
-            if call.is_nameless() {
-                return Err(Fault::new(Reason::LimitExceeded, "an identifier is empty"));
-            }
+            named(call)?;
             let count = admitted.resources.len();
             if count > self.limits.resources {
                 let detail =
@@ -259,6 +262,11 @@ impl Gate {
         }
         watched
     }
+}
+
+/// Whether a call that policies decide names everything that it carries.
+fn named(call: &ToolCall) -> Result<(), Fault> {
+    call.nameless().map_or(Ok(()), |why| Err(Fault::new(Reason::LimitExceeded, why)))
 }
 
 /// The digest of the exact call: what an approval is bound to, and what the host can check before it executes.

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use toolgate::{
-    EntityRef, Event, Gate, Json, Ledger, Number, PolicyBundle, Principal, PrincipalKind, Revocation, Scope,
-    TaskOpened, ToolCall,
+    EntityRef, Event, Gate, Json, Ledger, Number, PolicyBundle, Principal, PrincipalKind, Revocation, Scope, Standing,
+    TaskOpened, ToolCall, wire,
 };
 
 use crate::desk::{self, POLICIES, call, decide, gate, now, shown};
@@ -316,16 +316,22 @@ fn events_name_what_the_bundle_knows() {
 fn empty_names() {
     let gate = desk::gate(POLICIES);
     let token = r#""audience":"https://api.githubcopilot.com/mcp/","expires":"2026-01-05T11:00:00Z""#;
-    for more in [
-        r#""session":"""#.to_owned(),
-        r#""task":"""#.to_owned(),
-        format!(r#""credential":{{"id":"",{token}}}"#),
-        format!(r#""credential":{{"id":"j","bound":"dpop","key":"",{token}}}"#),
+    for (more, what) in [
+        (r#""session":"""#.to_owned(), "id of the session"),
+        (r#""task":"""#.to_owned(), "id of the task"),
+        (format!(r#""credential":{{"id":"",{token}}}"#), "id of the credential"),
+        (format!(r#""credential":{{"id":"j","bound":"dpop","key":"",{token}}}"#), "key of the credential"),
     ] {
         let call = call("github/get_me", "{}", &more);
         let (decided, recorded) = (decide(&gate, &call), desk::authorize(&gate, &call, &mut Ledger::new()));
-        assert_eq!(shown(&decided), "deny limit_exceeded []: an identifier is empty", "{more}");
+        let expected = format!("deny limit_exceeded []: the {what} is empty; leave");
+        assert!(shown(&decided).starts_with(&expected), "{more}: {}", shown(&decided));
         assert_eq!(decided, recorded.decision, "{more}");
+        // Who would not be allowed anything is not told that he might be.
+        let request = format!(r#"{{"principal":"User::\"alice\"",{more}}}"#);
+        let request = wire::read_list_request(request.as_bytes(), gate.limits()).unwrap();
+        let listing = gate.list(&request, &Ledger::new(), now());
+        assert!(listing.iter().all(|one| one.standing == Standing::Hidden), "{more}");
     }
 }
 
