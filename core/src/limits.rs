@@ -52,5 +52,11 @@ pub(crate) const POLICY_BRACKETS: usize = 64;
 /// Bytes of one file of a bundle: 64 MiB.
 pub const BUNDLE_FILE: usize = 64 << 20;
 
+/// Bytes of one identifier, label or level that a ledger keeps.
+pub(crate) const LEDGER_NAME: usize = 512;
+
+/// Labels of one session. One that would have more is over.
+pub(crate) const LEDGER_LABELS: usize = 256;
+
 /// Levels of arrays and objects in a tools/list result, an entities file or an event: 64.
 pub(crate) const BUNDLE_DEPTH: usize = 64;

@@ -6,7 +6,11 @@ use super::{
     call::{Outcome, Reservation},
     event::{EventError, TaskOpened},
 };
-use crate::id::{EntityRef, is_type};
+pub(super) use crate::limits::LEDGER_LABELS as LABELS;
+use crate::{
+    id::{EntityRef, is_type},
+    limits::LEDGER_NAME as ID,
+};
 
 /// Sessions that are not forgotten.
 pub(super) const SESSIONS: usize = 4_000_000;
@@ -24,12 +28,8 @@ pub(super) const APPROVALS: usize = 16;
 pub(super) const WAITING: usize = 64;
 /// How deep tasks are parts of each other, the whole included.
 pub(super) const PARTS: usize = 8;
-/// Labels of one session. One that would have more is over.
-pub(super) const LABELS: usize = 256;
 /// Members of one set in an event.
 pub(super) const SET: usize = 4096;
-/// Bytes of one identifier.
-const ID: usize = 512;
 
 pub(super) fn room(what: &'static str, held: usize, most: usize) -> Result<(), EventError> {
     if held < most { Ok(()) } else { Err(EventError::Full { what, most }) }

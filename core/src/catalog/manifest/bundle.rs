@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::{
-    Attribute, AttributeType, Entries, Manifest, NAME, Placed, Principals, Require, ServerEntry,
+    Attribute, AttributeType, Entries, Manifest, Placed, Principals, Require, ServerEntry,
     section::{Section, Source, list},
     tool,
 };
@@ -16,6 +16,7 @@ use crate::{
     catalog::level::Levels,
     error::{Diagnostic, Place},
     id::is_server_id,
+    limits::LEDGER_NAME,
     sorted::Sorted,
 };
 
@@ -77,9 +78,9 @@ fn levels(section: &mut Section<'_, '_>, source: &mut Source<'_>) -> Levels {
         Some(names) => {
             let mut kept: Vec<String> = Vec::new();
             for name in names {
-                if name.value.is_empty() || name.value.len() > NAME || kept.contains(&name.value) {
+                if name.value.is_empty() || name.value.len() > LEDGER_NAME || kept.contains(&name.value) {
                     let shown: String = name.value.chars().take(60).collect();
-                    let why = format!("is empty, stands here twice or is longer than {NAME} bytes");
+                    let why = format!("is empty, stands here twice or is longer than {LEDGER_NAME} bytes");
                     let message = format!("the sensitivity level `{shown}` {why}");
                     source.found.push(Diagnostic::error("manifest_value", message).at(name.place));
                 } else {

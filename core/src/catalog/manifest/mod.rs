@@ -45,10 +45,6 @@ pub(crate) struct Placed<T> {
     pub(crate) place: Place,
 }
 
-/// Bytes of a label or a level: a ledger keeps none that is longer.
-#[cfg(feature = "author")]
-const NAME: usize = 512;
-
 /// A `[servers.*]` table.
 #[derive(Debug)]
 pub(crate) struct ServerEntry {

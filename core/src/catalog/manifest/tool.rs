@@ -5,18 +5,16 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    NAME, Operations, Output, Part, Placed, ResourceMap, Says, ToolEntry, bundle,
+    Operations, Output, Part, Placed, ResourceMap, Says, ToolEntry, bundle,
     section::{Section, Source},
 };
 use crate::{
     catalog::{effect::Effect, kind::Kind, level::Levels},
     error::{Diagnostic, Place},
     json::{Pointer, Step},
+    limits::{LEDGER_LABELS, LEDGER_NAME},
     sorted::Sorted,
 };
-
-/// Labels that one session carries.
-const LABELS: usize = 256;
 
 /// Every `[tools."server/tool"]` table.
 pub(super) fn tools(
@@ -73,13 +71,16 @@ fn says(section: &mut Section<'_, '_>, source: &mut Source<'_>, levels: &Levels)
 fn output(table: &DeTable<'_>, name: &str, source: &mut Source<'_>, levels: &Levels) -> Output {
     let mut section = Section::new(table, format!("{name}.output"));
     let labels = section.strings(source, "labels", false).unwrap_or_default();
-    let mut wrong = |place: &Place, why| source.found.push(Diagnostic::error("manifest_value", why).at(place.clone()));
-    for label in labels.iter().filter(|label| label.value.is_empty() || label.value.len() > NAME) {
-        wrong(&label.place, format!("a label is empty or longer than {NAME} bytes"));
+    let mut wrong = |place: &Place, why: String, help| {
+        source.found.push(Diagnostic::error("manifest_value", why).at(place.clone()).help(help));
+    };
+    for label in labels.iter().filter(|label| label.value.is_empty() || label.value.len() > LEDGER_NAME) {
+        let message = format!("a label is empty or longer than {LEDGER_NAME} bytes");
+        wrong(&label.place, message, "write a short name, such as `untrusted`");
     }
-    if let Some(more) = labels.get(LABELS) {
-        let message = format!("{} labels are more than the {LABELS} that a session carries", labels.len());
-        wrong(&more.place, message);
+    if let Some(more) = labels.get(LEDGER_LABELS) {
+        let message = format!("{} labels are more than the {LEDGER_LABELS} that a session carries", labels.len());
+        wrong(&more.place, message, "leave out the others, or let one stand for several");
     }
     let level = section.string(source, "sensitivity");
     let level = level.and_then(|level| bundle::level(levels.names(), level, source));
