@@ -160,17 +160,8 @@ impl Store {
         let all: Vec<_> = self.iter().cloned().collect();
         let weights = self.weights(&all);
         let leveled = self.leveled(&all);
-        let known: Vec<_> = all
-            .iter()
-            .map(|entity| {
-                let above = self.above(&entity.id, &place);
-                let has_level = match &above {
-                    Some(above) => above.ids.iter().any(|id| &*id.kind == "Level"),
-                    None => leveled.contains(&entity.id),
-                };
-                (above, has_level)
-            })
-            .collect();
+        let known: Vec<_> =
+            all.iter().map(|entity| (self.above(&entity.id, &place), leveled.contains(&entity.id))).collect();
         for (EntityRef { kind, id }, (above, has_level)) in all.iter().map(|entity| &entity.id).zip(known) {
             if let Some(stored) = self.kinds.get_mut(kind).and_then(|kind| kind.get_mut(id)) {
                 stored.weight = weights.get(&stored.entity.id).copied().unwrap_or(usize::MAX);
