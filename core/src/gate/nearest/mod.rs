@@ -126,7 +126,8 @@ impl Gate {
             most: WORLDS,
             cut: false,
         };
-        let unwritten = search.unwritten();
+        let (unwritten, held) = search.unwritten();
+        search.most = most(held);
         let sets = if unwritten.is_empty() { search.run() } else { Vec::new() };
         let sets = sets.iter().filter_map(|demands| search.told(demands, secrets)).collect();
         let shown = |question: &Question<'_>| {
@@ -160,8 +161,8 @@ enum Obstacle {
 }
 
 impl Search<'_> {
-    /// The questions for which no permit is about the action. Finds out how much there is to look at in a world.
-    fn unwritten(&mut self) -> Vec<usize> {
+    /// The questions for which no permit is about the action, and how many policies are held against a world.
+    fn unwritten(&self) -> (Vec<usize>, usize) {
         let (program, nothing) = (self.ground.program, Default::default());
         let (mut unwritten, mut policies) = (Vec::new(), 0);
         for (at, (asked, links)) in self.ground.asked.iter().zip(&self.links).enumerate() {
@@ -171,8 +172,7 @@ impl Search<'_> {
                 unwritten.push(at);
             }
         }
-        self.most = most(policies);
-        unwritten
+        (unwritten, policies)
     }
 
     /// Goes from world to world, those with the fewest changes first. In each, the first obstacle is taken out of the way
