@@ -1,13 +1,17 @@
 //! What the connections of one guard share: the gate, the ledger, the records, and whom people hear from.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    io::Write,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use toolgate::{
     DecisionRecord, Drift, Event, EventError, Gate, Ledger, Outcome, PolicyBundle, SharedGate, SharedLedger, Timestamp,
-    ToolCall, Trace, wire::mcp::Sealer,
+    ToolCall, Trace,
+    wire::{RecordLines, mcp::Sealer},
 };
 
-use crate::{place::Place, records::Records, settings::Settings};
+use crate::{place::Place, settings::Settings};
 
 /// What people are told while a guard runs.
 pub enum Notice<'a> {
@@ -44,6 +48,9 @@ pub type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Puts a question to the person at the terminal, and waits for a yes or a no.
 pub type Confirm = Box<dyn Fn(&str) -> bool + Send>;
+
+/// Where records go.
+pub type Records = RecordLines<Box<dyn Write + Send>>;
 
 /// What the connections of one guard share.
 pub struct Host {
@@ -225,7 +232,9 @@ impl Host {
     }
 
     fn kept(&self, traces: Result<Vec<Trace>, String>) {
-        if let Err(why) = traces.and_then(|traces| self.keep(|records| records.traces(&traces))) {
+        if let Err(why) =
+            traces.and_then(|traces| self.keep(|records| traces.iter().try_for_each(|trace| records.trace(trace))))
+        {
             self.tell(Notice::Warning(&why));
         }
     }

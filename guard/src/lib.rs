@@ -2,7 +2,6 @@
 //! and lets everything else through as it is.
 mod settings;
 mod place;
-mod records;
 mod host;
 mod message;
 mod connection;
@@ -17,11 +16,10 @@ mod http;
 mod reload;
 mod live;
 
-pub use host::{Clock, Confirm, Host, Notice, Parts, Tell};
+pub use host::{Clock, Confirm, Host, Notice, Parts, Records, Tell};
 pub use http::http;
 pub use live::tools;
 pub use pump::Ended;
-pub use records::Records;
 pub use reload::{Watch, watch};
 pub use remote::{Remote, Trust};
 pub use server::{ServerCommand, Upstream};

@@ -8,6 +8,7 @@ mod event;
 mod explanation;
 mod fields;
 mod host;
+mod lines;
 mod listing;
 pub mod mcp;
 mod members;
@@ -21,6 +22,7 @@ pub use event::{JournalError, event_of, read_event, read_journal, write_event};
 #[cfg(feature = "explain")]
 pub use explanation::explanation;
 pub use host::{bundle, diagnostic, event, event_line, identity, read_sources, summary};
+pub use lines::RecordLines;
 pub use listing::listing;
 pub use replay::Replay;
 

@@ -70,7 +70,7 @@ impl Guard {
             gate: Gate::new(PolicyBundle::load(&sources).unwrap()),
             ledger: SharedLedger::default(),
             settings,
-            records: Some(Records::new(records.clone(), Chain::default())),
+            records: Some(Records::new(Box::new(records.clone()), Chain::default())),
             tell: Box::new(move |notice| {
                 let told = match notice {
                     Notice::Decided { record, .. } => record.decision.name().to_owned(),

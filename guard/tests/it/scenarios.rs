@@ -44,7 +44,7 @@ impl Adapter for Guard {
             gate: Gate::new(bundle),
             ledger,
             settings,
-            records: Some(Records::new(records, Chain::default())),
+            records: Some(Records::new(Box::new(records), Chain::default())),
             tell: Box::new(|_| ()),
             confirm: Box::new(|_| false),
             clock: Box::new(move || now),

@@ -11,7 +11,10 @@ use rmcp::model::ListToolsResult;
 use toolgate::{
     Chain, Decision, DecisionRecord, Event, EventError, Gate, ListRequest, Outcome, PolicyBundle, Reason, SharedLedger,
     Timestamp, ToolCall, Trace,
-    wire::mcp::{KEY_BYTES, KeyTooShort, Rendering, Sealer},
+    wire::{
+        RecordLines,
+        mcp::{KEY_BYTES, KeyTooShort, Rendering, Sealer},
+    },
 };
 
 use crate::caller::{Caller, Came};
@@ -32,39 +35,11 @@ pub(crate) struct Shared {
     pub(crate) scopes: BTreeMap<String, Vec<String>>,
     pub(crate) metadata: Option<String>,
     caller: Option<Caller>,
-    records: Mutex<Option<Records>>,
+    records: Mutex<Option<Lines>>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-/// Where records go.
-struct Records {
-    out: Box<dyn Write + Send>,
-    chain: Chain,
-    /// Whether a part of a line stands at the end.
-    torn: bool,
-}
-
-impl Records {
-    /// Writes a line. One that is not written is no part of the chain, and what there is of it no part of the next line.
-    fn line(&mut self, linked: impl FnOnce(&mut Chain) -> String) -> std::io::Result<()> {
-        let mut chain = self.chain.clone();
-        let line = format!("{}{}\n", if self.torn { "\n" } else { "" }, linked(&mut chain));
-        let mut rest = line.as_bytes();
-        while !rest.is_empty() {
-            match self.out.write(rest) {
-                Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    rest = rest.get(written..).unwrap_or_default();
-                    self.torn = !rest.is_empty();
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.chain = chain;
-        self.out.flush()
-    }
-}
+type Lines = RecordLines<Box<dyn Write + Send>>;
 
 /// What a host is made of. [`Settings::new`] has a default for everything but the bundle and the server.
 pub struct Settings {
@@ -154,7 +129,7 @@ impl Host {
             }
         };
         let (gate, sealer) = (Gate::new(bundle), Sealer::new(&key)?);
-        let records = Mutex::new(records.map(|out| Records { out, chain: Chain::default(), torn: false }));
+        let records = Mutex::new(records.map(|out| RecordLines::new(out, Chain::default())));
         let shared =
             Shared { gate, ledger, server, rendering, sealer, obligations, scopes, metadata, caller, records, clock };
         Ok(Self { shared: Arc::new(shared) })
@@ -268,22 +243,19 @@ impl Shared {
             policies,
             "decided"
         );
-        self.write(|chain| record.chained(chain))
+        self.write(|records| records.decision(record))
     }
 
     pub(crate) fn keep(&self, traces: &[Trace]) {
         for trace in traces {
-            if let Err(error) = self.write(|chain| trace.chained(chain)) {
+            if let Err(error) = self.write(|records| records.trace(trace)) {
                 tracing::error!(target: "toolgate", %error, "a record cannot be written");
             }
         }
     }
 
-    fn write(&self, line: impl FnOnce(&mut Chain) -> String) -> std::io::Result<()> {
-        match self.records.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            None => Ok(()),
-            Some(records) => records.line(line),
-        }
+    fn write(&self, one: impl FnOnce(&mut Lines) -> std::io::Result<()>) -> std::io::Result<()> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map_or(Ok(()), one)
     }
 
     pub(crate) fn complete(&self, id: u64, outcome: Outcome) {

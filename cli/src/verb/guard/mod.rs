@@ -239,7 +239,7 @@ fn records(path: &Path) -> Result<Records, Fault> {
         let digest = line.rsplit_once(r#""digest":""#).and_then(|(_, tail)| tail.strip_suffix("\"}"));
         digest.and_then(Digest::parse).ok_or_else(|| at(path, "its last line is no whole record; give another file"))
     });
-    Ok(Records::new(file, Chain::after(digest.transpose()?)))
+    Ok(Records::new(Box::new(file), Chain::after(digest.transpose()?)))
 }
 
 /// The last line of a file; `None`, if it is empty. What is no whole record is shorter or longer than what is looked at.

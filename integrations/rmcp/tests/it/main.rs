@@ -10,5 +10,4 @@
 
 mod forwarding;
 mod http;
-mod records;
 mod scenarios;
