@@ -42,7 +42,7 @@ pub mod testing;
 pub use coverage::{Count, Coverage, Environment, Figure, Item, Measure, PolicyCoverage};
 pub use mutants::{Fate, MutantReport, Score, Tried, Witness};
 pub use report::{Atom, CaseReport, Failure, Outcome, Report, Standing, Style, Tested, Totals, Verdict, View};
-pub use run::{Bench, Choice, ChoiceError, Decided, Job, Loaded, Observer, Options, is_suite};
+pub use run::{Bench, Choice, ChoiceError, Decided, Job, Loaded, Observer, Options, is_suite, unknown_cases};
 pub use seen::{Recorder, Seen};
 pub use session::{OptionsError, Session};
 pub use suite::{Because, Case, Expect, Expected, Invariant, Suite};

@@ -1,7 +1,5 @@
 //! What bindings call: a bundle with its tests, held open; options and reports as JSON.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 use serde_json::json;
 use toolgate::{Error, Mutants, PolicyBundle, Shapes, Sources};
@@ -9,7 +7,7 @@ use toolgate::{Error, Mutants, PolicyBundle, Shapes, Sources};
 use crate::{
     coverage::Coverage,
     report::{Report, Style, Verdict, diagnostic},
-    run::{Bench, Choice, ChoiceError, Loaded, Observer, Options, is_suite},
+    run::{Bench, Choice, ChoiceError, Loaded, Observer, Options, is_suite, unknown_cases},
     seen::{Recorder, Seen},
 };
 
@@ -248,15 +246,11 @@ impl Session {
         Ok(self.bench.run(&self.suites, &options))
     }
 
-    /// Refuses ids of no case beside others; where there are no others, the report says that nothing ran. The cases of a
-    /// file that is not valid are not known.
+    /// Refuses ids of no case beside others; where there are no others, the report says that nothing ran.
     fn known(&self, ids: &[String]) -> Result<(), OptionsError> {
-        let all = Choice::default();
-        let cases: BTreeSet<_> = self.suites.iter().flat_map(|one| one.chosen(&all)).map(|job| job.id).collect();
-        let valid = self.suites.iter().all(|one| one.suite.is_valid());
-        let some = ids.iter().any(|id| cases.contains(id));
-        let wrong = ids.iter().find(|id| valid && some && !cases.contains(*id));
-        wrong.map_or(Ok(()), |id| Err(OptionsError::Case(id.clone())))
+        let unknown = unknown_cases(&self.suites, ids);
+        let beside = unknown.first().filter(|_| unknown.len() < ids.len());
+        beside.map_or(Ok(()), |id| Err(OptionsError::Case((*id).to_owned())))
     }
 }
 

@@ -1,7 +1,6 @@
 //! `toolgate test`: what the tests of a bundle say.
 
 use std::{
-    collections::BTreeSet,
     io::{self, IsTerminal as _, Write},
     path::{Path, PathBuf},
     thread,
@@ -13,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use toolgate::{Diagnostic, Severity, Sources};
 use toolgate_harness::{
-    Bench, CaseReport, Choice, ChoiceError, Loaded, Observer, Options, Recorder, Report, Style, Verdict,
+    Bench, CaseReport, Choice, ChoiceError, Loaded, Observer, Options, Recorder, Report, Style, Verdict, unknown_cases,
 };
 
 use crate::{
@@ -179,13 +178,11 @@ fn choice(args: &Args) -> Result<Choice, Fault> {
     Ok(choice)
 }
 
-/// Refuses a case that there is not: it would be missed by nobody where others run. The cases of a file that is not valid are
-/// not known.
+/// Refuses a case that there is not.
 fn known(wanted: &[String], loaded: &[Loaded]) -> Result<(), Fault> {
+    let Some(wrong) = unknown_cases(loaded, wanted).first().copied() else { return Ok(()) };
     let all = Choice::default();
-    let ids: BTreeSet<_> = loaded.iter().flat_map(|one| one.chosen(&all)).map(|case| case.id).collect();
-    let valid = loaded.iter().all(|one| one.suite.is_valid());
-    let Some(wrong) = wanted.iter().find(|id| valid && !ids.contains(*id)) else { return Ok(()) };
+    let ids: Vec<_> = loaded.iter().flat_map(|one| one.chosen(&all)).map(|case| case.id).collect();
     let told = Diagnostic::error("unknown_case", format!("there is no case `{wrong}`"));
     let told = told.suggest(wrong, ids.iter().map(String::as_str));
     Err(format!("{}; {}", told.message, told.help.as_deref().unwrap_or("`--list` lists them")).into())

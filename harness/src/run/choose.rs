@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regex_lite::Regex;
 use toolgate::ToolCall;
 
-use super::{Job, What};
+use super::{Job, Loaded, What};
 use crate::suite::{Act, Case, Expected};
 
 /// Which cases are run. All, by default.
@@ -32,6 +32,22 @@ pub enum ChoiceError {
     /// A pattern that is too long.
     #[error("the filter `{0}` cannot be used: {1}")]
     Filter(String, String),
+}
+
+/// Which of these ids no case has: they would be missed by nobody where others run. None, where a file is not valid: its cases
+/// are not known.
+///
+/// ```
+/// assert!(toolgate_harness::unknown_cases(&[], &[]).is_empty());
+/// assert_eq!(toolgate_harness::unknown_cases(&[], &["a::b".to_owned()]), ["a::b"]);
+/// ```
+pub fn unknown_cases<'i>(suites: &[Loaded], ids: &'i [String]) -> Vec<&'i str> {
+    if suites.iter().any(|one| !one.suite.is_valid()) {
+        return Vec::new();
+    }
+    let all = Choice::default();
+    let known: BTreeSet<_> = suites.iter().flat_map(|one| one.chosen(&all)).map(|job| job.id).collect();
+    ids.iter().filter(|id| !known.contains(*id)).map(String::as_str).collect()
 }
 
 impl Choice {

@@ -17,7 +17,7 @@ use std::{
 
 use toolgate::{Conditions, Decision, Gate, Ledger, Place, PolicyBundle, Sources, Timestamp, ToolCall};
 
-pub use choose::{Choice, ChoiceError};
+pub use choose::{Choice, ChoiceError, unknown_cases};
 pub(crate) use invariants::About;
 
 use crate::{
