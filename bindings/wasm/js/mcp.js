@@ -254,8 +254,9 @@ export class Guard {
     return record;
   }
 
-  /** A reserved call does not run. */
+  /** A call that was allowed does not run: what is reserved for it is given up. One that carries no authority reserves nothing. */
   #abort(record) {
+    if (record.id === null) return;
     const { gate, ledger, now } = this.#options;
     this.#traced(gate.abort(ledger, record.id, now()));
   }

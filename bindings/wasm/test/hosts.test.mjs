@@ -35,7 +35,7 @@ const abilities = { tools: {}, completions: {}, resources: { subscribe: true }, 
 async function served(options, { ours, theirs } = {}) {
   const ran = [];
   const ledger = new author.Ledger();
-  const server = new Server({ name: 'notes', version: '1.0.0' }, { capabilities: { tools: {} } });
+  const server = new Server({ name: 'notes', version: '1.0.0' }, { capabilities: { tools: {}, tasks: {} } });
   guard(server, { gate, ledger, principal: 'User::"alice"', session: 's', ...options });
   server.setRequestHandler(types.ListToolsRequestSchema, () => ({ tools: TOOLS }));
   server.setRequestHandler(types.CallToolRequestSchema, ({ params }) => {
@@ -51,7 +51,7 @@ async function served(options, { ours, theirs } = {}) {
     theirs.onmessage = (message) => onmessage(message);
   }
   await client.connect(ours ?? near);
-  return { client, ran, ledger };
+  return { client, ran, ledger, server };
 }
 
 for (const [what, labels] of [
@@ -91,6 +91,22 @@ test('a call whose record is not taken uses up nothing', async () => {
   full = false;
   await client.callTool({ name: 'read', arguments: {} });
   assert.deepEqual(ran, ['read']);
+});
+
+test('a question about a task, which reserves nothing, does not run where its record is not taken', async () => {
+  const faults = [];
+  const onRecord = ({ decision }) => {
+    if (decision !== null) throw new Error('no space left on device');
+  };
+  const { client, ran, ledger, server } = await served({ onRecord, onFault: (fault) => faults.push(fault.message) });
+  server.setRequestHandler(types.GetTaskRequestSchema, ({ params }) => {
+    ran.push(params.taskId);
+    return {};
+  });
+  const created = { server: 'notes', id: 't', owner: 'User::"alice"', session: 's' };
+  gate.apply(ledger, { mcp_task_created: created }, Date.now());
+  await assert.rejects(client.request({ method: 'tasks/get', params: { taskId: 't' } }, z.any()), /Internal error/);
+  assert.deepEqual([ran, faults], [[], ['no space left on device']]);
 });
 
 test('a call that lacks scopes which no policy asks for is decided once', async () => {
