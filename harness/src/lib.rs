@@ -35,12 +35,14 @@ mod threads;
 mod coverage;
 mod vacuity;
 mod mutants;
+mod reach;
 mod session;
 #[cfg(feature = "cargo")]
 pub mod testing;
 
 pub use coverage::{Count, Coverage, Environment, Figure, Item, Measure, PolicyCoverage};
 pub use mutants::{Fate, MutantReport, Score, Tried, Witness};
+pub use reach::{Question, Reach, Reached, actors, reach, reach_json, unreached};
 pub use report::{Atom, CaseReport, Failure, Outcome, Report, Standing, Style, Tested, Totals, Verdict, View};
 pub use run::{Bench, Choice, ChoiceError, Decided, Job, Loaded, Observer, Options, is_suite, unknown_cases};
 pub use seen::{Recorder, Seen};

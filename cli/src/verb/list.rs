@@ -8,7 +8,9 @@ use std::{
 
 use clap::ValueEnum;
 use serde_json::json;
-use toolgate::{Gate, Limits, ListRequest, Listed, Origin, Principal, Standing, Timestamp, filter_tools, wire};
+use toolgate::{
+    Gate, Limits, ListRequest, Listed, Origin, PolicyBundle, Principal, Standing, Timestamp, filter_tools, wire,
+};
 
 use super::decide;
 use crate::{
@@ -71,7 +73,7 @@ pub(crate) struct Args {
 }
 
 /// Who or what asks for a call.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Asker {
     /// The user, in this turn
     User,
@@ -99,10 +101,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     };
     let gate = Gate::new(bundle);
     let request = request(args, &gate)?;
-    if let Some(server) = request.server.as_ref().filter(|server| !gate.bundle().servers().any(|one| one == **server)) {
-        let known: Vec<_> = gate.bundle().servers().map(|one| format!("`{one}`")).collect();
-        return Err(format!("the bundle has no server `{server}`; it has {}", known.join(", ")).into());
-    }
+    known(request.server.as_deref(), gate.bundle())?;
     let ledger = decide::ledger(&gate, args.ledger.as_deref())?;
     let now = args.now.map_or_else(decide::clock, Ok)?;
     let listing = gate.list(&request, &ledger, now);
@@ -114,6 +113,13 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Format::Json => writeln!(out, "{}", wire::listing(&listing))?,
     }
     Ok(if listing.iter().all(|one| one.method) { Exit::Nothing } else { Exit::Ok })
+}
+
+/// Refuses a server that the bundle does not have.
+pub(super) fn known(server: Option<&str>, bundle: &PolicyBundle) -> Result<(), Fault> {
+    let Some(server) = server.filter(|server| bundle.servers().all(|one| one != *server)) else { return Ok(()) };
+    let known: Vec<_> = bundle.servers().map(|one| format!("`{one}`")).collect();
+    Err(format!("the bundle has no server `{server}`; it has {}", known.join(", ")).into())
 }
 
 /// An actor of the command line.
@@ -147,7 +153,7 @@ fn request(args: &Args, gate: &Gate) -> Result<ListRequest, Fault> {
     Ok(request)
 }
 
-fn file(path: &Path) -> Result<Vec<u8>, Fault> {
+pub(super) fn file(path: &Path) -> Result<Vec<u8>, Fault> {
     if path != Path::new("-") {
         return Ok(fs::read(path).map_err(|error| at(path, error))?);
     }
@@ -230,7 +236,7 @@ fn text(request: &ListRequest, listing: &[Listed], out: &mut impl Write) -> Resu
 }
 
 /// The word for it, as wide as the widest.
-fn standing(standing: Standing) -> String {
+pub(super) fn standing(standing: Standing) -> String {
     let style = match standing {
         Standing::Allowed => GREEN,
         Standing::Depends | Standing::Approval => YELLOW,

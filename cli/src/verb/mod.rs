@@ -10,4 +10,5 @@ pub(crate) mod list;
 pub(crate) mod mutants;
 pub(crate) mod pack;
 pub(crate) mod pin;
+pub(crate) mod reach;
 pub(crate) mod test;

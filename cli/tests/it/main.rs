@@ -20,6 +20,7 @@ mod init;
 mod list;
 mod pack;
 mod pin;
+mod reach;
 mod test;
 mod usage;
 #[cfg(unix)]
