@@ -34,6 +34,7 @@ mod seen;
 mod threads;
 mod coverage;
 mod vacuity;
+mod search;
 mod mutants;
 mod reach;
 mod session;

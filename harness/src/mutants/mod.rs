@@ -1,9 +1,6 @@
 //! Mutation testing: does a test fail, if a policy says something else?
 
-mod near;
 mod told;
-mod values;
-mod vary;
 mod witness;
 
 use std::{
@@ -17,11 +14,11 @@ pub use witness::Witness;
 
 use crate::{
     run::{self, About, Bench, Loaded},
+    search::{Near, tool},
     seen::{self, Seen},
     suite::{Act, Case},
     threads,
 };
-use near::Near;
 
 /// What became of a mutant.
 #[derive(Clone, Debug)]
@@ -141,11 +138,6 @@ fn tried(mutants: &Mutants, bench: &Bench, suites: &[Loaded], seen: &[Seen], job
     });
     let bundle = mutants.original().name().to_owned();
     MutantReport { bundle, tried: tried.into_iter().flatten().collect(), cases: cases.len() }
-}
-
-/// What calls an action is named in: an operation is chosen by an argument.
-fn tool(action: &str) -> &str {
-    action.split('#').next().unwrap_or_default()
 }
 
 /// A case that fails with a mutant. Only those that call one of these tools, which its policy is about, can; those that the

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use toolgate::{Decision, Mutant, Policy, Reason, Survey, Truth};
+use toolgate::{Decision, Policy, Reason, Survey, Truth};
 
-use super::values::{Tools, Values};
+use super::{
+    Topic,
+    values::{Tools, Values},
+};
 use crate::{run::Bench, seen::Seen};
 
 /// Calls that are looked at, at most.
@@ -17,7 +20,7 @@ const ALIKE: usize = 2;
 const BEGIN: usize = 64;
 
 /// The calls of the tests, with what each policy came to in them.
-pub(super) struct Near<'s> {
+pub(crate) struct Near<'s> {
     bench: &'s Bench,
     calls: Vec<(&'s Seen, Survey)>,
     tools: Tools,
@@ -25,7 +28,7 @@ pub(super) struct Near<'s> {
 
 impl<'s> Near<'s> {
     /// Calls that reached policy, each place of a test once.
-    pub(super) fn of(bench: &'s Bench, seen: &'s [Seen]) -> Self {
+    pub(crate) fn of(bench: &'s Bench, seen: &'s [Seen]) -> Self {
         let mut places = BTreeSet::new();
         let reached = seen
             .iter()
@@ -35,16 +38,16 @@ impl<'s> Near<'s> {
         Self { bench, calls, tools: Tools::of(bench.gate().bundle(), seen) }
     }
 
-    /// What calls are varied with that are to tell a mutant.
-    pub(super) fn values(&self, mutant: &Mutant) -> Values<'_> {
+    /// What calls are varied with.
+    pub(super) fn values(&self, topic: &Topic<'_>) -> Values<'_> {
         let actors = self.calls.iter().flat_map(|(one, _)| one.call.chain());
-        Values::of(self.bench.gate().bundle(), &self.tools, mutant, actors)
+        Values::of(self.bench.gate().bundle(), &self.tools, topic, actors)
     }
 
-    /// The calls from which it is the shortest way to one that the mutant's policy decides.
-    pub(super) fn ranked(&self, mutant: &Mutant) -> Vec<&'s Seen> {
+    /// The calls from which it is the shortest way to one that a policy decides.
+    pub(super) fn ranked(&self, policy: &str) -> Vec<&'s Seen> {
         let policies = self.bench.gate().bundle().policies();
-        let Some((at, policy)) = policies.iter().enumerate().find(|(_, policy)| *policy.id == *mutant.policy) else {
+        let Some((at, policy)) = policies.iter().enumerate().find(|(_, one)| *one.id == *policy) else {
             return Vec::new();
         };
         let mut ranked: Vec<_> = self

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
-use toolgate::{EntityRef, Json, Mutant, PolicyBundle, Principal, PrincipalKind};
+use toolgate::{EntityRef, Json, PolicyBundle, Principal, PrincipalKind};
 
+use super::{Topic, tool};
 use crate::seen::Seen;
 
 /// Values of a kind, at most.
@@ -24,7 +25,7 @@ impl Tools {
     pub(super) fn of(bundle: &PolicyBundle, seen: &[Seen]) -> Self {
         let mut tools = Self { arguments: BTreeMap::new(), required: BTreeMap::new(), inputs: BTreeMap::new() };
         for report in bundle.tools() {
-            let tool = super::tool(&report.action).to_owned();
+            let tool = tool(&report.action).to_owned();
             let Some((server, name)) = tool.split_once('/') else { continue };
             let Some(schema) = bundle.definition(server, name).and_then(|one| one.get("inputSchema")) else { continue };
             let required = schema.get("required").and_then(Json::as_array).into_iter().flatten();
@@ -54,15 +55,15 @@ impl<'t> Values<'t> {
     pub(super) fn of<'a>(
         bundle: &'a PolicyBundle,
         tools: &'t Tools,
-        mutant: &Mutant,
+        topic: &Topic<'_>,
         actors: impl Iterator<Item = &'a Principal>,
     ) -> Self {
         let (own, others): (Vec<_>, Vec<_>) = (bundle.policies().iter())
             .filter(|policy| !policy.id.starts_with("baseline/"))
-            .partition(|policy| *policy.id == *mutant.policy);
+            .partition(|policy| *policy.id == *topic.policy);
         let (mut strings, mut numbers) = (Few::default(), Few::default());
         let mut texts: Vec<&str> = own.iter().map(|policy| policy.text.as_str()).collect();
-        texts.push(&mutant.after);
+        texts.push(topic.text);
         texts.iter().for_each(|text| constants(text, &mut strings, &mut numbers));
         [0, 1].into_iter().for_each(|number| numbers.put(number));
         let mut entities = Few::default();
