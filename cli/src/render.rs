@@ -37,6 +37,11 @@ pub(crate) fn plain(text: &str) -> String {
     shown
 }
 
+/// As [`plain`], of text in lines.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.lines().map(|line| format!("{}\n", plain(line))).collect()
+}
+
 /// A path as a word of a POSIX shell.
 pub(crate) fn word(path: &Path) -> String {
     let shown = plain(&path.display().to_string());

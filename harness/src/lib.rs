@@ -37,11 +37,13 @@ mod vacuity;
 mod search;
 mod mutants;
 mod reach;
+mod diff;
 mod session;
 #[cfg(feature = "cargo")]
 pub mod testing;
 
 pub use coverage::{Count, Coverage, Environment, Figure, Item, Measure, PolicyCoverage};
+pub use diff::{Changed, Difference, Flip, Moved, Side, Test, Way, diff};
 pub use mutants::{Fate, MutantReport, Score, Tried, Witness};
 pub use reach::{Question, Reach, Reached, actors, reach, reach_json, unreached};
 pub use report::{Atom, CaseReport, Failure, Outcome, Report, Standing, Style, Tested, Totals, Verdict, View};

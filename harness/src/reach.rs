@@ -48,9 +48,10 @@ pub struct Question<'a> {
     pub now: Timestamp,
 }
 
-/// The actors that a bundle knows: those of its entity file, and those that its policies name.
-pub fn actors(bundle: &PolicyBundle) -> Vec<Principal> {
-    let known: BTreeSet<&EntityRef> = bundle.entities().chain(bundle.named_entities()).collect();
+/// The actors that bundles know, each once: those of their entity files, and those that their policies name.
+pub fn actors<'b>(bundles: impl IntoIterator<Item = &'b PolicyBundle>) -> Vec<Principal> {
+    let all = bundles.into_iter().flat_map(|bundle| bundle.entities().chain(bundle.named_entities()));
+    let known: BTreeSet<&EntityRef> = all.collect();
     let actor = |entity: &&EntityRef| Some(Principal::new(PrincipalKind::parse(&entity.kind)?, entity.id.to_string()));
     known.iter().filter_map(actor).collect()
 }

@@ -108,7 +108,7 @@ fn chains(args: &Args, file: Option<&ListRequest>, bundle: &PolicyBundle) -> Res
         Some(file) => vec![std::iter::once(&file.principal).chain(&file.on_behalf_of).cloned().collect()],
         None => {
             let other = |actor: &Principal| through.iter().all(|one| one.entity() != actor.entity());
-            actors(bundle).into_iter().filter(other).map(|actor| vec![actor]).collect()
+            actors([bundle]).into_iter().filter(other).map(|actor| vec![actor]).collect()
         }
     };
     Ok(whose.into_iter().map(|actors| through.iter().cloned().chain(actors).collect()).collect())

@@ -11,6 +11,7 @@
 mod bench;
 mod check;
 mod decide;
+mod diff;
 mod explain;
 mod fmt;
 mod gates;

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use toolgate::{Decision, Gate, Ledger, Mutant, ToolCall};
+use toolgate::{Decision, Gate, Mutant, ToolCall};
 
 use crate::{
     run::{self, Bench},
     search::{self, Found, Near, Pair, Topic},
-    seen::Seen,
 };
 
 /// A call that tells a mutant from the bundle.
@@ -40,8 +39,9 @@ fn shown(decision: &Decision) -> impl PartialEq + '_ {
 pub(super) fn find(bench: &Bench, mutated: &Gate, mutant: &Mutant, near: &Near<'_>) -> Option<Witness> {
     let tools = mutant.actions.iter().map(|action| search::tool(action)).collect();
     let topic = Topic { policy: &mutant.policy, text: &mutant.after, tools };
-    let pair = Pair { ours: bench.gate(), theirs: mutated, tells: &|ours, theirs| shown(ours) != shown(theirs) };
-    let found = search::find(&pair, &topic, near)?;
+    let tells = |ours: &Decision, theirs: &Decision| (shown(ours) != shown(theirs)).then_some(0);
+    let pair = Pair { ours: bench.gate(), theirs: mutated, kinds: 1, tells: &tells };
+    let found = search::find(&pair, &topic, near).pop()?;
     let Found { base, before, .. } = found;
     search::written(bench, &name(mutant), &found).and_then(|(file, test, suite)| {
         let case = suite.cases.first().filter(|_| suite.is_valid())?;
@@ -49,23 +49,10 @@ pub(super) fn find(bench: &Bench, mutated: &Gate, mutant: &Mutant, near: &Near<'
             return None;
         }
         let call = search::last(case)?.clone();
-        let ledger = repeated(bench.gate(), &base.ledger, &call, base, before);
+        let ledger = search::repeated(bench.gate(), &base.ledger, &call, base.now, before);
         let decide = |gate: &Gate| gate.decide(&call, &ledger, base.now);
         Some(Witness { decision: decide(bench.gate()), mutated: decide(mutated), file, test, call })
     })
-}
-
-/// The ledger after a call was made so many times, and done.
-fn repeated(gate: &Gate, ledger: &Ledger, call: &ToolCall, base: &Seen, times: u32) -> Ledger {
-    let mut ledger = ledger.clone();
-    for _ in 0..times {
-        let record = gate.authorize(call, &mut ledger, base.now);
-        if let Some(id) = record.id {
-            // A call that cannot be ended stays reserved, and counts all the same.
-            let _ = gate.complete(&mut ledger, id, toolgate::Outcome::new(toolgate::Status::Done), base.now);
-        }
-    }
-    ledger
 }
 
 /// A name that no other mutant's test has, so that all of them can stand in one file.

@@ -29,10 +29,10 @@ pub(super) fn passes(gate: &Gate, case: &Case) -> bool {
 }
 
 /// Is told of a call, the ledger and the time that it is decided on, and the decision.
-pub(super) type Watch<'w> = dyn FnMut(&ToolCall, &Ledger, Timestamp, &Decision) + 'w;
+pub(crate) type Watch<'w> = dyn FnMut(&ToolCall, &Ledger, Timestamp, &Decision) + 'w;
 
 /// Plays a case to its end whatever its expectations say, as far as its events are taken.
-pub(super) fn play(gate: &Gate, case: &Case, watch: &mut Watch<'_>) {
+pub(crate) fn play(gate: &Gate, case: &Case, watch: &mut Watch<'_>) {
     let mut play = Play::new(gate, case, None, Some(watch));
     let _ = case.steps.iter().enumerate().try_for_each(|(number, step)| play.step(number, step));
 }

@@ -17,6 +17,7 @@ use std::{
 
 use toolgate::{Conditions, Decision, Gate, Ledger, Place, PolicyBundle, Sources, Timestamp, ToolCall};
 
+pub(crate) use case::play;
 pub use choose::{Choice, ChoiceError, unknown_cases};
 pub(crate) use invariants::About;
 

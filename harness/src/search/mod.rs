@@ -8,13 +8,17 @@ mod write;
 
 use std::collections::BTreeSet;
 
-use toolgate::{Decision, Gate, Json, Ledger, ToolCall};
+use toolgate::{Decision, Gate, Json, Ledger, Origin, Place, Timestamp, ToolCall};
 
 pub(crate) use near::Near;
-use values::Values;
-pub(crate) use write::{last, single, written};
+use values::{Tools, Values};
+pub(crate) use write::{call_text, last, single, written};
 
-use crate::seen::Seen;
+use crate::{
+    run::Bench,
+    seen::Seen,
+    suite::{Expect, Expected},
+};
 
 /// Calls that are tried for one topic.
 const TRIES: usize = 3_000;
@@ -37,10 +41,14 @@ const VARIED_TWICE: usize = 3;
 /// The methods that policies decide like tools, with the argument that each must have.
 const METHODS: [(&str, &str); 2] = [("resources/read", "uri"), ("prompts/get", "name")];
 
+/// Actors whose calls are made up.
+const ACTORS: usize = 6;
+
 /// Tools that are tried of a policy that covers many.
 const TOOLS: usize = 200;
 
 /// What two gates differ in, as far as it is known.
+#[derive(Default)]
 pub(crate) struct Topic<'a> {
     /// The policy that differs; calls in which most of it holds are looked at first.
     pub(crate) policy: &'a str,
@@ -55,7 +63,10 @@ pub(crate) struct Pair<'a> {
     /// The gate whose tests are begun with.
     pub(crate) ours: &'a Gate,
     pub(crate) theirs: &'a Gate,
-    pub(crate) tells: &'a dyn Fn(&Decision, &Decision) -> bool,
+    /// How many kinds of calls are looked for.
+    pub(crate) kinds: usize,
+    /// The kind of a call that was answered so, if it tells them.
+    pub(crate) tells: &'a dyn Fn(&Decision, &Decision) -> Option<usize>,
 }
 
 /// A call that was found, and how to come there.
@@ -70,39 +81,42 @@ pub(crate) struct Found<'s> {
 struct Search<'a, 's> {
     pair: &'a Pair<'a>,
     tries: usize,
-    found: Option<Found<'s>>,
-    /// A call that tells them, and that the baseline denies anyway.
-    odd: Option<Found<'s>>,
+    /// A call of each kind.
+    found: Vec<Option<Found<'s>>>,
+    /// A call of each kind that the baseline denies anyway.
+    odd: Vec<Option<Found<'s>>>,
 }
 
 impl<'s> Search<'_, 's> {
     /// Whether the search is over: found, or tried long enough.
     fn attempt(&mut self, base: &'s Seen, ledger: &Ledger, call: ToolCall, before: u32) -> bool {
-        if self.tries == 0 || self.found.is_some() {
+        if self.tries == 0 {
             return true;
         }
         self.tries -= 1;
         let answers = [self.pair.ours, self.pair.theirs].map(|gate| gate.decide(&call, ledger, base.now));
         let [ours, theirs] = &answers;
         // What never reaches policy tells nothing of it.
-        if ours.basis().answers.is_empty() || !(self.pair.tells)(ours, theirs) {
+        if ours.basis().answers.is_empty() {
             return false;
         }
-        let found = Some(Found { base, call, before });
-        if ours.basis().policies.iter().any(|id| id.starts_with("baseline/")) {
-            if self.odd.is_none() {
-                self.odd = found;
-                self.tries = self.tries.min(BETTER);
-            }
-            return false;
+        let Some(kind) = (self.pair.tells)(ours, theirs) else { return false };
+        let by_baseline = ours.basis().policies.iter().any(|id| id.starts_with("baseline/"));
+        let place = if by_baseline { self.odd.get_mut(kind) } else { self.found.get_mut(kind) };
+        let Some(free @ None) = place else { return false };
+        *free = Some(Found { base, call, before });
+        if self.found.iter().zip(&self.odd).all(|(found, odd)| found.is_some() || odd.is_some()) {
+            self.tries = self.tries.min(BETTER);
         }
-        self.found = found;
-        true
+        if self.found.iter().all(Option::is_some) {
+            self.tries = 0;
+        }
+        self.tries == 0
     }
 }
 
-/// Looks for a call that tells two gates. `near`: the calls of the tests.
-pub(crate) fn find<'s>(pair: &Pair<'_>, topic: &Topic<'_>, near: &Near<'s>) -> Option<Found<'s>> {
+/// Looks for calls that tell two gates, one of each kind. `near`: the calls of the tests.
+pub(crate) fn find<'s>(pair: &Pair<'_>, topic: &Topic<'_>, near: &Near<'s>) -> Vec<Found<'s>> {
     let values = &near.values(topic);
     let ranked = near.ranked(topic.policy);
     let tools = &topic.tools;
@@ -112,9 +126,10 @@ pub(crate) fn find<'s>(pair: &Pair<'_>, topic: &Topic<'_>, near: &Near<'s>) -> O
         let others = tools.iter().filter(|tool| **tool != one.target()).take(TOOLS);
         bases.extend(others.filter_map(|tool| Some((one, transplanted(&one.call, tool, values)?))));
     }
-    let mut search = Search { pair, tries: TRIES, found: None, odd: None };
+    let none = || (0..pair.kinds).map(|_| None).collect();
+    let mut search = Search { pair, tries: TRIES, found: none(), odd: none() };
     search.all(&bases, values);
-    search.found.or(search.odd)
+    search.found.into_iter().zip(search.odd).filter_map(|(found, odd)| found.or(odd)).collect()
 }
 
 impl<'s> Search<'_, 's> {
@@ -149,6 +164,48 @@ impl<'s> Search<'_, 's> {
     }
 }
 
+/// Calls to the tools that no test calls: the least that their schemas demand, by actors whom the bundle knows, or by nobody
+/// known.
+pub(crate) fn made(bench: &Bench, seen: &[Seen], now: Timestamp) -> Vec<Seen> {
+    let called: BTreeSet<_> = seen.iter().map(Seen::target).collect();
+    let bundle = bench.gate().bundle();
+    let tools = Tools::of(bundle, seen);
+    let values = Values::of(bundle, &tools, &Topic::default(), std::iter::empty());
+    let missing = tools.names().filter(|name| !called.contains(*name)).take(TOOLS);
+    let each = missing.flat_map(|name| values.principals.iter().take(ACTORS).map(move |actor| (name, actor)));
+    let made = each.filter_map(|(name, actor)| {
+        let (server, tool) = name.split_once('/')?;
+        let mut call = ToolCall::new(server, tool, actor.clone());
+        call.input = values.input(name, &Json::Null)?;
+        (call.session, call.origin) = (Some("s-new".to_owned()), Origin::User);
+        let ledger = Ledger::new();
+        let decision = bench.gate().decide(&call, &ledger, now);
+        let place = Place::whole(&"".into());
+        Some(Seen { case: String::new(), place, call, ledger, now, decision, expect: anything() })
+    });
+    made.collect()
+}
+
+/// What nothing is held against.
+fn anything() -> Expect {
+    let answer = Expected::Allow { policies: None, obligations: None };
+    let place = Place::whole(&"".into());
+    Expect { answer, among: BTreeSet::new(), because: None, errors: BTreeSet::new(), place }
+}
+
+/// The ledger after a call was made so many times, and done.
+pub(crate) fn repeated(gate: &Gate, ledger: &Ledger, call: &ToolCall, now: Timestamp, times: u32) -> Ledger {
+    let mut ledger = ledger.clone();
+    for _ in 0..times {
+        let record = gate.authorize(call, &mut ledger, now);
+        if let Some(id) = record.id {
+            // A call that cannot be ended stays reserved, and counts all the same.
+            let _ = gate.complete(&mut ledger, id, toolgate::Outcome::new(toolgate::Status::Done), now);
+        }
+    }
+    ledger
+}
+
 /// A call to another tool, by the same actors and with arguments that the tool takes.
 fn transplanted(call: &ToolCall, tool: &str, values: &Values<'_>) -> Option<ToolCall> {
     let (server, name) = tool.split_once('/')?;
@@ -159,7 +216,7 @@ fn transplanted(call: &ToolCall, tool: &str, values: &Values<'_>) -> Option<Tool
             let input = [((*argument).to_owned(), Json::from("x"))].into_iter().collect();
             (*method, "", Json::Object(input))
         }
-        None => ("tools/call", name, values.input(tool)?),
+        None => ("tools/call", name, values.input(tool, &call.input)?),
     };
     Some(ToolCall { server, tool: tool.to_owned(), method: method.to_owned(), input, ..call.clone() })
 }

@@ -27,12 +27,13 @@ pub(crate) struct Near<'s> {
 }
 
 impl<'s> Near<'s> {
-    /// Calls that reached policy, each place of a test once.
+    /// Calls that reached policy, each place of a test once, and those that are of no test.
     pub(crate) fn of(bench: &'s Bench, seen: &'s [Seen]) -> Self {
         let mut places = BTreeSet::new();
         let reached = seen
             .iter()
-            .filter(|one| !one.decision.basis().answers.is_empty() && places.insert((&one.case, &one.place)));
+            .filter(|one| !one.decision.basis().answers.is_empty())
+            .filter(|one| one.case.is_empty() || places.insert((&one.case, &one.place)));
         let survey = |one: &'s Seen| (one, bench.gate().survey(&one.call, &one.ledger, one.now));
         let calls = reached.take(MOST).map(survey).collect();
         Self { bench, calls, tools: Tools::of(bench.gate().bundle(), seen) }
@@ -42,6 +43,14 @@ impl<'s> Near<'s> {
     pub(super) fn values(&self, topic: &Topic<'_>) -> Values<'_> {
         let actors = self.calls.iter().flat_map(|(one, _)| one.call.chain());
         Values::of(self.bench.gate().bundle(), &self.tools, topic, actors)
+    }
+
+    /// What the calls are to that a policy is about.
+    pub(crate) fn about(&self, policy: &str) -> BTreeSet<String> {
+        let policies = self.bench.gate().bundle().policies();
+        let Some(at) = policies.iter().position(|one| *one.id == *policy) else { return BTreeSet::new() };
+        let concerned = |survey: &Survey| survey.findings.iter().any(|finding| finding.policy as usize == at);
+        self.calls.iter().filter(|(_, survey)| concerned(survey)).map(|(one, _)| one.target()).collect()
     }
 
     /// The calls from which it is the shortest way to one that a policy decides.

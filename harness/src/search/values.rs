@@ -35,10 +35,16 @@ impl Tools {
             tools.required.insert(tool.clone(), required);
             tools.arguments.insert(tool, arguments);
         }
-        for one in seen.iter().filter(|one| one.decision.basis().call.is_some()) {
+        // What was made up is no better than what is made up next.
+        for one in seen.iter().filter(|one| !one.case.is_empty() && one.decision.basis().call.is_some()) {
             tools.inputs.insert(one.target(), one.call.input.clone());
         }
         tools
+    }
+
+    /// The tools, as `server/tool`.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.arguments.keys().map(String::as_str)
     }
 }
 
@@ -87,14 +93,18 @@ impl<'t> Values<'t> {
         }
     }
 
-    /// Arguments that a tool takes: those of a test, or the least that its schema demands.
-    pub(super) fn input(&self, tool: &str) -> Option<Json> {
+    /// Arguments that a tool takes: those of a test, or the least that its schema demands, like the arguments of another call
+    /// where they have the same names.
+    pub(super) fn input(&self, tool: &str, like: &Json) -> Option<Json> {
         if let Some(input) = self.tools.inputs.get(tool) {
             return Some(input.clone());
         }
         let required = self.tools.required.get(tool)?;
         let arguments = self.tools.arguments.get(tool)?.iter().filter(|(name, _)| required.contains(name));
-        let first = arguments.filter_map(|(name, property)| Some((name.clone(), self.choices(property).next()?)));
+        let first = arguments.filter_map(|(name, property)| {
+            let known = like.get(name).cloned().or_else(|| self.choices(property).next());
+            Some((name.clone(), known?))
+        });
         Some(Json::Object(first.collect()))
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn written(bench: &Bench, name: &str, found: &Found<'_>) -> Option<(S
     let node = tests.value.as_list()?.iter().rfind(starts)?;
     let end = behind(document.as_map()?, "tests").unwrap_or(text.len());
     let next = tests.value.as_list()?.iter().find(|node| !starts(node)).map_or(end, |next| next.mark.start);
-    let (call, expect) = (call(&found.call), expect(bench, found)?);
+    let (call, expect) = (call_text(&found.call), expect(bench, found)?);
     let mut test = format!("- name: {}\n", quoted(name));
     for key in ["now", "given"] {
         if let Some(value) = node.get(key) {
@@ -105,7 +105,7 @@ fn list(items: impl IntoIterator<Item = String>) -> String {
 }
 
 /// A call as a test file writes it.
-fn call(call: &ToolCall) -> String {
+pub(crate) fn call_text(call: &ToolCall) -> String {
     let mut parts = vec![format!("principal: {}", actor(&call.principal))];
     if !call.on_behalf_of.is_empty() {
         parts.push(format!("on_behalf_of: {}", list(call.on_behalf_of.iter().map(actor))));

@@ -9,6 +9,7 @@
 )]
 
 mod desk;
+mod difference;
 mod examples;
 mod failures;
 mod forms;

@@ -1,0 +1,113 @@
+//! `toolgate diff`: what two bundles decide otherwise.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use toolgate::{ListRequest, Origin, Principal, PrincipalKind, Timestamp};
+use toolgate_harness::{Bench, Loaded, Options, Question, Recorder, Seen, Side, actors, diff};
+
+use super::{decide, list};
+use crate::{
+    Format, bundle,
+    exit::{Exit, Fault},
+    render::{self, YELLOW, plain_lines, plural, styled},
+    suites,
+};
+
+/// Tell what a new bundle decides otherwise than an old one
+///
+/// It tells which policies and tools are not the same, what each actor could be allowed more or less of (as `reach` does), and
+/// calls that the two decide otherwise, one of each kind: a call that is let through now comes first. Calls are those of the
+/// tests of both bundles, and calls that differ from them in one thing or two, looked for by each policy that differs. Where it
+/// can, it writes such a call as a test that passes on one bundle and fails on the other.
+///
+/// All that it tells was tried on both bundles. That nothing was found proves nothing.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Ends with 0 if nothing was found that the two decide otherwise, 1 if something was, 3 if one of them is not \
+    valid.\n\n\
+    Examples:\n  toolgate diff old-bundle my-bundle\n  git worktree add ../base main && toolgate diff ../base/my-bundle my-bundle \
+    --format json"
+)]
+pub(crate) struct Args {
+    /// The old bundle: its folder, or a packed file
+    old: PathBuf,
+    /// The new bundle: its folder, or a packed file
+    new: PathBuf,
+    /// Who calls on behalf of the actors whose reach is compared; once for each, the caller first
+    #[arg(long, value_name = "ENTITY")]
+    through: Vec<String>,
+    /// The time of what no test makes [default: the system's clock]
+    #[arg(long, value_name = "RFC3339", value_parser = decide::time)]
+    now: Option<Timestamp>,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    let mut benches = Vec::new();
+    for path in [&args.old, &args.new] {
+        match bench(path, args.format, out)? {
+            Ok(bench) => benches.push(bench),
+            Err(exit) => return Ok(exit),
+        }
+    }
+    let [old, new] = benches.as_slice() else { return Ok(Exit::Invalid) };
+    let through: Vec<Principal> = args.through.iter().map(list::actor).collect::<Result<_, _>>()?;
+    let known = actors([old, new].map(|(bench, ..)| bench.gate().bundle()));
+    let other = |actor: &Principal| through.iter().all(|one| one.entity() != actor.entity());
+    let chains: Vec<Vec<_>> =
+        known.into_iter().filter(other).map(|actor| through.iter().cloned().chain([actor]).collect()).collect();
+    let mut like = ListRequest::new(Principal::new(PrincipalKind::User, "anybody"));
+    like.any_session = true;
+    let now = args.now.map_or_else(decide::clock, Ok)?;
+    let origins = [Origin::User, Origin::Agent, Origin::Retrieved];
+    let asked = Question { chains: &chains, like: &like, origins: &origins, ledger: &Default::default(), now };
+    let jobs = thread::available_parallelism().map_or(1, usize::from);
+    let [old, new] = [old, new].map(|(bench, suites, seen)| Side { bench, suites, seen });
+    let found = diff(&old, &new, &asked, jobs);
+    match args.format {
+        Format::Text => write!(out, "{}", plain_lines(&found.text()))?,
+        Format::Json => writeln!(out, "{}", found.json())?,
+    }
+    Ok(if found.is_felt() { Exit::Found } else { Exit::Ok })
+}
+
+/// A bundle, its tests, and their calls.
+type Ready = (Bench, Vec<Loaded>, Vec<Seen>);
+
+/// A bundle with the calls of its tests.
+fn bench(path: &Path, format: Format, out: &mut impl Write) -> Result<Result<Ready, Exit>, Fault> {
+    let packed = path.is_file();
+    let (bundle, sources) = match bundle::load(path, format, out)? {
+        Ok(loaded) => loaded,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    if packed {
+        return Ok(Ok((Bench::packed(bundle, sources), Vec::new(), Vec::new())));
+    }
+    let found = match suites::find(path, &[], sources, format, out)? {
+        Ok(found) => found,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    let bench = Bench::new(bundle, found.sources);
+    let suites = bench.suites();
+    let wrong = suites.iter().filter(|one| !one.suite.is_valid()).count();
+    if wrong > 0 {
+        let (count, shown) = (plural(wrong, "test file"), render::word(path));
+        let why = format!(
+            "the calls in {count} of {shown} are not looked at; `toolgate test {shown}` says what is wrong there"
+        );
+        render::note(&format!("{} {why}", styled(YELLOW, "warning:")));
+    }
+    let recorder = Recorder::default();
+    let jobs = thread::available_parallelism().map_or(1, usize::from);
+    // What fails is told by `test`; its calls are calls all the same.
+    bench.run(&suites, &Options { jobs, observer: Some(&recorder), ..Options::default() });
+    let seen = recorder.seen(&suites);
+    Ok(Ok((bench, suites, seen)))
+}

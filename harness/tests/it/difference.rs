@@ -1,0 +1,203 @@
+//! What two bundles decide otherwise: what is changed is found, and what is not changed is not told.
+
+use toolgate::{Ledger, ListRequest, Origin, PolicyBundle, Principal, PrincipalKind, Sources, Timestamp, wire};
+use toolgate_harness::{Bench, Difference, Options, Question, Recorder, Side, actors, diff};
+
+const MANIFEST: &str = r#"
+[bundle]
+name = "notes"
+version = "1"
+[servers.notes]
+[tools."notes/read"]
+effect = "read"
+[tools."notes/send"]
+effect = "write"
+egress = true
+"#;
+
+const TOOLS: &str = r#"{"tools": [
+    {"name": "read", "inputSchema": {"type": "object"}},
+    {"name": "send", "inputSchema": {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer"}}}}]}"#;
+
+const ENTITIES: &str = r#"[
+    {"uid": {"type": "Group", "id": "staff"}, "attrs": {}, "parents": []},
+    {"uid": {"type": "User", "id": "ann"}, "attrs": {}, "parents": [{"type": "Group", "id": "staff"}]}]"#;
+
+const POLICIES: &str = r#"@id("staff")
+@obligation("audit:notes")
+permit (principal in Group::"staff", action in Action::"call", resource);
+
+@id("few")
+@approval("ops")
+forbid (principal, action == Action::"notes/send", resource)
+when { context.input.count > 10 };
+
+@id("bot")
+permit (principal == Agent::"bot", action == Action::"notes/send", resource);
+"#;
+
+const TESTS: &str = r#"
+version: 1
+now: 2026-01-05T10:00:00Z
+calls:
+  ann: {principal: 'User::"ann"', origin: user, session: s1}
+tests:
+  - name: she sends few
+    call: {extends: ann, tool: notes/send, input: {count: 3}}
+    expect: allow
+  - name: she sends many, once
+    steps:
+      - {call: {extends: ann, tool: notes/send, input: {count: 30}}, expect: {approval: [ops]}}
+      - {event: {approve: {by: 'User::"opa"', class: ops}}}
+      - {call: {extends: ann, tool: notes/send, input: {count: 30}}, expect: allow}
+"#;
+
+fn sources() -> Sources {
+    let mut sources = Sources::default();
+    sources.insert("toolgate.toml", MANIFEST);
+    sources.insert("tools/notes.json", TOOLS);
+    sources.insert("entities.json", ENTITIES);
+    sources.insert("policies/a.cedar", POLICIES);
+    sources.insert("tests/a.test.yaml", TESTS);
+    sources
+}
+
+/// With something else in one of the files.
+fn with(file: &str, from: &str, to: &str) -> Sources {
+    let mut sources = sources();
+    let text = sources.text(file).unwrap().replacen(from, to, 1);
+    assert_ne!(sources.text(file).unwrap(), text);
+    sources.insert(file, text);
+    sources
+}
+
+fn between(old: Sources, new: Sources) -> Difference {
+    on_threads(old, new, 2)
+}
+
+fn on_threads(old: Sources, new: Sources, jobs: usize) -> Difference {
+    let ready = [old, new].map(|sources| {
+        let bench = Bench::new(PolicyBundle::load(&sources).unwrap(), sources);
+        let (recorder, suites) = (Recorder::default(), bench.suites());
+        bench.run(&suites, &Options { observer: Some(&recorder), ..Options::default() });
+        let seen = recorder.seen(&suites);
+        (bench, suites, seen)
+    });
+    let now = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
+    let known = actors(ready.iter().map(|(bench, ..)| bench.gate().bundle()));
+    let chains: Vec<_> = known.into_iter().map(|actor| vec![actor]).collect();
+    let like = ListRequest { any_session: true, ..ListRequest::new(Principal::new(PrincipalKind::User, "x")) };
+    let origins = [Origin::User, Origin::Agent, Origin::Retrieved];
+    let asked = Question { chains: &chains, like: &like, origins: &origins, ledger: &Ledger::new(), now };
+    let [old, new] = ready.each_ref().map(|(bench, suites, seen)| Side { bench, suites, seen });
+    let found = diff(&old, &new, &asked, jobs);
+    // A call that is told can be put to `decide`.
+    for call in found.json()["calls"].as_array().unwrap() {
+        let limits = old.bench.gate().limits();
+        assert!(wire::read_call(call["call"].to_string().as_bytes(), limits).is_ok(), "{call}");
+    }
+    found
+}
+
+/// The kinds of calls, there and back.
+fn check(file: &str, from: &str, to: &str, expected: &[&str], back: &[&str]) {
+    let kinds = |found: Difference| -> Vec<String> {
+        let told = |one: &toolgate_harness::Flip| {
+            let [was, is] = &one.answers;
+            format!("{} {}: {} → {}", one.way.name(), one.call.tool, was.name(), is.name())
+        };
+        let mut kinds: Vec<_> = found.calls.iter().map(told).collect();
+        kinds.dedup();
+        kinds
+    };
+    assert_eq!(kinds(between(sources(), with(file, from, to))), expected, "{from} → {to}");
+    assert_eq!(kinds(between(with(file, from, to), sources())), back, "{to} → {from}");
+}
+
+const CEDAR: &str = "policies/a.cedar";
+
+#[test]
+fn what_policies_say_otherwise() {
+    check(
+        CEDAR,
+        "count > 10",
+        "count > 20",
+        &["widened send: needs_approval → allow"],
+        &["narrowed send: allow → needs_approval"],
+    );
+    check(
+        CEDAR,
+        "@approval(\"ops\")\n",
+        "",
+        &["narrowed send: needs_approval → deny"],
+        &["widened send: deny → needs_approval"],
+    );
+    check(
+        CEDAR,
+        "@approval(\"ops\")",
+        "@approval(\"lead\")",
+        &["altered send: needs_approval → needs_approval"],
+        &["altered send: needs_approval → needs_approval"],
+    );
+    check(
+        CEDAR,
+        "audit:notes",
+        "audit:all",
+        &["altered read: allow → allow", "altered send: allow → allow"],
+        &["altered read: allow → allow", "altered send: allow → allow"],
+    );
+    let there = ["widened send: deny → needs_approval", "narrowed send: needs_approval → deny"];
+    check(CEDAR, "Agent::\"bot\"", "Agent::\"clerk\"", &there, &there);
+}
+
+#[test]
+fn what_other_files_say_otherwise() {
+    check(
+        "entities.json",
+        "\"parents\": [{\"type\": \"Group\", \"id\": \"staff\"}]",
+        "\"parents\": []",
+        &["narrowed read: allow → deny", "narrowed send: allow → deny", "narrowed send: needs_approval → deny"],
+        &["widened read: deny → allow", "widened send: deny → allow", "widened send: deny → needs_approval"],
+    );
+    let found = between(sources(), with("toolgate.toml", "effect = \"read\"", "effect = \"destructive\""));
+    let tools: Vec<_> = found.tools.iter().map(|one| (one.id.as_str(), one.what.join(", "))).collect();
+    assert_eq!(tools, [("notes/read", "effect: read → destructive".to_owned())]);
+}
+
+#[test]
+fn what_is_the_same_is_not_told() {
+    check(CEDAR, "@id(\"few\")", "// few\n@id(\"few\")", &[], &[]);
+    check(CEDAR, "count > 10", "count >= 11", &[], &[]);
+    let found = between(sources(), with(CEDAR, "count > 10", "count >= 11"));
+    assert_eq!((found.policies.len(), found.is_felt()), (1, false));
+    assert_eq!(found.policies[0].what, ["text"]);
+    assert_eq!(between(sources(), sources()).text(), "notes 1 → notes 1\nthe two are the same, byte for byte\n");
+}
+
+#[test]
+fn how_far_actors_get() {
+    let helper =
+        "@id(\"helper\")\npermit (principal == Agent::\"helper\", action == Action::\"notes/read\", resource);\n";
+    let found = between(sources(), with(CEDAR, "@id(\"few\")", &format!("{helper}\n@id(\"few\")")));
+    assert_eq!(found.reach.len(), 1, "{:?}", found.reach);
+    assert_eq!((found.reach[0].who.as_str(), found.reach[0].action.as_str()), ("Agent::\"helper\"", "notes/read"));
+    assert_eq!(found.reach[0].standings.map(|one| one.name()), ["hidden", "depends"]);
+    insta::assert_snapshot!("difference", found.text());
+}
+
+#[test]
+fn tests_that_tell() {
+    let found = between(sources(), with(CEDAR, "count > 10", "count > 20"));
+    insta::assert_snapshot!("difference_test", found.text());
+    let alone = on_threads(sources(), with(CEDAR, "count > 10", "count > 20"), 1);
+    assert_eq!(found.json(), alone.json());
+    let test = found.calls[0].test.as_ref().unwrap();
+    let (old, new) = (sources(), with(CEDAR, "count > 10", "count > 20"));
+    for (mut sources, of_new) in [(old, false), (new, true)] {
+        sources.insert(test.file.as_str(), format!("{TESTS}{}", test.yaml));
+        let bench = Bench::new(PolicyBundle::load(&sources).unwrap(), sources);
+        let report = bench.run(&bench.suites(), &Options::default());
+        let expected = if test.of_new == of_new { "passed" } else { "failed" };
+        assert_eq!(report.verdict().name(), expected, "{}", test.yaml);
+    }
+}
