@@ -25,8 +25,8 @@ struct Ready<'a> {
     calls: Vec<Seen>,
 }
 
-/// One of each kind of call that the sides decide otherwise.
-pub(super) fn flips(sides: [&Side<'_>; 2], policies: &[Changed], now: Timestamp, jobs: usize) -> Vec<Flip> {
+/// One of each kind of call that the sides decide otherwise, and how many more kinds there are.
+pub(super) fn flips(sides: [&Side<'_>; 2], policies: &[Changed], now: Timestamp, jobs: usize) -> (Vec<Flip>, usize) {
     let [old, new] = sides;
     let ready = [(old, new, false), (new, old, true)].map(|(side, other, of_new)| {
         let made = search::made(side.bench, side.seen, now);
@@ -47,8 +47,9 @@ pub(super) fn flips(sides: [&Side<'_>; 2], policies: &[Changed], now: Timestamp,
     found.sort_by_cached_key(|one| (kind(one), one.policy.is_some(), one.test.is_none(), one.before));
     let mut kinds = BTreeSet::new();
     found.retain(|one| kinds.insert(kind(one)));
+    let left_out = found.len().saturating_sub(TOLD);
     found.truncate(TOLD);
-    found
+    (found, left_out)
 }
 
 /// What tells one flip from another.

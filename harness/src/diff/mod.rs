@@ -36,6 +36,8 @@ pub struct Difference {
     pub reach: Vec<Moved>,
     /// Calls that they decide otherwise: one of each kind, those that are let through first.
     pub calls: Vec<Flip>,
+    /// How many kinds of calls were found beyond those.
+    pub left_out: usize,
 }
 
 /// A policy or an action that is not the same in two bundles.
@@ -168,12 +170,13 @@ pub fn diff(old: &Side<'_>, new: &Side<'_>, asked: &Question<'_>, jobs: usize) -
         tools: Vec::new(),
         reach: Vec::new(),
         calls: Vec::new(),
+        left_out: 0,
     };
     if was != is {
         found.policies = texts::policies(sides.map(|side| side.bench.gate().bundle()));
         found.tools = texts::tools(sides.map(|side| side.bench.gate().bundle()));
         found.reach = moved(sides.map(|side| reach::reach(side.bench.gate(), asked, jobs)));
-        found.calls = calls::flips(sides, &found.policies, asked.now, jobs);
+        (found.calls, found.left_out) = calls::flips(sides, &found.policies, asked.now, jobs);
     }
     found
 }

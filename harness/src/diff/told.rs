@@ -32,6 +32,9 @@ impl Difference {
             out.push_str(&flip(one));
         }
         let counts = Way::ALL.map(|way| format!("{} {}", self.count(way), way.name()));
+        if self.left_out > 0 {
+            out.push_str(&format!("\n… and {} more kinds of calls\n", self.left_out));
+        }
         let told = match self.calls.len() {
             0 => "no call was found that the two decide otherwise".to_owned(),
             _ => format!("kinds of calls that the two decide otherwise: {}", counts.join(", ")),
@@ -74,6 +77,7 @@ impl Difference {
             "tools": self.tools.iter().map(changed).collect::<Vec<_>>(),
             "reach": moved.collect::<Vec<_>>(),
             "calls": calls.collect::<Vec<_>>(),
+            "left_out": self.left_out,
         })
     }
 }
