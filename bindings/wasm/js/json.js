@@ -10,6 +10,8 @@ export const FILE = 64 << 20;
 
 /** As deep as a call can be: its input, and what is around it. */
 const DEPTH = 48;
+/** Deeper than the core reads any JSON: what is left out below is in no call. */
+const TOO_DEEP = 80;
 const plain = new Set([Object.prototype, Array.prototype, null]);
 const keys = new Map();
 
@@ -39,9 +41,23 @@ export function text(value, most) {
   }
 }
 
+/**
+ * JSON of what a client wrote, as a parser gave it: what no call may hold is the core's to refuse, with its reason.
+ * @param {unknown} value
+ */
+export function wire(value) {
+  try {
+    return new Writer(FILE, true).write(value);
+  } catch (error) {
+    throw new UsageError(error.message, { cause: error });
+  }
+}
+
 class Writer {
-  constructor(most) {
+  constructor(most, raw = false) {
     this.left = most;
+    /** Whether it is written as it came, however wrong. */
+    this.raw = raw;
     /** The way to what is being written: its place is only told where something is wrong. */
     this.names = [];
   }
@@ -51,6 +67,8 @@ class Writer {
       case 'string':
         return this.#spend(JSON.stringify(value));
       case 'number':
+        // That is what a parser makes of a number beyond all doubles.
+        if (this.raw && Math.abs(value) === Infinity) return value < 0 ? '-1e999' : '1e999';
         if (!Number.isFinite(value)) throw new NotPlain(`\`${this.#at()}\` is ${value}, which JSON has not`);
         return Object.is(value, -0) ? '0' : String(value);
       case 'boolean':
@@ -61,7 +79,8 @@ class Writer {
         throw new NotPlain(`\`${this.#at()}\` is a ${typeof value}, which JSON has not`);
     }
     if (value === null) return 'null';
-    if (this.names.length >= DEPTH) throw new TooLarge(`\`${this.#at().slice(0, 200)}\` is nested deeper than ${DEPTH} levels`);
+    if (this.raw && this.names.length >= TOO_DEEP) return '0';
+    if (this.names.length >= DEPTH && !this.raw) throw new TooLarge(`\`${this.#at().slice(0, 200)}\` is nested deeper than ${DEPTH} levels`);
     const prototype = Object.getPrototypeOf(value);
     if (Array.isArray(value)) return this.#array(value);
     if (!plain.has(prototype) && !foreign(prototype)) {

@@ -10,6 +10,10 @@ export { UsageError } from './errors.js';
 const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'skills/list']);
 const RENDERINGS = ['tool_error', 'protocol_error', 'hide', 'scope_challenge'];
 const INTERNAL = { error: { code: -32603, message: 'Internal error' } };
+const OPTIONS = new Set([
+  'gate', 'ledger', 'server', 'principal', 'who', 'issuer', 'session', 'task', 'origin', 'rendering', 'obligations', 'scopes', 'labels',
+  'onRecord', 'onFault', 'key', 'now',
+]);
 /** What a listing is asked with: nothing of a session or a task. */
 const LISTED = ['principal', 'on_behalf_of', 'credential', 'origin', 'transport'];
 
@@ -28,22 +32,28 @@ export class Guard {
   #held = null;
 
   constructor(options) {
-    const { gate, ledger, rendering = 'tool_error', obligations = { audit: recorded } } = options ?? {};
+    const said = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined));
+    // What is not kept anywhere is no record, and meets no `audit`.
+    const { gate, ledger, rendering = 'tool_error', obligations = said.onRecord === undefined ? {} : { audit: recorded } } = said;
+    const unknown = Object.keys(said).find((name) => !OPTIONS.has(name));
+    if (unknown !== undefined) throw new UsageError(`a guard has no option \`${unknown}\``);
     if (!gate?.[REQUESTS] || !ledger) throw new UsageError('a guard has a `gate` and a `ledger`');
     if (!RENDERINGS.includes(rendering)) throw new UsageError(`\`rendering\` is one of ${RENDERINGS.join(', ')}`);
     const servers = gate.bundle.servers;
-    const server = options.server ?? (servers.length === 1 ? servers[0] : undefined);
+    const server = said.server ?? (servers.length === 1 ? servers[0] : undefined);
     if (!servers.includes(server)) throw new UsageError(`\`server\` is one of the bundle's: ${servers.join(', ')}`);
-    const { now: clock = Date.now } = options;
+    for (const name of ['who', 'labels', 'onRecord', 'onFault', 'now']) called(said, name, name);
+    for (const kind of Object.keys(obligations)) called(obligations, kind, `obligations.${kind}`);
+    const { now: clock = Date.now } = said;
     // A clock that is set back costs no call its end: the ledger's own time is as late as what it has seen.
     const now = () => {
-      const [own, said] = [ledger.now, clock()];
-      return own !== null && own > said ? own : said;
+      const [own, told] = [ledger.now, clock()];
+      return own !== null && own > told ? own : told;
     };
     const defaults = { origin: 'agent', scopes: {}, onRecord() {}, onFault() {} };
-    this.#options = { ...defaults, ...options, rendering, obligations, server, now };
+    this.#options = { ...defaults, ...said, rendering, obligations, server, now };
     this.#requests = gate[REQUESTS];
-    if (options.key !== undefined) this.#sealer = this.#requests.sealer(options.key);
+    if (said.key !== undefined) this.#sealer = this.#requests.sealer(said.key);
   }
 
   /** Decides every request of `server`: an `McpServer`, or a low-level `Server`. */
@@ -71,7 +81,7 @@ export class Guard {
       return await this.#decide(request, answer);
     } catch (error) {
       if (error instanceof Refused || ran.failed?.error === error) throw error;
-      this.#options.onFault(error);
+      this.#fault(error);
       throw new Refused(INTERNAL.error);
     }
   }
@@ -82,23 +92,34 @@ export class Guard {
     try {
       const malformed = turn.refused();
       if (malformed !== null) {
-        this.#told(malformed);
+        await this.#told(malformed);
         return refused(turn.refusal(rendering, []));
       }
-      if (this.#held === null && request.method === 'tools/call') this.#hold(await request.tools());
+      if (this.#held === null && request.method === 'tools/call') await this.#hold(await request.tools());
       // A state of another form is the tool's own, which sees it if the call is allowed.
-      if (request.state?.startsWith('1.')) return await this.#resume(turn, request, () => run(true));
-      const record = this.#authorize(turn);
+      if (request.state?.startsWith('1.') && request.state.includes('.sha256:')) return await this.#resume(turn, request, () => run(true));
+      const record = await this.#authorize(turn);
       const question = request.asks ? turn.elicitation() : null;
       if (question === null) return await this.#run(turn, request, () => run(false), record);
       if (request.ask === null) return refused({ result: turn.inputRequired(this.#sealing()) });
-      const confirmed = turn.confirmation(await request.ask(question));
+      const confirmed = turn.confirmation(await this.#asked(request, question));
       if (confirmed === null) return refused(turn.refusal(rendering, []));
-      this.#apply(confirmed.event);
+      await this.#apply(confirmed.event);
       if (!confirmed.approves) return refused(turn.declined(rendering));
-      return await this.#run(turn, request, () => run(false), this.#authorize(turn));
+      return await this.#run(turn, request, () => run(false), await this.#authorize(turn));
     } finally {
       turn.free();
+    }
+  }
+
+  /** What the user says. A client that fails to ask has not said yes, nor has one that waits for the call no longer. */
+  async #asked(request, question) {
+    try {
+      const answer = await request.ask(question);
+      return request.aborted() ? null : answer;
+    } catch (error) {
+      this.#fault(error);
+      return null;
     }
   }
 
@@ -110,14 +131,14 @@ export class Guard {
       answered = turn.resume(ledger, this.#sealing(), now());
     } catch (error) {
       if (!(error instanceof StateError)) throw error;
-      this.#options.onFault(error);
+      this.#fault(error);
       return refused(this.#requests.invalidState());
     }
     if (answered !== null) {
-      this.#apply(answered.event);
+      await this.#apply(answered.event);
       if (!answered.approves) return refused(turn.declined(rendering));
     }
-    return await this.#run(turn, request, run, this.#authorize(turn));
+    return await this.#run(turn, request, run, await this.#authorize(turn));
   }
 
   /** Does what a decision says. */
@@ -128,7 +149,7 @@ export class Guard {
     if (record.id === null) return await run();
     const unsupported = turn.unsupported(Object.keys(obligations), rendering);
     if (unsupported !== null) {
-      this.#abort(record);
+      await this.#abort(record);
       return refused(unsupported);
     }
     let status = 'failed';
@@ -140,6 +161,8 @@ export class Guard {
         result = (await obligations[kind](request.about, { kind, value: value.join(':') || null }, result)) ?? result;
       }
       const labels = (await this.#options.labels?.(request.about, result)) ?? [];
+      // A text is a list of its letters, and none of them is the label that was meant.
+      if (typeof labels === 'string') throw new UsageError('`labels` gives a list of texts, not one text');
       outcome = { labels: [...labels], output_digest: await digest(result) };
       if (result?.isError !== true) status = 'done';
       return result;
@@ -147,32 +170,33 @@ export class Guard {
       if (request.aborted()) status = 'timed_out';
       throw error;
     } finally {
-      this.#end(record, { ...outcome, status });
+      await this.#end(record, { ...outcome, status });
     }
   }
 
-  /** The end of a call. What the host makes of its result may be no outcome: then nobody gets the result, and it has an end. */
-  #end(record, outcome) {
+  /** The end of a call. What the host makes of its result may be no outcome, or its clock may fail: then nobody gets the result, and it
+   * has an end. */
+  async #end(record, outcome) {
     const { gate, ledger, now } = this.#options;
     let ended;
     try {
       ended = gate.complete(ledger, record.id, outcome, now());
     } catch (error) {
-      this.#traced(gate.complete(ledger, record.id, { status: 'failed' }, now()));
+      await this.#traced(gate.complete(ledger, record.id, { status: 'failed' }, ledger.now));
       throw error;
     }
-    this.#traced(ended);
+    await this.#traced(ended);
   }
 
   /** A list without what is hidden from who asks: computed for any session, so that it tells nothing of one. */
   async #list(request, run) {
     const { gate, ledger, server, now } = this.#options;
     const result = await run(false);
-    if (request.method === 'tools/list') this.#hold(result);
+    if (request.method === 'tools/list') await this.#hold(result);
     const turn = await this.#turn(request);
     try {
       if (turn.refused() !== null) {
-        this.#told(turn.refused());
+        await this.#told(turn.refused());
         return refused(turn.refusal(this.#options.rendering, []));
       }
     } finally {
@@ -195,10 +219,10 @@ export class Guard {
       if (turn.refused() !== null || needed.length === 0) return undefined;
       const missing = turn.missingScopes(ledger, needed, now());
       if (missing.length === 0) return undefined;
-      const record = this.#authorize(turn);
+      const record = await this.#authorize(turn);
       if (record.decision === 'deny') return { scopes: missing };
       // No policy asks for the scopes: the handler decides anew.
-      if (record.decision === 'allow') this.#abort(record);
+      if (record.decision === 'allow') await this.#abort(record);
       return undefined;
     } finally {
       turn.free();
@@ -234,44 +258,54 @@ export class Guard {
   }
 
   /** Holds the tools that the server shows against the pins. */
-  #hold(result) {
+  async #hold(result) {
     const { gate, server } = this.#options;
     const event = gate.toolsListed(server, plain(result));
     const text = JSON.stringify(event);
-    if (text !== this.#held) this.#apply(event);
+    if (text !== this.#held) await this.#apply(event);
     this.#held = text;
   }
 
-  #authorize(turn) {
+  async #authorize(turn) {
     const record = turn.authorize(this.#options.ledger, this.#options.now());
     try {
-      this.#told(record);
+      await this.#told(record);
     } catch (error) {
       // What stands on no record does not run.
-      if (record.decision === 'allow') this.#abort(record);
+      if (record.decision === 'allow') await this.#abort(record);
       throw error;
     }
     return record;
   }
 
   /** A call that was allowed does not run: what is reserved for it is given up. One that carries no authority reserves nothing. */
-  #abort(record) {
+  async #abort(record) {
     if (record.id === null) return;
+    const { gate, ledger } = this.#options;
+    await this.#traced(gate.abort(ledger, record.id, ledger.now));
+  }
+
+  async #apply(event) {
     const { gate, ledger, now } = this.#options;
-    this.#traced(gate.abort(ledger, record.id, now()));
+    await this.#traced(gate.apply(ledger, event, now()));
   }
 
-  #apply(event) {
-    const { gate, ledger, now } = this.#options;
-    this.#traced(gate.apply(ledger, event, now()));
+  /** A host that keeps records elsewhere is waited for. */
+  async #told(record) {
+    await this.#options.onRecord(record);
   }
 
-  #told(record) {
-    this.#options.onRecord(record);
+  async #traced({ event, records }) {
+    await this.#options.onRecord(Object.freeze({ decision: null, json: null, event, records }));
   }
 
-  #traced({ event, records }) {
-    this.#options.onRecord(Object.freeze({ decision: null, json: null, event, records }));
+  /** Tells the host what went wrong. What goes wrong there is nobody's to be told. */
+  #fault(error) {
+    try {
+      Promise.resolve(this.#options.onFault(error)).catch(() => {});
+    } catch {
+      // As above.
+    }
   }
 
   #sealing() {
@@ -286,6 +320,13 @@ class Refused extends Error {
     this.name = 'Refused';
     this.code = code;
     if (data !== undefined) this.data = data;
+  }
+}
+
+/** What the host gives to be called can be. */
+function called(among, name, shown) {
+  if (among[name] !== undefined || shown !== name) {
+    if (typeof among[name] !== 'function') throw new UsageError(`\`${shown}\` is a function`);
   }
 }
 

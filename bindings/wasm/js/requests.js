@@ -2,7 +2,7 @@
 
 import { Handle } from './engine.js';
 import { freeze } from './errors.js';
-import { CALL, text } from './json.js';
+import { CALL, text, wire } from './json.js';
 
 export class Requests {
   #engine;
@@ -42,7 +42,7 @@ export class Requests {
   /** A request, not yet decided. */
   turn(host, method, params, now) {
     const gate = this.#gate();
-    const [said, asked] = [text(host, CALL), text(params, CALL)];
+    const [said, asked] = [text(host, CALL), wire(params)];
     return new Turn(this, this.#engine.run(() => gate.turn(said, method, asked, now)));
   }
 

@@ -10,6 +10,11 @@ const METHODS = [
   'tasks/get', 'tasks/update', 'tasks/result', 'tasks/list', 'tasks/cancel',
 ];
 
+/** How long a user may take, in milliseconds: as long as a call waits for its approval, if no limit says otherwise. */
+const PATIENCE = 3_600_000;
+/** Pages of one list. */
+const PAGES = 1_000;
+
 /**
  * Has every request of a server decided.
  * @param {any} server  an `McpServer`, or a low-level `Server`
@@ -82,7 +87,8 @@ function asked(low, handlers, method, request, context) {
     responses: now?.inputResponses,
     asks: canAsk(capabilities?.elicitation),
     // In 2.x the SDK asks: for older clients too, by `elicitation/create`.
-    ask: now === undefined ? (question) => low.elicitInput(question) : null,
+    // It belongs to the request: it goes the way that its answer will go, and ends with it.
+    ask: now === undefined ? (question) => low.elicitInput(question, { signal: context?.signal, relatedRequestId: context?.requestId, timeout: PATIENCE }) : null,
     aborted: () => (now?.signal ?? context?.signal)?.aborted === true,
     tools: () => tools(handlers.get('tools/list'), context),
     about: about(method, params, authInfo, http, context, low.transport),
@@ -106,13 +112,15 @@ function canAsk(elicitation) {
 async function tools(list, context) {
   const all = [];
   let cursor;
-  do {
+  for (let pages = 0; pages <= PAGES; pages++) {
     const params = cursor === undefined ? {} : { cursor };
     const page = list === undefined ? {} : await list({ method: 'tools/list', params }, context);
     all.push(...(page.tools ?? []));
     cursor = page.nextCursor;
-  } while (cursor !== undefined);
-  return { tools: all };
+    // No page and no name of one: servers have both for the end.
+    if (!cursor) return { tools: all };
+  }
+  throw new UsageError("the server's list of tools has no end");
 }
 
 /** The request without the answer that was for the guard. */

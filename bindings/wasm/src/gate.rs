@@ -143,7 +143,7 @@ impl RawGate {
 }
 
 /// A deny of what never became a call.
-pub(crate) fn denied(kind: &str, detail: &str) -> Decision {
+fn denied(kind: &str, detail: &str) -> Decision {
     let reason = match kind {
         "malformed" => toolgate::Reason::MalformedCall,
         "limit" => toolgate::Reason::LimitExceeded,

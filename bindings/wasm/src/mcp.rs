@@ -9,12 +9,7 @@ use toolgate::{
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{
-    fault::Fault,
-    gate::{self, RawGate},
-    ledger::RawLedger,
-    time, told,
-};
+use crate::{fault::Fault, gate::RawGate, ledger::RawLedger, time, told};
 
 /// Seals what a client has to bring back.
 #[wasm_bindgen]
@@ -60,7 +55,8 @@ type Asked = (ToolCall, Option<(String, Json)>);
 impl RawGate {
     fn asked(&self, host: &str, method: &str, params: &str) -> Result<Asked, Decision> {
         let host = self.read(host)?;
-        let params = Json::parse(params.as_bytes()).map_err(|error| gate::denied("malformed", &error.to_string()))?;
+        let params = Json::parse(params.as_bytes())
+            .map_err(|error| Decision::denied((&error.fault).into(), format!("`params`: {error}")))?;
         let request = mcp::call(&host.server, method, &params, host.principal.clone())?;
         let resumed = request.state.map(|state| (state, request.responses.unwrap_or(Json::Null)));
         let ToolCall { method, tool, input, .. } = request.call;

@@ -174,3 +174,202 @@ test('what was registered before the guard is no way around it', () => {
   // It registers `tasks/*`.
   late({ taskStore: new InMemoryTaskStore() });
 });
+
+const asking = author.Gate.load({
+  'toolgate.toml': '[bundle]\nname = "notes"\nversion = "1"\n[servers.notes]\n',
+  'tools/notes.json': JSON.stringify({ tools: TOOLS }),
+  'policies/a.cedar': `@id("a") permit (principal, action in Action::"call", resource);
+    @id("q") @approval("initiator") forbid (principal, action in Action::"call", resource);`,
+});
+const auditing = author.Gate.load({
+  'toolgate.toml': '[bundle]\nname = "notes"\nversion = "1"\n[servers.notes]\n',
+  'tools/notes.json': JSON.stringify({ tools: TOOLS }),
+  'policies/a.cedar': '@id("a") @obligation("audit") permit (principal, action in Action::"call", resource);',
+});
+
+/** What happens, in short. */
+function short(record) {
+  if (record.decision !== null) return record.reasons[0] ?? record.decision;
+  const [name, value] = Object.entries(JSON.parse(record.event).event)[0];
+  return value.status ?? name;
+}
+
+const deep = JSON.parse('['.repeat(5000) + ']'.repeat(5000));
+for (const [what, input] of [
+  ['a number beyond all doubles', { n: JSON.parse('1e400') }],
+  ['a number below all doubles', { n: JSON.parse('[-1e400]') }],
+  ['5,000 levels', { deep }],
+  ['two million characters', { long: 'x'.repeat(2 << 20) }],
+]) {
+  test(`what no call may hold is denied on a record, and no fault of the guard: ${what}`, async () => {
+    const [told, faults] = [[], []];
+    const onRecord = (record) => told.push(record.decision);
+    const { client, ran } = await served({ onRecord, onFault: (fault) => faults.push(fault) });
+    await assert.rejects(client.callTool({ name: 'read', arguments: input }), { code: -31403 });
+    assert.deepEqual([ran, told, faults], [[], ['deny'], []]);
+  });
+}
+
+test('a text in place of a list of labels is not taken for its letters', async () => {
+  const told = [];
+  const { client } = await served({ labels: () => 'secret', onRecord: (record) => told.push(short(record)) });
+  await assert.rejects(client.callTool({ name: 'read', arguments: {} }), /Internal error/);
+  assert.deepEqual(told.slice(1), ['allow', 'failed']);
+});
+
+test('a record that is kept elsewhere is waited for, and a call that stands on none does not run', async () => {
+  const ledger = new author.Ledger();
+  const onRecord = async ({ decision }) => {
+    await new Promise((done) => setTimeout(done, 5));
+    if (decision !== null) throw new Error('no space left on device');
+  };
+  const { client, ran } = await served({ onRecord, ledger });
+  await assert.rejects(client.callTool({ name: 'read', arguments: {} }), /Internal error/);
+  assert.deepEqual(ran, []);
+  assert.doesNotMatch(ledger.snapshot(gate), /"reservation"|"total":1/);
+});
+
+test('a client learns nothing of what goes wrong where faults are told', async () => {
+  const session = () => assert.fail('no sessions');
+  for (const onFault of [() => assert.fail('/var/log/secret'), async () => assert.fail('/var/log/secret')]) {
+    const { client } = await served({ session, onFault });
+    await assert.rejects(client.callTool({ name: 'read', arguments: {} }), { message: 'MCP error -32603: Internal error' });
+  }
+});
+
+test('a clock that fails while a tool runs costs the call no end', async () => {
+  const told = [];
+  for (const broken of [() => assert.fail('no clock'), () => NaN]) {
+    let now = Date.now;
+    const onRecord = (record) => {
+      told.push(short(record));
+      if (record.decision === 'allow') now = broken;
+    };
+    const { client } = await served({ now: () => now(), onRecord });
+    await assert.rejects(client.callTool({ name: 'read', arguments: {} }), /Internal error/);
+    assert.deepEqual(told.splice(0).slice(1), ['allow', 'failed']);
+  }
+});
+
+test('`audit` is met where records are taken, and nowhere else', async () => {
+  for (const onRecord of [undefined, () => {}]) {
+    const { client, ran } = await served({ gate: auditing, onRecord });
+    const { isError = false } = await client.callTool({ name: 'read', arguments: {} });
+    assert.deepEqual([isError, ran], onRecord ? [false, ['read']] : [true, []]);
+  }
+});
+
+test('a guard says what it cannot use', () => {
+  const options = { gate, ledger: new author.Ledger() };
+  for (const [odd, told] of [
+    [{ lables: () => [] }, /no option `lables`/],
+    [{ labels: ['secret'] }, /`labels` is a function/],
+    [{ onRecord: 'records.jsonl' }, /`onRecord` is a function/],
+    [{ obligations: { redact: undefined } }, /`obligations.redact` is a function/],
+  ]) {
+    assert.throws(() => new Guard({ ...options, ...odd }), (error) => error instanceof UsageError && told.test(error.message));
+  }
+});
+
+for (const cursor of ['', null]) {
+  test(`a server that says ${JSON.stringify(cursor)} for the next page is at the end of its tools`, async () => {
+    const { client, server, ran } = await served({});
+    server.setRequestHandler(types.ListToolsRequestSchema, async () => {
+      await new Promise((done) => setImmediate(done));
+      return { tools: TOOLS, nextCursor: cursor };
+    });
+    await client.callTool({ name: 'read', arguments: {} }, undefined, { timeout: 2000 });
+    assert.deepEqual(ran, ['read']);
+  });
+}
+
+test('a list of tools without an end ends', async () => {
+  const { client, server, ran } = await served({});
+  server.setRequestHandler(types.ListToolsRequestSchema, () => ({ tools: [], nextCursor: 'more' }));
+  await assert.rejects(client.callTool({ name: 'read', arguments: {} }, undefined, { timeout: 5000 }), /Internal error/);
+  assert.deepEqual(ran, []);
+});
+
+/** A client that can ask its user, before a server that asks about every call. */
+async function questioned(answer, options) {
+  const told = [];
+  const { ran, server } = await served({ gate: asking, onRecord: (record) => told.push(short(record)), ...options });
+  await server.close();
+  const client = new Client({ name: 'client', version: '1.0.0' }, { capabilities: { elicitation: {} } });
+  client.setRequestHandler(types.ElicitRequestSchema, answer);
+  const [near, far] = InMemoryTransport.createLinkedPair();
+  await server.connect(far);
+  await client.connect(near);
+  return { client, ran, told };
+}
+
+for (const [what, answer] of [
+  ['fails', () => assert.fail('no window')],
+  ['answers in another form', () => ({ action: 'accept', content: { approve: 'yes' } })],
+]) {
+  test(`a client that ${what} when it is to ask its user has not said yes`, async () => {
+    const { client, ran, told } = await questioned(answer);
+    const { isError, content } = await client.callTool({ name: 'read', arguments: {} });
+    assert.deepEqual([isError, content[0].text], [true, 'Denied: the user did not approve this call.']);
+    assert.deepEqual([ran, told.slice(1)], [[], ['approval_required', 'approval_refused']]);
+  });
+}
+
+test('what the user says of a call that was cancelled meanwhile does not run it', async () => {
+  let say;
+  const asked = new Promise((seen) => (say = seen));
+  let answer;
+  const { client, ran, told } = await questioned(() => (say(), new Promise((done) => (answer = done))));
+  const gone = new AbortController();
+  const call = client.callTool({ name: 'read', arguments: {} }, undefined, { signal: gone.signal });
+  await asked;
+  gone.abort();
+  await assert.rejects(call);
+  answer({ action: 'accept', content: { approve: true } });
+  await new Promise((done) => setTimeout(done, 50));
+  assert.deepEqual([ran, told.slice(1)], [[], ['approval_required', 'approval_refused']]);
+});
+
+test('the user is asked on the stream of the call, since there may be no other', async () => {
+  const { server, ran } = await served({ gate: asking, who: () => ({ principal: 'User::"alice"' }) });
+  await server.close();
+  const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => 's' });
+  await server.connect(transport);
+  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-session-id': 's' };
+  const post = (message) => {
+    const body = JSON.stringify({ jsonrpc: '2.0', ...message });
+    return transport.handleRequest(new Request('http://localhost/mcp', { method: 'POST', headers, body }));
+  };
+  const clientInfo = { name: 'client', version: '1' };
+  await post({ id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: { elicitation: {} }, clientInfo } });
+  await post({ method: 'notifications/initialized' });
+  const events = (await post({ id: 2, method: 'tools/call', params: { name: 'read', arguments: {} } })).body.getReader();
+  const next = async () => {
+    const late = new Promise((_, no) => setTimeout(() => no(new Error('nobody was asked')), 2000).unref());
+    const { value } = await Promise.race([events.read(), late]);
+    return JSON.parse(/^data: (.*)$/m.exec(new TextDecoder().decode(value))[1]);
+  };
+  const { id, method } = await next();
+  assert.equal(method, 'elicitation/create');
+  await post({ id, result: { action: 'accept', content: { approve: true } } });
+  assert.equal((await next()).id, 2);
+  assert.deepEqual(ran, ['read']);
+});
+
+test("a state of the tool's own is the tool's, however it begins", async () => {
+  const seen = [];
+  const made = new Guard({ gate, ledger: new author.Ledger(), who: () => ({ principal: 'User::"alice"' }) });
+  const handler = createMcpHandler(() => {
+    const server = new McpServer({ name: 'notes', version: '1.0.0' });
+    made.protect(server);
+    server.registerTool('read', { inputSchema: fromJsonSchema(TOOLS[0].inputSchema) }, (_, { mcpReq }) => {
+      seen.push(mcpReq.requestState());
+      return { content: [] };
+    });
+    return server;
+  });
+  const client = new Modern({ name: 'client', version: '1.0.0' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+  await client.connect(new StreamableHTTPClientTransport(new URL('http://localhost/'), { fetch: (url, init) => handler.fetch(new Request(url, init)) }));
+  await client.request({ method: 'tools/call', params: { name: 'read', arguments: {}, requestState: '1.step' } }, z.any());
+  assert.deepEqual(seen, ['1.step']);
+});

@@ -58,7 +58,7 @@ export interface GuardOptions {
   readonly origin?: Of<'user' | 'agent' | 'retrieved'>;
   /** How a denial reaches the client: `tool_error`, without it. */
   readonly rendering?: Rendering;
-  /** How obligations are met, by their kinds: `audit` alone, without it. A result that is given takes the place of the other. */
+  /** How obligations are met, by their kinds: without it, `audit` alone, where there is an `onRecord`. A result that is given takes the place of the other. */
   readonly obligations?: {
     readonly [kind: string]: (request: Request, obligation: Obligation, result: any) => unknown;
   };
@@ -66,10 +66,10 @@ export interface GuardOptions {
   readonly scopes?: { readonly [tool: string]: readonly string[] };
   /** Labels that a result brings into the session. */
   readonly labels?: (request: Request, result: any) => Iterable<string> | Promise<Iterable<string>>;
-  /** Sees every decision, and every event that the guard applies. Throwing denies. */
-  readonly onRecord?: (record: DecisionRecord | Applied) => void;
+  /** Sees every decision, and every event that the guard applies, and is waited for. Throwing or rejecting denies. */
+  readonly onRecord?: (record: DecisionRecord | Applied) => void | Promise<void>;
   /** Sees what went wrong in the guard, or in what it was given. */
-  readonly onFault?: (error: unknown) => void;
+  readonly onFault?: (error: unknown) => void | Promise<void>;
   /** What seals `requestState`: at least 32 random bytes, the same in every process that may get the answer. */
   readonly key?: Uint8Array;
   /** The clock, in milliseconds since 1970: `Date.now`, without it. Where it is behind the ledger, the ledger's own time counts. */
