@@ -10,6 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -515,3 +517,104 @@ def test_the_layer_changes_nothing_but_a_challenge() -> None:
     challenged = layer([head, empty, body, body], "Bearer x")
     assert [one.get("status") for one in challenged] == [403, None]
     assert (b"www-authenticate", b"Bearer x") in challenged[0]["headers"]
+
+
+ASKING = FILES | {
+    "policies/ask.cedar": '@id("ask") @approval("initiator") forbid (principal, action == Action::"notes/read", resource);'
+}
+
+
+def asked(answer: Any) -> Server:
+    """A server whose client can ask its user."""
+    server = Server()
+    server.modern, server.asks = False, True
+
+    async def ask(params: dict[str, Any]) -> Any:
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    server.ask = ask  # type: ignore[method-assign]
+    return server
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("no window"), None, {"action": "accept", "content": {"approve": "yes"}}])
+def test_a_client_that_fails_to_ask_its_user_has_not_said_yes(guarded: Any, tmp_path: Path, answer: Any) -> None:
+    guard, server = guarded(), asked(answer)
+    guard = Guard(Gate.load(ASKING), Ledger(), principal='User::"alice"', records=tmp_path / "asked.jsonl")
+    told = handle(guard, server)
+    assert told["content"][0]["text"] == "Denied: the user did not approve this call."
+    assert "approval_refused" in (tmp_path / "asked.jsonl").read_text() and server.ran == 0
+
+
+def test_who_waits_for_a_call_no_longer_does_not_wait_for_its_approval(tmp_path: Path) -> None:
+    guard = Guard(Gate.load(ASKING), Ledger(), principal='User::"alice"', records=tmp_path / "asked.jsonl")
+    server = asked(asyncio.CancelledError())
+    assert isinstance(handle(guard, server), asyncio.CancelledError)
+    assert "approval_refused" in (tmp_path / "asked.jsonl").read_text() and server.ran == 0
+
+
+def test_a_text_in_place_of_a_list_of_labels_is_not_taken_for_its_letters(guarded: Any, tmp_path: Path) -> None:
+    assert isinstance(handle(guarded(labels=lambda request, result: "secret"), Server()), Refused)
+    [outcome] = [one for one in told(tmp_path) if one["kind"] == "outcome"]
+    assert outcome["status"] == "failed" and "labels" not in outcome
+
+
+@pytest.mark.parametrize("broken", [fails, lambda: "noon"])
+def test_a_clock_that_fails_while_a_tool_runs_costs_the_call_no_end(
+    guarded: Any, tmp_path: Path, broken: Callable[[], Any]
+) -> None:
+    clocks: list[Callable[[], Any]] = [lambda: 1_800_000_000_000]
+
+    class Stopping(Server):
+        async def answer(self) -> dict[str, Any]:
+            clocks.append(broken)
+            return await super().answer()
+
+    assert isinstance(handle(guarded(clock=lambda: clocks[-1]()), Stopping()), Refused)
+    assert [one["status"] for one in told(tmp_path) if one["kind"] == "outcome"] == ["failed"]
+
+
+@pytest.mark.parametrize("options", [{"who": lambda request: None}, {"who": lambda request: {"principal": "alice"}}])
+def test_nobody_is_denied_a_list_and_that_is_recorded(guarded: Any, tmp_path: Path, options: dict[str, Any]) -> None:
+    tools = json.loads(FILES["tools/notes.json"])
+    answer = handle(guarded(**options), Server(tools), request("tools/list", {}))
+    assert isinstance(answer, Refused) and answer.code == -31403, answer
+    assert [one["reasons"] for one in told(tmp_path) if one["kind"] == "decision"] == [["malformed_call"]]
+
+
+@pytest.mark.parametrize(
+    "options", [{"obligations": {"redact": None}}, {"labels": ["secret"]}, {"session": "s1"}, {"who": {}}, {"clock": 7}]
+)
+def test_a_guard_says_what_it_cannot_call(guarded: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(options))):
+        guarded(**options)
+
+
+def test_a_state_of_the_tools_own_is_the_tools_however_it_begins(guarded: Any) -> None:
+    server = Server()
+    assert handle(guarded(), server, request(params=READ | {"requestState": "1.step"})) == RESULT
+    assert server.answers == 0
+
+
+def test_a_list_of_tools_without_an_end_ends() -> None:
+    """A server that always has another page would hold up the first call for ever."""
+
+    @dataclass
+    class Context:
+        method: str = "tools/call"
+        params: Any = None
+
+    async def page(*asked: Any) -> dict[str, Any]:
+        return {"tools": [], "nextCursor": "more"}
+
+    async def handler(message: Any) -> Any:
+        return types.ListToolsResult(tools=[], nextCursor="more")
+
+    types = pytest.importorskip("mcp.types")
+    adapter = pytest.importorskip(f"toolgate.mcp._sdk{version('mcp')[0]}")
+    port = object.__new__(adapter._Port)
+    port._ctx, port._next = Context(), page
+    port._handlers = {getattr(types, "ListToolsRequest", None): handler}
+    with pytest.raises(ValueError, match="no end"):
+        asyncio.run(asyncio.wait_for(port.list_tools(), 20))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "skills/list"})
 """Lists are filtered."""
 
+PAGES = 1_000
+"""Pages of one list."""
+
 
 class Port(ABC):
     """What a guard needs of the SDK for one request."""
@@ -108,6 +111,11 @@ class Guard:
         self._obligations = dict(options.get("obligations", {"audit": _recorded}))
         self._scopes, self._metadata = dict(options.get("scopes", {})), options.get("resource_metadata")
         self._labels, self._clock = options.get("labels"), options.get("clock")
+        called: dict[str, Any] = {name: given for name, given in options.items() if name in _CALLED and given is not None}
+        called |= {f"obligations/{kind}": meets for kind, meets in self._obligations.items()}
+        for name, given in called.items():
+            if not callable(given):
+                raise UsageError(f"{name}: it is called, and cannot be", place=name)
         self._records = Records(options.get("records"))
         self._listed: Event | None = None
         self._holding = threading.Lock()
@@ -142,13 +150,11 @@ class Guard:
     async def _handle(self, request: Request, port: Port) -> dict[str, Any]:
         call = self._call(request)
         if isinstance(call, Decision):
-            record = self.gate.refuse(call, self.now())
-            self._records.decided(record, request.what)
-            return _refused(self._answers.refusal(record))
+            return self._not_read(request, call)
         if self._listed is None and call.tool:
             await self._hold(await port.list_tools())
         # A state of another form is the tool's own, which sees it if the call is allowed.
-        if call.state is not None and call.state.startswith("1."):
+        if call.state is not None and call.state.startswith("1.") and ".sha256:" in call.state:
             port.resumed()
             return await self._resumed(call, request, port)
         record = await self._authorize(call, request)
@@ -157,14 +163,34 @@ class Guard:
             return await self._decided(call, request, port, record)
         if port.modern:
             return _refused({"result": self._answers.input_required(record)})
-        answer = await port.ask(question)
-        confirmed = self._answers.confirmation(record, call, answer)
+        confirmed = self._answers.confirmation(record, call, await self._asked(call, record, port, question))
         if confirmed is None:
             return _refused(self._answers.refusal(record))
         await self._apply(confirmed[0])
         if not confirmed[1]:
             return _refused(self._answers.declined(record))
         return await self._decided(call, request, port, await self._authorize(call, request))
+
+    def _not_read(self, request: Request, refusal: Decision) -> dict[str, Any]:
+        """The answer to a request that makes no call."""
+        record = self.gate.refuse(refusal, self.now())
+        self._records.decided(record, request.what)
+        return _refused(self._answers.refusal(record))
+
+    async def _asked(self, call: McpRequest, record: Record, port: Port, question: dict[str, Any]) -> Any:
+        """What the user says. A client that fails to ask has not said yes, nor has one that waits for the call no
+        longer."""
+        try:
+            return await port.ask(question)
+        except Exception as fault:
+            LOG.warning("nobody was asked: %s", type(fault).__name__, exc_info=fault)
+            return None
+        except BaseException:
+            # Whoever is given up may not wait for anything any more.
+            given_up = self._answers.confirmation(record, call, {})
+            if given_up is not None:
+                self._records.told(self.ledger.apply(self.gate, given_up[0], self.ledger.now))
+            raise
 
     async def _resumed(self, call: McpRequest, request: Request, port: Port) -> dict[str, Any]:
         """A request that brings the user's answer."""
@@ -209,7 +235,9 @@ class Guard:
         host = self._host(request)
         if isinstance(host, Decision):
             return host
-        said, identity = host
+        return self._read(request, *host)
+
+    def _read(self, request: Request, said: dict[str, Any], identity: Identity | None) -> McpRequest | Decision:
         params = {name: value for name, value in request.params.items() if name != "_meta"}
         return self._answers.request(request.method, params, said | {"server": self.server, "tool": "-"}, identity)
 
@@ -244,15 +272,14 @@ class Guard:
             return await port.run()
         unsupported = self._answers.unsupported(record)
         if unsupported is not None:
-            now = self.now()
-            await change(self.ledger, lambda: self._records.told(self.gate.abort(record, self.ledger, now)))
+            await change(self.ledger, lambda: self._records.told(self.gate.abort(record, self.ledger, self.ledger.now)))
             return _refused(unsupported)
         try:
             result = await port.run()
             for obligation in record.obligations:
                 changed = self._obligations[obligation.kind](request, obligation, result)
                 result = changed if changed is not None else result
-            labels = list(self._labels(request, result)) if self._labels is not None else []
+            labels = _list(self._labels(request, result)) if self._labels is not None else []
             status: Literal["done", "failed"] = "failed" if result.get("isError") else "done"
             digest = _digest(result)
         except Exception:
@@ -273,16 +300,23 @@ class Guard:
         digest: str | None = None,
     ) -> Callable[[], None]:
         """The end of a call: what its outcome changes, and its records."""
-        now = self.now()
+        fault: Exception | None = None
+        now: int | None = None
+        try:
+            now = self.now()
+        except Exception as failed:
+            fault = failed
 
         def completed() -> None:
             try:
+                if fault is not None:
+                    raise fault
                 outcome: Any = {"status": status, "labels": labels, "output_digest": digest}
                 traces = self.gate.complete(record, self.ledger, now, **outcome)
             except Exception:
-                # The host's labels are none. Nobody gets the result, and the call has an end all the same.
-                if labels:
-                    self._records.told(self.gate.complete(record, self.ledger, now, status="failed"))
+                # The host's labels or its time are none. Nobody gets the result, and the call has an end all the same.
+                if labels or self._clock is not None:
+                    self._records.told(self.gate.complete(record, self.ledger, self.ledger.now, status="failed"))
                 raise
             self._records.told(traces)
 
@@ -295,8 +329,11 @@ class Guard:
             await self._hold(result)
         host = self._host(request)
         if isinstance(host, Decision):
-            return _refused(self._answers.refusal(self.gate.refuse(host, self.now())))
+            return self._not_read(request, host)
         said, identity = host
+        asked = self._read(request, said, identity)
+        if isinstance(asked, Decision):
+            return self._not_read(request, asked)
         asks = {name: said[name] for name in _ASKS if name in said} | {"server": self.server, "any_session": True}
         text, _ = self.gate.filter_list(request.method, result, asks, self.ledger, self.now(), identity=identity)
         filtered: dict[str, Any] = json.loads(text)
@@ -334,6 +371,15 @@ def _refused(refusal: dict[str, Any] | None) -> dict[str, Any]:
     result: dict[str, Any] = refusal["result"]
     return result
 
+
+def _list(labels: Collection[str]) -> list[str]:
+    # A text is a collection of its letters, and none of them is the label that was meant.
+    if isinstance(labels, (str, bytes)):
+        raise UsageError("labels: a list of texts, not one text", place="labels")
+    return list(labels)
+
+
+_CALLED = frozenset({"who", "session", "task", "labels", "clock"})
 
 _ASKS = ("principal", "on_behalf_of", "credential", "origin", "transport")
 

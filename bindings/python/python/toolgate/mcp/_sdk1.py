@@ -10,7 +10,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.server import request_ctx
 from mcp.shared.exceptions import McpError
 
-from ._guard import Challenge, Guard, Port, Refused
+from ._guard import PAGES, Challenge, Guard, Port, Refused
 from ._request import Request, verified_token
 
 Handler = Callable[[Any], Awaitable[types.ServerResult]]
@@ -67,13 +67,15 @@ class _Port(Port):
         handler = dict.get(self._handlers, types.ListToolsRequest)
         tools: list[Any] = []
         cursor = None
-        while handler is not None:
+        for _ in range(PAGES if handler is not None else 0):
             params = types.PaginatedRequestParams(cursor=cursor)
             page = _wire(await handler(types.ListToolsRequest(method="tools/list", params=params)))
             tools += page.get("tools", [])
             cursor = page.get("nextCursor")
             if not cursor:
                 break
+        if cursor:
+            raise ValueError("the server's list of tools has no end")
         return {"tools": tools}
 
     async def ask(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
-from ._guard import Challenge, Guard, Port, Refused
+from ._guard import PAGES, Challenge, Guard, Port, Refused
 from ._request import Request, verified_token
 
 MODERN = "2026-07-28"
@@ -54,13 +54,14 @@ class _Port(Port):
     async def list_tools(self) -> dict[str, Any]:
         tools: list[Any] = []
         cursor: dict[str, Any] = {}
-        while True:
+        for _ in range(PAGES):
             meta = {"_meta": self._ctx.params["_meta"]} if self._ctx.params and "_meta" in self._ctx.params else {}
             page = _wire(await self._next(replace(self._ctx, method="tools/list", params=meta | cursor)))
             tools += page.get("tools", [])
             if not page.get("nextCursor"):
                 return {"tools": tools}
             cursor = {"cursor": page["nextCursor"]}
+        raise ValueError("the server's list of tools has no end")
 
     async def ask(self, params: dict[str, Any]) -> dict[str, Any]:
         schema, related = params["requestedSchema"], self._ctx.request_id
