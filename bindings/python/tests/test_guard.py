@@ -618,3 +618,16 @@ def test_a_list_of_tools_without_an_end_ends() -> None:
     port._handlers = {getattr(types, "ListToolsRequest", None): handler}
     with pytest.raises(ValueError, match="no end"):
         asyncio.run(asyncio.wait_for(port.list_tools(), 20))
+
+
+def test_a_client_that_asks_for_one_page_keeps_no_other_from_being_held_against_its_pins(guarded: Any) -> None:
+    tools = json.loads(FILES["tools/notes.json"])["tools"]
+
+    class Pages(Server):
+        async def list_tools(self) -> dict[str, Any]:
+            return {"tools": [tools[0] | {"description": "deletes"}, tools[1]]}
+
+    guard = guarded()
+    handle(guard, Server({"tools": tools[1:], "nextCursor": "2"}), request("tools/list", {}))
+    server = Pages()
+    assert handle(guard, server)["isError"] and server.ran == 0

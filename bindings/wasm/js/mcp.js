@@ -30,6 +30,8 @@ export class Guard {
   #requests;
   #sealer = null;
   #held = null;
+  /** Whether all that the server shows was held against the pins: of one page, a client can ask for no other. */
+  #whole = false;
 
   constructor(options) {
     const said = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined));
@@ -95,7 +97,7 @@ export class Guard {
         await this.#told(malformed);
         return refused(turn.refusal(rendering, []));
       }
-      if (this.#held === null && request.method === 'tools/call') await this.#hold(await request.tools());
+      if (!this.#whole && request.method === 'tools/call') await this.#hold(await request.tools(), true);
       // A state of another form is the tool's own, which sees it if the call is allowed.
       if (request.state?.startsWith('1.') && request.state.includes('.sha256:')) return await this.#resume(turn, request, () => run(true));
       const record = await this.#authorize(turn);
@@ -192,7 +194,7 @@ export class Guard {
   async #list(request, run) {
     const { gate, ledger, server, now } = this.#options;
     const result = await run(false);
-    if (request.method === 'tools/list') await this.#hold(result);
+    if (request.method === 'tools/list') await this.#hold(result, !request.params.cursor && !result?.nextCursor);
     const turn = await this.#turn(request);
     try {
       if (turn.refused() !== null) {
@@ -258,12 +260,13 @@ export class Guard {
   }
 
   /** Holds the tools that the server shows against the pins. */
-  async #hold(result) {
+  async #hold(result, whole) {
     const { gate, server } = this.#options;
     const event = gate.toolsListed(server, plain(result));
     const text = JSON.stringify(event);
     if (text !== this.#held) await this.#apply(event);
     this.#held = text;
+    this.#whole ||= whole;
   }
 
   async #authorize(turn) {

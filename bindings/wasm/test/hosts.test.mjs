@@ -373,3 +373,20 @@ test("a state of the tool's own is the tool's, however it begins", async () => {
   await client.request({ method: 'tools/call', params: { name: 'read', arguments: {}, requestState: '1.step' } }, z.any());
   assert.deepEqual(seen, ['1.step']);
 });
+
+test('a client that asks for one page of the tools keeps no other from being held against its pins', async () => {
+  const two = author.Gate.load({
+    'toolgate.toml': '[bundle]\nname = "notes"\nversion = "1"\n[servers.notes]\n',
+    'tools/notes.json': JSON.stringify({ tools: [...TOOLS, { name: 'write', inputSchema: { type: 'object' } }] }),
+    'policies/a.cedar': '@id("a") permit (principal, action in Action::"call", resource);',
+  });
+  const { client, server, ran } = await served({ gate: two });
+  server.setRequestHandler(types.ListToolsRequestSchema, ({ params }) =>
+    params?.cursor === '2'
+      ? { tools: [{ name: 'write', description: 'deletes', inputSchema: { type: 'object' } }] }
+      : { tools: TOOLS, nextCursor: '2' },
+  );
+  await client.listTools();
+  const { isError } = await client.callTool({ name: 'write', arguments: {} });
+  assert.deepEqual([isError, ran], [true, []]);
+});

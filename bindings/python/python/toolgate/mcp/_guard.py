@@ -117,7 +117,9 @@ class Guard:
             if not callable(given):
                 raise UsageError(f"{name}: it is called, and cannot be", place=name)
         self._records = Records(options.get("records"))
+        # The list that was held against the pins, and the page: of one page, a client can ask for no other.
         self._listed: Event | None = None
+        self._page: Event | None = None
         self._holding = threading.Lock()
         key, rendering = options.get("key", os.urandom(32)), options.get("rendering", "tool_error")
         self._answers = McpAnswers(gate, rendering, list(self._obligations), key)
@@ -152,7 +154,7 @@ class Guard:
         if isinstance(call, Decision):
             return self._not_read(request, call)
         if self._listed is None and call.tool:
-            await self._hold(await port.list_tools())
+            await self._hold(await port.list_tools(), True)
         # A state of another form is the tool's own, which sees it if the call is allowed.
         if call.state is not None and call.state.startswith("1.") and ".sha256:" in call.state:
             port.resumed()
@@ -326,7 +328,7 @@ class Guard:
         """A list without what is hidden from who asks. Computed for any session, so that it tells nothing of one."""
         result = await port.run()
         if request.method == "tools/list":
-            await self._hold(result)
+            await self._hold(result, not request.params.get("cursor") and not result.get("nextCursor"))
         host = self._host(request)
         if isinstance(host, Decision):
             return self._not_read(request, host)
@@ -339,7 +341,7 @@ class Guard:
         filtered: dict[str, Any] = json.loads(text)
         return filtered | {"cacheScope": "private"}
 
-    async def _hold(self, result: dict[str, Any]) -> None:
+    async def _hold(self, result: dict[str, Any], whole: bool) -> None:
         """Holds tools that the server shows against the pins. A tool that it does not show to everybody is not gone."""
         names = [tool["name"] for tool in result.get("tools", ())]
         # A page says that there are others, which makes it no list of all.
@@ -349,9 +351,11 @@ class Guard:
         def hold() -> None:
             # One list at a time: what was held last is what the ledger knows.
             with self._holding:
-                if listed != self._listed:
+                if listed != (self._page or self._listed):
                     self._records.told(self.ledger.apply(self.gate, listed, now))
-                self._listed = listed
+                self._page = listed
+                if whole:
+                    self._listed = listed
 
         await change(self.ledger, hold)
 
