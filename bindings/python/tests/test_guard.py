@@ -631,3 +631,19 @@ def test_a_client_that_asks_for_one_page_keeps_no_other_from_being_held_against_
     handle(guard, Server({"tools": tools[1:], "nextCursor": "2"}), request("tools/list", {}))
     server = Pages()
     assert handle(guard, server)["isError"] and server.ran == 0
+
+
+@pytest.mark.parametrize("result", [{"task": {"taskId": "t1"}}, {"resultType": "task", "taskId": "t1"}])
+def test_a_task_that_the_server_has_started_is_its_callers(guarded: Any, result: dict[str, Any]) -> None:
+    guard = guarded()
+    assert handle(guard, Server(result)) == result
+    asked = request("tasks/get", {"taskId": "t1"})
+    assert handle(guard, Server({"status": "working"}), asked) == {"status": "working"}
+    guard._principal = 'User::"eve"'
+    assert isinstance(handle(guard, Server(), asked), Refused)
+
+
+@pytest.mark.parametrize("task", [7, [], {"taskId": 7}, {"taskId": ""}, {"taskId": "x" * 100_000}])
+def test_what_is_no_task_is_nobodys(guarded: Any, tmp_path: Path, task: Any) -> None:
+    assert handle(guarded(), Server(RESULT | {"task": task})) == RESULT | {"task": task}
+    assert [one["status"] for one in told(tmp_path) if one["kind"] == "outcome"] == ["done"]

@@ -2,7 +2,7 @@
 // `@modelcontextprotocol/sdk` 1.x. Neither is imported: what is used of them is their public way to register handlers.
 
 import { REQUESTS } from './api.js';
-import { StateError, UsageError } from './errors.js';
+import { EventError, StateError, UsageError } from './errors.js';
 import { port } from './sdk.js';
 
 export { UsageError } from './errors.js';
@@ -158,6 +158,7 @@ export class Guard {
     let outcome = {};
     try {
       let result = await run();
+      await this.#started(record, result);
       for (const obligation of record.obligations) {
         const [kind, ...value] = obligation.split(':');
         result = (await obligations[kind](request.about, { kind, value: value.join(':') || null }, result)) ?? result;
@@ -173,6 +174,20 @@ export class Guard {
       throw error;
     } finally {
       await this.#end(record, { ...outcome, status });
+    }
+  }
+
+  /** A task of the protocol that the server has started belongs to whoever called. */
+  async #started(record, result) {
+    const id = (result?.resultType === 'task' ? result : result?.task)?.taskId;
+    const reserved = record.event === null ? undefined : JSON.parse(record.event).event.call_reserved;
+    if (typeof id !== 'string' || reserved === undefined) return;
+    const { chain, session } = reserved;
+    try {
+      await this.#apply({ mcp_task_created: { server: this.#options.server, id, owner: chain.at(-1), session } });
+    } catch (error) {
+      if (!(error instanceof EventError)) throw error;
+      this.#fault(error);
     }
   }
 

@@ -390,3 +390,20 @@ test('a client that asks for one page of the tools keeps no other from being hel
   const { isError } = await client.callTool({ name: 'write', arguments: {} });
   assert.deepEqual([isError, ran], [true, []]);
 });
+
+test('a task that the server has started belongs to whoever called', async () => {
+  let principal = 'User::"alice"';
+  const { client, server, ran } = await served({ who: () => ({ principal }) });
+  const calls = [{ content: [], task: { taskId: 't' } }, { content: [], task: { taskId: '' } }, { content: [], task: 7 }];
+  server.setRequestHandler(types.CallToolRequestSchema, () => calls.shift());
+  server.setRequestHandler(types.GetTaskRequestSchema, ({ params }) => {
+    ran.push(params.taskId);
+    return {};
+  });
+  for (let left = calls.length; left > 0; left--) await client.callTool({ name: 'read', arguments: {} });
+  const ask = () => client.request({ method: 'tasks/get', params: { taskId: 't' } }, z.any());
+  await ask();
+  principal = 'User::"eve"';
+  await assert.rejects(ask(), /-31403|-32602/);
+  assert.deepEqual(ran, ['t']);
+});

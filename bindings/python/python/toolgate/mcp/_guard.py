@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Literal
 
-from .. import Decision, Event, Gate, Identity, Ledger, Obligation, Record, UsageError
+from .. import Decision, Event, EventError, Gate, Identity, Ledger, Obligation, Record, UsageError
 from .._core import McpAnswers, McpRequest
 from .._errors import StateError
 from ._durable import change
@@ -278,6 +278,7 @@ class Guard:
             return _refused(unsupported)
         try:
             result = await port.run()
+            await self._started(record, result)
             for obligation in record.obligations:
                 changed = self._obligations[obligation.kind](request, obligation, result)
                 result = changed if changed is not None else result
@@ -293,6 +294,19 @@ class Guard:
             raise
         await change(self.ledger, self._completion(record, status, labels, digest))
         return result
+
+    async def _started(self, record: Record, result: dict[str, Any]) -> None:
+        """A task of the protocol that the server has started belongs to whoever called."""
+        task = result if result.get("resultType") == "task" else result.get("task")
+        id = task.get("taskId") if isinstance(task, dict) else None
+        reserved = record.event.to_dict().get("call_reserved") if record.event is not None else None
+        if not isinstance(id, str) or reserved is None:
+            return
+        owner, session = reserved["chain"][-1], reserved.get("session")
+        try:
+            await self._apply(Event.mcp_task_created(self.server, id, owner=owner, session=session))
+        except EventError as fault:
+            LOG.warning("the task of a call is not taken: %s", fault)
 
     def _completion(
         self,
