@@ -1,11 +1,17 @@
 // A bundle's policy tests among the tests of a package: a test of `node:test` or vitest for each case.
 
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Suites } from './author.js';
+import { UsageError } from './errors.js';
 
 const KINDS = /\.(toml|cedar|cedarschema|jsonl?|ya?ml)$/;
+const TESTS = /\.test\.(ya?ml|json)$/;
+/** What the bundle is made of. */
+const COUNTS = /^(toolgate\.toml$|entities\.json$|(policies|schema|tools)(\/|$))/;
+/** What stands among policies or schemas and is neither, nor a note beside them. */
+const ODD = /^(policies\/(?!.*\.(cedar|md)$)|schema\/(?!.*\.(cedarschema|md)$))/;
 
 /**
  * Registers a test for each case of a bundle's test files, and one for the files themselves: no case is lost.
@@ -43,18 +49,55 @@ export class PolicyFailure extends Error {
   }
 }
 
-/** The files of a bundle, by name. */
+/** The files of a bundle, by name. What would not count, though somebody put it there to count, is an error. */
 export function files(root) {
-  const found = {};
+  const [found, top, visited] = [{}, realpathSync(root), new Set()];
   const read = (folder) => {
-    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const here = realpathSync(join(top, folder));
+    // A link may lead back to a folder that was read.
+    if (visited.has(here)) return;
+    visited.add(here);
+    for (const entry of readdirSync(here, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      // Hidden files are an editor's, not the bundle's.
+      if (entry.name.startsWith('.')) continue;
       const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() && !entry.name.startsWith('.')) read(name);
-      else if (entry.isFile() && KINDS.test(entry.name)) found[name] = readFileSync(join(root, name), 'utf8');
+      const wrong = (why) => new UsageError(`${join(root, name)}: ${why}`);
+      const place = within(top, join(here, entry.name));
+      if (place === null) {
+        const why = "the link leads out of the bundle's folder, or nowhere; put the file itself into the bundle";
+        if (COUNTS.test(name) || TESTS.test(name)) throw wrong(why);
+      } else if (statSync(place).isDirectory()) {
+        if (!entry.isSymbolicLink() || COUNTS.test(name)) read(name);
+      } else if (KINDS.test(name) && statSync(place).isFile()) {
+        const text = decoded(readFileSync(place));
+        if (text !== null) found[name] = text;
+        else if (COUNTS.test(name) || TESTS.test(name)) throw wrong('this is no UTF-8 text');
+      } else if (ODD.test(name)) {
+        // A forbid in `deny.ceder` would be missed by nobody until it is needed.
+        throw wrong('a file of this name would not count; rename it, or move it elsewhere');
+      }
     }
   };
   read('');
   return found;
+}
+
+/** Where a path really leads, if that is in the bundle's folder. */
+function within(top, path) {
+  try {
+    const place = realpathSync(path);
+    return place.startsWith(top + sep) ? place : null;
+  } catch {
+    return null;
+  }
+}
+
+function decoded(bytes) {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
 }
 
 function told({ message, help, place }) {
