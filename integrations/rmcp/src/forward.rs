@@ -1,7 +1,7 @@
 //! Every method of the trait. One that were not forwarded would silently be a method that the server does not have.
 #![allow(deprecated, reason = "clients of older revisions still use what newer ones have deprecated")]
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::atomic::Ordering};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -25,6 +25,10 @@ use crate::{
     gated::{Gated, Verdict, error},
     host::Host,
 };
+
+/// Pages of one list.
+const PAGES: usize = 1_000;
+const UNHELD: &str = "Denied: the list cannot be held against its pins.";
 
 type Context = RequestContext<RoleServer>;
 type Notified = NotificationContext<RoleServer>;
@@ -65,21 +69,42 @@ impl Host {
             tracing::error!(target: "toolgate", %error, "a list cannot be written");
             ErrorData::internal_error("Denied: the list cannot be read.", None)
         })?;
-        let (caller, transport) = shared.caller(Came::of(context)).map_err(|decision| {
-            let record = shared.gate.refuse(decision, shared.now());
-            error(Refusal::Error {
-                code: -31_403,
-                message: record
-                    .decision
-                    .denials()
-                    .first()
-                    .map(|one| one.reason.describe().to_owned())
-                    .unwrap_or_default(),
-                data: None,
-            })
-        })?;
+        let (caller, transport) =
+            shared.caller(Came::of(context)).map_err(|decision| match self.not_read(decision) {
+                Verdict::Answer(refusal) => error(refusal),
+                _ => ErrorData::internal_error("Denied.", None),
+            })?;
         let listing = shared.ledger.list(&shared.gate, &shared.listing(caller, transport), shared.now());
         Ok(filter_list(&text, method, &shared.server, &listing).map_err(unreadable)?.left_out)
+    }
+}
+
+impl<S: ServerHandler> Gated<S> {
+    /// Before the first call, holds all that the server lists against the pins: no client has to ask for it.
+    async fn hold(&self, context: &Context) -> Result<(), ErrorData> {
+        if self.host.shared.held.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut asked = None;
+        for _ in 0..PAGES {
+            let page = self.inner.list_tools(asked, context.clone()).await?;
+            self.held(&page)?;
+            let Some(cursor) = page.next_cursor.filter(|cursor| !cursor.is_empty()) else {
+                self.host.shared.held.store(true, Ordering::Release);
+                return Ok(());
+            };
+            asked = Some(PaginatedRequestParams::default().with_cursor(Some(cursor)));
+        }
+        tracing::error!(target: "toolgate", "the server's list of tools has no end");
+        Err(ErrorData::internal_error(UNHELD, None))
+    }
+
+    /// Holds a page against the pins.
+    fn held(&self, page: &ListToolsResult) -> Result<(), ErrorData> {
+        self.host.page(page).map_err(|fault| {
+            tracing::error!(target: "toolgate", %fault, "the list cannot be held against the pins");
+            ErrorData::internal_error(UNHELD, None)
+        })
     }
 }
 
@@ -100,6 +125,7 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         mut request: CallToolRequestParams,
         context: Context,
     ) -> Result<CallToolResponse, ErrorData> {
+        self.hold(&context).await?;
         match self.host.ask("tools/call", &request, &context).await {
             Verdict::Answer(Refusal::Result(result)) => {
                 let result: Result<CallToolResult, _> = serde_json::from_str(&result.to_string());
@@ -171,10 +197,7 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
         context: Context,
     ) -> Result<ListToolsResult, ErrorData> {
         let result = self.inner.list_tools(request, context.clone()).await?;
-        if let Err(fault) = self.host.page(&result) {
-            tracing::error!(target: "toolgate", %fault, "the list cannot be held against the pins");
-            return Err(ErrorData::internal_error("Denied: the list cannot be held against its pins.", None));
-        }
+        self.held(&result)?;
         filtered!(self, "tools/list", result, tools, name, &context)
     }
 

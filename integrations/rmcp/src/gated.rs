@@ -83,10 +83,8 @@ pub(crate) fn error(refusal: Refusal) -> ErrorData {
     let (code, message, data) = match refusal {
         Refusal::Error { code, message, data } => (code, message, data),
         Refusal::Result(result) => (DENIED, "Denied.".to_owned(), Some(result)),
-        // A challenge is the HTTP layer's to send, before a handler is asked.
-        Refusal::Challenge { authenticate } => {
-            (DENIED, "Denied: the call needs other scopes.".to_owned(), Some(Json::from(authenticate.as_str())))
-        }
+        // No handler is given one.
+        Refusal::Challenge { .. } => (DENIED, "Denied.".to_owned(), None),
     };
     let data = data.and_then(|data| serde_json::from_str(&data.to_string()).ok());
     ErrorData::new(ErrorCode(i32::try_from(code).unwrap_or(DENIED_CODE)), message, data)
@@ -123,10 +121,7 @@ impl Host {
         let shared = &*self.shared;
         let (request, call) = match read(shared, method, params, context) {
             Ok(read) => read,
-            Err(decision) => {
-                let record = shared.gate.refuse(decision, shared.now());
-                return self.denied(&record);
-            }
+            Err(decision) => return self.not_read(decision),
         };
         let client = Client::of(context);
         let mut resumed = false;
@@ -162,10 +157,15 @@ impl Host {
         self.judged(call, &record, false)
     }
 
+    /// The answer to a request that makes no call.
+    pub(crate) fn not_read(&self, decision: Decision) -> Verdict {
+        self.denied(&self.shared.gate.refuse(decision, self.shared.now()))
+    }
+
     fn judged(&self, call: ToolCall, record: &DecisionRecord, resumed: bool) -> Verdict {
         let shared = &*self.shared;
         if !record.decision.is_allow() {
-            return self.denied_call(&call, record);
+            return self.denied(record);
         }
         // Methods that carry no authority have no digest, and no record is kept of them.
         if record.decision.basis().call.is_some() {
@@ -188,21 +188,13 @@ impl Host {
         Verdict::Run { running, resumed }
     }
 
-    fn denied_call(&self, call: &ToolCall, record: &DecisionRecord) -> Verdict {
-        let missing = self.shared.missing_scopes(call);
-        self.answer(record, Challenge { scopes: &missing, metadata: self.shared.metadata.as_deref() })
-    }
-
-    fn denied(&self, record: &DecisionRecord) -> Verdict {
-        self.answer(record, Challenge::default())
-    }
-
-    fn answer(&self, record: &DecisionRecord, challenge: Challenge<'_>) -> Verdict {
+    /// The answer to what is denied. A challenge is the HTTP layer's to send, before a handler is asked.
+    pub(crate) fn denied(&self, record: &DecisionRecord) -> Verdict {
         let shared = &*self.shared;
         if let Err(error) = shared.record(record) {
             tracing::error!(target: "toolgate", %error, "a record cannot be written");
         }
-        let refusal = mcp::refusal(&shared.gate, record, shared.rendering, challenge);
+        let refusal = mcp::refusal(&shared.gate, record, shared.rendering, Challenge::default());
         let nothing = || Refusal::Error { code: DENIED, message: "Denied.".to_owned(), data: None };
         Verdict::Answer(refusal.unwrap_or_else(nothing))
     }
@@ -249,10 +241,12 @@ fn read(
     Ok((request, call))
 }
 
-/// What the user says, asked through a client of 2025-11-25 or before. A client that fails to ask has not said yes.
+/// What the user says, asked through a client of 2025-11-25 or before. A client that fails to ask has not said yes, nor has one
+/// that waits for the call no longer.
 async fn elicited(question: &Json, context: &RequestContext<RoleServer>) -> Json {
     let Ok(params) = serde_json::from_str::<ElicitRequestParams>(&question.to_string()) else { return Json::Null };
-    let answer = context.peer.create_elicitation(params).await.ok();
+    let asked = context.ct.run_until_cancelled(context.peer.create_elicitation(params)).await;
+    let answer = asked.and_then(Result::ok).filter(|_| !context.ct.is_cancelled());
     let text = answer.and_then(|answer| serde_json::to_vec(&answer).ok());
     text.and_then(|text| Json::parse(&text).ok()).unwrap_or(Json::Null)
 }

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     io::Write,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -34,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) obligations: Vec<String>,
     pub(crate) scopes: BTreeMap<String, Vec<String>>,
     pub(crate) metadata: Option<String>,
+    /// Whether all that the server lists was held against the pins.
+    pub(crate) held: AtomicBool,
     caller: Option<Caller>,
     records: Mutex<Option<Lines>>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
@@ -130,8 +135,20 @@ impl Host {
         };
         let (gate, sealer) = (Gate::new(bundle), Sealer::new(&key)?);
         let records = Mutex::new(records.map(|out| RecordLines::new(out, Chain::default())));
-        let shared =
-            Shared { gate, ledger, server, rendering, sealer, obligations, scopes, metadata, caller, records, clock };
+        let shared = Shared {
+            gate,
+            ledger,
+            server,
+            rendering,
+            sealer,
+            obligations,
+            scopes,
+            metadata,
+            held: AtomicBool::new(false),
+            caller,
+            records,
+            clock,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -157,12 +174,14 @@ impl Host {
     }
 
     /// Holds the server's tools against their pins: those that differ are hidden and denied from now on. Lists that clients
-    /// ask for are held against the pins too; a server that does so before it serves waits for none.
+    /// ask for are held against the pins too, and before the first call all that the server lists, unless this was told before.
     ///
     /// # Errors
     /// As [`Gate::apply`].
     pub fn listed(&self, tools: &[rmcp::model::Tool]) -> Result<(), EventError> {
-        self.page(&ListToolsResult::with_all_items(tools.to_vec()))
+        self.page(&ListToolsResult::with_all_items(tools.to_vec()))?;
+        self.shared.held.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// As [`Host::listed`], of one page of a list.

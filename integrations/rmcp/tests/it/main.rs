@@ -9,5 +9,6 @@
 )]
 
 mod forwarding;
+mod hosts;
 mod http;
 mod scenarios;
