@@ -108,3 +108,19 @@ def test_what_the_tests_notice_is_demanded(pytester: pytest.Pytester) -> None:
 def test_the_examples_pass(pytester: pytest.Pytester) -> None:
     done = run(pytester, str(EXAMPLES / "session-labels"))
     assert done.parseoutcomes().keys() == {"passed"}
+
+
+def test_a_test_file_that_the_bundle_does_not_have_is_an_error_not_passed_over(pytester: pytest.Pytester) -> None:
+    bundle(pytester.path / "bundle", SUITE.split("  - name: robots")[0])
+    elsewhere = pytester.path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "more.test.yaml").write_text(SUITE)
+    (pytester.path / "bundle" / "tests" / ".#notes.test.yaml").write_text("an editor's")
+    inside = pytester.path / "bundle" / "again"
+    inside.symlink_to("tests")
+    run(pytester, "bundle").assert_outcomes(passed=1)
+    inside.unlink()
+    (pytester.path / "bundle" / "tests" / "out").symlink_to("../../elsewhere")
+    done = run(pytester, "bundle")
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*tests/out/more.test.yaml: the bundle does not have this file*"])

@@ -74,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Takes the test files of bundles."""
-    if not file_path.name.endswith((".test.yaml", ".test.yml", ".test.json")):
+    # Hidden files are an editor's, not the bundle's.
+    if file_path.name.startswith(".") or not file_path.name.endswith((".test.yaml", ".test.yml", ".test.json")):
         return None
     root = next((folder for folder in file_path.parents if (folder / "toolgate.toml").is_file()), None)
     if root is None:
@@ -168,11 +169,16 @@ class SuiteFile(pytest.File):
         wrong = [one for one in listed["diagnostics"] if one["severity"] == "error" and _file(one) in (name, None)]
         if wrong:
             raise self.CollectError("\n".join(_shown(one) for one in wrong))
-        for case in listed["cases"]:
-            if case["file"] == name:
-                item: Case = Case.from_parent(self, name=case["name"])
-                item.case, item.suites = case, suites
-                yield item
+        cases = [case for case in listed["cases"] if case["file"] == name]
+        real, root = self.path.resolve(), self.root.resolve()
+        # Behind a link within the bundle, its cases are those of the file that the link leads to.
+        if not cases and not (real.is_relative_to(root) and real != root / name):
+            why = "it stands behind a link that leads out of the bundle, in a hidden folder, or too deep in others"
+            raise self.CollectError(f"{name}: the bundle does not have this file: {why}")
+        for case in cases:
+            item: Case = Case.from_parent(self, name=case["name"])
+            item.case, item.suites = case, suites
+            yield item
 
 
 class Case(pytest.Item):
