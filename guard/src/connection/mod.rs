@@ -18,7 +18,7 @@ use std::{
 };
 
 use serde_json::{Value, value::RawValue};
-use toolgate::{Event, Outcome, Status};
+use toolgate::{Event, Json, Outcome, Status};
 
 pub(crate) use self::pins::{Page, whole};
 use self::{approvals::Waiting, pins::Pins};
@@ -194,8 +194,9 @@ impl Connection {
         self.pending.is_empty() && self.waiting.is_empty() && self.pins.idle()
     }
 
-    /// The connection is over: who waits is told why, and so is the ledger.
+    /// The connection is over: who waits is told why, and so is the ledger. Nothing that comes later begins.
     pub(crate) fn close(&mut self, why: &str) -> Vec<Output> {
+        self.over.get_or_insert_with(|| why.to_owned());
         for (id, pending) in mem::take(&mut self.pending) {
             self.tell_client(message::error(Some(&id), -32_603, &format!("toolgate: {why}"), None));
             if let Pending::Call(Some(call)) = pending {
@@ -244,9 +245,14 @@ impl Connection {
     fn notified_by_client(&mut self, method: &str, params: Option<&RawValue>, line: &str) {
         match method {
             "notifications/cancelled" => {
-                let params = params.map_or("{}", RawValue::get);
-                self.cancelled(params);
-                self.tell_server(line.to_owned());
+                match params.and_then(|params| cancels(params.get())) {
+                    Some(id) => {
+                        self.cancelled(&id);
+                        self.tell_server(line.to_owned());
+                    }
+                    // A server may read it otherwise: it would drop a call that is waited for here.
+                    None => self.note("a cancellation that does not say plainly what it cancels is left out"),
+                }
             }
             "notifications/initialized" => {
                 self.tell_server(line.to_owned());
@@ -258,24 +264,22 @@ impl Connection {
     }
 
     /// The client does not wait any longer. The server may still answer; nobody is told then.
-    fn cancelled(&mut self, params: &str) {
-        let id = message::members(params).and_then(|members| Some(members.get("requestId")?.get().to_owned()));
-        let Some(id) = id.as_deref().and_then(Id::parse) else { return };
-        self.pins.let_go(&id);
-        let waiting = self.waiting.iter().find(|(_, waiting)| waiting.id == id).map(|(own, _)| own.clone());
+    fn cancelled(&mut self, id: &Id) {
+        self.pins.let_go(id);
+        let waiting = self.waiting.iter().find(|(_, waiting)| waiting.id == *id).map(|(own, _)| own.clone());
         if let Some(waiting) = waiting.and_then(|own| self.waiting.remove(&own)) {
             waiting.give_up(&self.host);
         }
-        match self.pending.remove(&id) {
+        match self.pending.remove(id) {
             // The handshake cannot be cancelled, and a subscription ends by being cancelled.
             Some(Pending::Initialize) => {
-                self.pending.insert(id, Pending::Initialize);
+                self.pending.insert(id.clone(), Pending::Initialize);
             }
             Some(pending) => {
                 if let Pending::Call(Some(call)) = pending {
                     self.host.complete(call, Outcome::new(Status::TimedOut));
                 }
-                self.cancelled.put(id);
+                self.cancelled.put(id.clone());
             }
             None => {}
         }
@@ -331,6 +335,17 @@ impl Connection {
 
     fn warn(&self, text: &str) {
         self.host.tell(Notice::Warning(text));
+    }
+}
+
+/// The request that a cancellation names, once and by a name that nobody reads otherwise.
+fn cancels(params: &str) -> Option<Id> {
+    let params = Json::parse(params.as_bytes()).ok()?;
+    let folded = |name: &String| message::folded(name) == message::folded("requestId");
+    let mut names = params.as_object()?.iter().filter(|(name, _)| folded(name));
+    match (names.next(), names.next()) {
+        (Some((name, id)), None) if name == "requestId" => Id::parse(&id.to_string()),
+        _ => None,
     }
 }
 

@@ -545,3 +545,30 @@ fn every_call_whose_server_asked_for_more_has_an_end() {
     guard.connection.close("the client has gone");
     assert_eq!(guard.records(), 5, "a decision and an outcome each, and the end of the session");
 }
+
+/// A server may take the first of two names, or take no notice of capitals.
+#[test]
+fn a_cancellation_that_servers_could_read_otherwise_is_left_out() {
+    let mut guard = Guard::ready("{}", |_| ());
+    guard.client(&call("1", "read", "{}"), &["server tools/call"]);
+    for params in [
+        r#"{"requestId":1,"requestId":7}"#,
+        r#"{"requestId":7,"RequestId":1}"#,
+        r#"{"RequestId":1}"#,
+        r#"{"requestId":[1]}"#,
+        "{}",
+    ] {
+        guard.client(&format!(r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{params}}}"#), &[]);
+    }
+    guard.client(r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#, &[]);
+    guard.server(r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#, &["client 1 result"]);
+}
+
+/// Over HTTP, a message can come while its session ends.
+#[test]
+fn nothing_begins_after_the_end() {
+    let mut guard = Guard::ready("{}", |_| ());
+    guard.connection.close("the server has ended");
+    guard.client(&call("1", "read", "{}"), &["client* 1 error -32603 toolgate: the server has ended"]);
+    assert_eq!(guard.records(), 0);
+}

@@ -62,6 +62,8 @@ struct Streams {
     waiting: VecDeque<String>,
     next: u64,
     used: Option<Instant>,
+    /// There will be no more lines.
+    over: bool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -194,7 +196,10 @@ impl Session {
             }
             (line, id)
         };
-        streams.open.insert(id.clone(), sender);
+        // Without a sender, the stream is at its end.
+        if !streams.over {
+            streams.open.insert(id.clone(), sender);
+        }
         drop(streams);
         self.pump.client_says(Line::Text(line));
         Some((stream, Open { session: Arc::clone(self), id }))
@@ -224,7 +229,7 @@ impl Session {
 
     /// There will be no more lines.
     fn hang_up(&self) {
-        *locked(&self.streams) = Streams::default();
+        *locked(&self.streams) = Streams { over: true, ..Streams::default() };
     }
 
     /// Puts a line into the stream where its client expects it.
