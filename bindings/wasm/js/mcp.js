@@ -358,12 +358,16 @@ function refused(refusal) {
 function claims(authInfo, issuer) {
   const { clientId, scopes = [], expiresAt, resource, extra = {} } = authInfo;
   const told = { ...(extra.claims ?? extra) };
-  if (issuer !== undefined) told.iss ??= issuer;
-  if (told.azp === undefined) told.client_id ??= clientId;
+  // A claim that is null is there, and says that there is nobody.
+  const complete = (name, value) => {
+    if (told[name] === undefined && value !== undefined) told[name] = value;
+  };
+  complete('iss', issuer);
+  if (told.azp === undefined) complete('client_id', clientId);
   // A token without a subject is the client's own (RFC 9068, section 2.2).
-  told.sub ??= clientId;
-  if (expiresAt !== undefined) told.exp ??= expiresAt;
-  if (resource !== undefined) told.aud ??= String(resource);
+  complete('sub', clientId);
+  complete('exp', expiresAt);
+  if (resource !== undefined) complete('aud', String(resource));
   told.scope = scopes.join(' ');
   return told;
 }

@@ -407,3 +407,33 @@ test('a task that the server has started belongs to whoever called', async () =>
   await assert.rejects(ask(), /-31403|-32602/);
   assert.deepEqual(ran, ['t']);
 });
+
+test('a claim that is null is completed by nothing', async () => {
+  const known = author.Gate.load({
+    'toolgate.toml': '[bundle]\nname = "notes"\nversion = "1"\n[servers.notes]\naudience = "https://notes.example/"\n[tools."notes/read"]\neffect = "read"\n[identity]\nissuers = ["https://idp.example"]\n',
+    'tools/notes.json': JSON.stringify({ tools: TOOLS }),
+    'policies/a.cedar': '@id("a") permit (principal, action in Action::"call", resource);',
+  });
+  const ran = [];
+  const one = new Guard({ gate: known, ledger: new author.Ledger(), issuer: 'https://idp.example' });
+  const handler = createMcpHandler(() => {
+    const server = new McpServer({ name: 'notes', version: '1.0.0' });
+    one.protect(server);
+    for (const { name, inputSchema } of TOOLS) {
+      server.registerTool(name, { inputSchema: fromJsonSchema(inputSchema) }, ({}, { http }) => {
+        ran.push(http.authInfo.extra);
+        return { content: [] };
+      });
+    }
+    return server;
+  });
+  const expiresAt = Math.floor(Date.now() / 1000) + 300;
+  for (const extra of [{ sub: null }, { iss: null }, {}]) {
+    const authInfo = { token: 'secret', clientId: 'client', scopes: [], expiresAt, resource: new URL('https://notes.example'), extra };
+    const fetch = (url, init) => handler.fetch(new Request(url, init), { authInfo });
+    const client = new Modern({ name: 'client', version: '1.0.0' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+    await client.connect(new StreamableHTTPClientTransport(new URL('http://notes.example/mcp'), { fetch }));
+    await client.callTool({ name: 'read', arguments: {} }).catch(() => {});
+  }
+  assert.deepEqual(ran, [{}]);
+});
