@@ -520,7 +520,8 @@ def test_the_layer_changes_nothing_but_a_challenge() -> None:
 
 
 ASKING = FILES | {
-    "policies/ask.cedar": '@id("ask") @approval("initiator") forbid (principal, action == Action::"notes/read", resource);'
+    "policies/ask.cedar": '@id("ask") @approval("initiator") '
+    'forbid (principal, action == Action::"notes/read", resource);'
 }
 
 
@@ -538,7 +539,9 @@ def asked(answer: Any) -> Server:
     return server
 
 
-@pytest.mark.parametrize("answer", [RuntimeError("no window"), None, {"action": "accept", "content": {"approve": "yes"}}])
+@pytest.mark.parametrize(
+    "answer", [RuntimeError("no window"), None, {"action": "accept", "content": {"approve": "yes"}}]
+)
 def test_a_client_that_fails_to_ask_its_user_has_not_said_yes(guarded: Any, tmp_path: Path, answer: Any) -> None:
     guard, server = guarded(), asked(answer)
     guard = Guard(Gate.load(ASKING), Ledger(), principal='User::"alice"', records=tmp_path / "asked.jsonl")

@@ -111,7 +111,8 @@ class Guard:
         self._obligations = dict(options.get("obligations", {"audit": _recorded}))
         self._scopes, self._metadata = dict(options.get("scopes", {})), options.get("resource_metadata")
         self._labels, self._clock = options.get("labels"), options.get("clock")
-        called: dict[str, Any] = {name: given for name, given in options.items() if name in _CALLED and given is not None}
+        given_to_call = {name: given for name, given in options.items() if name in _CALLED}
+        called: dict[str, Any] = {name: given for name, given in given_to_call.items() if given is not None}
         called |= {f"obligations/{kind}": meets for kind, meets in self._obligations.items()}
         for name, given in called.items():
             if not callable(given):
