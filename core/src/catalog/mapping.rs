@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     id::EntityRef,
-    json::{Json, Number, Pointer, Sink, value_at},
+    json::{Json, Number, Pointer, Sink, Step, value_at},
     scan,
     value::Value,
 };
@@ -118,8 +118,23 @@ const UNRESERVED: u128 = scan::alphanumeric_and(b"-._~");
 
 /// Where an argument sends to: a URL's origin, an e-mail's address, any other name as it is.
 pub(crate) fn destinations(pointer: &Pointer, kind: Option<&Kind>, input: &Input<'_>) -> Result<Vec<String>, String> {
+    let wrong = || format!("`{pointer}` is no destination");
+    let leads = |(at, step): (usize, &Step)| {
+        let above = input.all(pointer.0.get(..at).unwrap_or_default());
+        let leads = |value: &Json| match value {
+            Json::Null => true,
+            Json::Object(_) => *step != Step::Each,
+            Json::Array(_) => *step == Step::Each,
+            _ => false,
+        };
+        above.into_iter().all(leads)
+    };
+    // What stands on the way in another form, a name where a list of names is looked for, may be where it goes.
+    if !pointer.0.iter().enumerate().skip(1).all(leads) {
+        return Err(wrong());
+    }
     let values = input.all(&pointer.0).into_iter().filter(|value| **value != Json::Null);
-    values.map(|value| destination(kind, value).ok_or_else(|| format!("`{pointer}` is no destination"))).collect()
+    values.map(|value| destination(kind, value).ok_or_else(wrong)).collect()
 }
 
 fn destination(kind: Option<&Kind>, value: &Json) -> Option<String> {

@@ -327,3 +327,47 @@ fn names_that_a_session_cannot_carry() {
     check("[bundle]", &levels(&long), "is empty, stands here twice or is longer than 512 bytes");
     check("[bundle]", &levels(&long[1..]), "");
 }
+
+/// A schema can admit several forms of an argument. What the manifest says of one of them holds for all.
+#[test]
+fn another_form_of_an_argument_is_no_way_around_the_manifest() {
+    let check = |schema: &str, says: &str, input: &str, expected: &str| {
+        let mut sources = toolgate::Sources::default();
+        let manifest =
+            format!("[bundle]\nname = \"n\"\nversion = \"1\"\n[servers.s]\n[tools.\"s/t\"]\negress = false\n{says}");
+        sources.insert("toolgate.toml", manifest);
+        let schema = format!(r#"{{"tools":[{{"name":"t","inputSchema":{{"type":"object",{schema}}}}}]}}"#);
+        sources.insert("tools/s.json", schema);
+        sources.insert(
+            "policies/p.cedar",
+            r#"@id("p") permit (principal, action, resource);
+               @id("f") forbid (principal, action, resource) when { context.destinations.contains("eve") };"#,
+        );
+        let call = call("s/t", input, "");
+        assert_eq!(shown(&decide(&gate_of(&sources), &call)), expected, "{input}");
+    };
+    let under = "[tools.\"s/t\".arguments]\n\"/path\" = { kind = \"path\", root = \"/srv\" }";
+    let branch = r#""anyOf":[{"properties":{"path":{"type":"string"}}},{"properties":{"other":{"type":"string"}}}],"additionalProperties":{}"#;
+    check(branch, under, r#"{"path":"/srv/a"}"#, "allow [p]");
+    check(branch, under, r#"{"other":"x"}"#, "allow [p]");
+    let why = "deny invalid_arguments []: `/path` is an array, where the manifest asks for `path`";
+    check(branch, under, r#"{"other":"x","path":["/etc/passwd"]}"#, why);
+    let each = "[tools.\"s/t\".arguments]\n\"/paths/*\" = { kind = \"path\", root = \"/srv\" }";
+    let loose = r#""properties":{"paths":{"items":{"type":"string"}}}"#;
+    check(loose, each, r#"{"paths":["/srv/a"]}"#, "allow [p]");
+    check(loose, each, r#"{"paths":null}"#, "allow [p]");
+    let why = "deny invalid_arguments []: `/paths` is a string, where the manifest asks for `array`";
+    check(loose, each, r#"{"paths":"/etc/passwd"}"#, why);
+
+    let list = "destinations = [\"/to/*\"]";
+    let either = r#""properties":{"to":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]}}"#;
+    check(either, list, r#"{"to":["ann"]}"#, "allow [p]");
+    check(either, list, "{}", "allow [p]");
+    check(either, list, r#"{"to":["ann","eve"]}"#, "deny forbidden [f]: `f` forbids the call");
+    check(either, list, r#"{"to":"eve"}"#, "deny invalid_arguments []: `/to/*` is no destination");
+    let deep = r#""properties":{"mail":{"properties":{"to":{"type":"string"}}}}"#;
+    check(deep, "destinations = [\"/mail/to\"]", r#"{"mail":{"to":"ann"}}"#, "allow [p]");
+    let why = "deny invalid_arguments []: `/mail/to` is no destination";
+    check(deep, "destinations = [\"/mail/to\"]", r#"{"mail":"eve"}"#, why);
+    check(deep, "destinations = [\"/mail/to\"]", r#"{"mail":[{"to":"eve"}]}"#, why);
+}

@@ -111,13 +111,16 @@ impl Shape {
         };
         let mut taker = Taker::default();
         taker.look(&self.members, members, &Path::Root);
-        let Taker { mut misfits, inexact, .. } = taker;
+        let Taker { mut misfits, forms, inexact, .. } = taker;
         let mut check = Check::new(&self.graph, fuel);
         check.input(members, &input, self.extra_arguments);
         if check.stuck {
             return Err(endless());
         }
-        misfits.append(&mut check.misfits);
+        match check.misfits.is_empty() {
+            true => misfits.extend(forms.into_iter().take(MISFITS)),
+            false => misfits.append(&mut check.misfits),
+        }
         // One schema may say what fits, and another that it is secret.
         for misfit in misfits.iter_mut().filter(|misfit| !misfit.veiled && self.is_secret(&misfit.pointer)) {
             misfit.why = "does not fit its schema".to_owned();
@@ -166,6 +169,8 @@ fn described(value: &Json) -> &'static str {
 #[derive(Default)]
 struct Taker<'s> {
     misfits: Vec<Misfit>,
+    /// What the schema may admit, and has not the form that the manifest gives a kind to.
+    forms: Vec<Misfit>,
     inexact: Vec<Inexact>,
     /// The member names from the top to where the walk stands.
     names: SmallVec<[&'s str; 8]>,
@@ -265,6 +270,11 @@ impl<'s> Taker<'s> {
                 Some(Value::Record(record))
             }
             (_, Json::Null) => self.inexact("is null, which no Cedar type holds; leave the argument out instead"),
+            (slot, other) if slot.is_checked() => {
+                let why = format!("is {}, where the manifest asks for `{}`", described(other), slot.name());
+                self.forms.push(Misfit { pointer: path.to_string(), why, veiled: true });
+                None
+            }
             // The schema's keywords can admit what its type does not tell, such as a member of a branch not taken.
             (slot, other) => self.inexact(&format!("is {}, where policies see {}", described(other), slot.ty())),
         }

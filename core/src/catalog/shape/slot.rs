@@ -72,6 +72,16 @@ impl Slot {
         matches!(self, Self::Long | Self::Kind(Kind::Integer))
     }
 
+    /// Whether the manifest gives a kind to it, or to something in it.
+    pub(super) fn is_checked(&self) -> bool {
+        match self {
+            Self::Kind(_) => true,
+            Self::Set(items) => items.is_checked(),
+            Self::Record(members) => members.typed.values().any(|member| member.slot.is_checked()),
+            _ => false,
+        }
+    }
+
     pub(super) fn ty(&self) -> Type {
         match self {
             Self::Bool => Type::Bool,
