@@ -181,6 +181,16 @@ impl Catalog {
             .flat_map(|server| server.tools.values().chain(server.methods.values()).map(move |tool| (server, tool)))
     }
 
+    /// The ids of a type whose entities come from the manifest alone.
+    pub(crate) fn own(&self, kind: &str) -> Option<Vec<&str>> {
+        match kind {
+            "Server" => Some(self.servers.keys().map(String::as_str).collect()),
+            "Tool" => Some(self.tools().map(|(_, tool)| &*tool.id).collect()),
+            "Level" | "AtLeast" | "AtMost" => Some(self.levels.names().iter().map(String::as_str).collect()),
+            _ => None,
+        }
+    }
+
     /// The entity types that the manifest maps arguments to.
     #[cfg(feature = "author")]
     pub(crate) fn mapped_types(&self) -> BTreeSet<&str> {

@@ -116,12 +116,17 @@ pub(super) fn load(
             let help = "put it into its `Level`, which is in all that follow from it";
             found.push(Diagnostic::error("entities", message).at(place).help(help));
         }
-        for parent in entity.parents.iter().filter(|parent| &*parent.kind == "Level") {
-            if catalog.levels.index(&parent.id).is_none() {
-                let names = catalog.levels.names().iter().map(String::as_str);
-                let message = format!("{} is in the unknown level `{}`", entity.id, parent.id);
-                let place = mention(file, text, &parent.id);
-                found.push(Diagnostic::error("unknown_level", message).at(place).suggest(&parent.id, names));
+        // A misspelt level is below no bound, wherever it stands.
+        for named in entity.mentions() {
+            if let Some(all) = catalog.own(&named.kind).filter(|all| !all.contains(&&*named.id)) {
+                let message = format!("{} names {named}, which the bundle does not have", entity.id);
+                let place = mention(file, text, &named.id);
+                let code = match &*named.kind {
+                    "Server" => "unknown_server",
+                    "Tool" => "unknown_tool",
+                    _ => "unknown_level",
+                };
+                found.push(Diagnostic::error(code, message).at(place).suggest(&named.id, all));
             }
         }
     }

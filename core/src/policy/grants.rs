@@ -47,13 +47,7 @@ impl PolicyBundle {
 
     /// An entity that only the bundle can know must be one that it knows.
     fn named(&self, id: &EntityRef) -> Result<(), String> {
-        let known: Option<Vec<&str>> = match &*id.kind {
-            "Server" => Some(self.servers().collect()),
-            "Tool" => Some(self.catalog.tools().map(|(_, tool)| &*tool.id).collect()),
-            "Level" | "AtLeast" | "AtMost" => Some(self.catalog.levels.names().iter().map(String::as_str).collect()),
-            _ => None,
-        };
-        if let Some(all) = known.filter(|all| !all.contains(&&*id.id)) {
+        if let Some(all) = self.catalog.own(&id.kind).filter(|all| !all.contains(&&*id.id)) {
             let near = did_you_mean(&id.id, all.iter().copied());
             return Err(format!("the bundle has no {id}{near}"));
         }

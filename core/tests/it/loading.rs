@@ -383,6 +383,13 @@ fn author_schemas_and_entities() {
             ),
         ),
         (
+            "an unknown level in an attribute, an unknown server",
+            with(
+                "entity Repository in [Level, Server]; entity File in [Level, Server] { class: Level };",
+                r#"[{"uid": {"type": "File", "id": "x"}, "attrs": {"class": {"type": "Level", "id": "inernal"}}, "parents": [{"type": "Server", "id": "gihub"}]}]"#,
+            ),
+        ),
+        (
             "a bound past the level",
             with(
                 "entity Repository in [Level, Server, AtMost]; entity File in [Level, Server, Repository];",
