@@ -177,9 +177,14 @@ fn params(method: &str, kind: &str, id: String, arguments: Option<Json>) -> Resu
     let one = |key: &str, id: String| Object::from([(key.to_owned(), Json::String(id))]);
     Ok(match (method, kind) {
         ("tools/call", "tool") => (id, arguments.unwrap_or_else(nothing)),
-        ("resources/read" | "resources/subscribe" | "resources/unsubscribe", "resource") => {
-            (String::new(), Json::Object(one("uri", id)))
-        }
+        (
+            "resources/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "resources/directory/read"
+            | "skills/get",
+            "resource",
+        ) => (String::new(), Json::Object(one("uri", id))),
         ("prompts/get", "prompt") => {
             let mut params = one("name", id);
             params.extend(arguments.map(|arguments| ("arguments".to_owned(), arguments)));

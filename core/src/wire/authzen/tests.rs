@@ -132,7 +132,10 @@ fn methods_as_the_default_mappings_write_them() {
         )
     };
     check(&ask("resources/read", "resource", "note://1"), ALLOW);
-    check(&ask("resources/subscribe", "resource", "note://1"), ALLOW);
+    for method in ["resources/subscribe", "resources/directory/read", "skills/get"] {
+        check(&ask(method, "resource", "note://1"), ALLOW);
+        check(&ask(method, "resource", "note://2"), &deny("no_permit"));
+    }
     check(&ask("resources/read", "resource", "note://2"), &deny("no_permit"));
     check(&ask("completion/complete", "resource", "note://1"), ALLOW);
     check(&ask("completion/complete", "prompt", "hello"), &deny("no_permit"));
