@@ -118,7 +118,11 @@ impl<'s> Veil<'s> {
                 out.push('{');
                 for (at, (name, member)) in members.iter().enumerate() {
                     out.push_str(if at == 0 { "" } else { "," });
-                    write_string(name, out);
+                    match holds_secret(name) {
+                        // Each of another name, so that the record is JSON that can be verified.
+                        true => write_string(&format!("{REDACTED}{at}"), out),
+                        false => write_string(name, out),
+                    }
                     out.push(':');
                     self.member(name).put(member, out);
                 }
@@ -255,5 +259,11 @@ mod tests {
         check(r#"{"id":"%2Fa%2Fghp_0123456789abcdefghij"}"#, &[], r#"{"id":"[redacted]"}"#);
         check(r#"{"body":"100%ghp_0123456789abcdefghij"}"#, &[], r#"{"body":"[redacted]"}"#);
         check(r#"{"body":"a task about sk-ills"}"#, &[], r#"{"body":"a task about sk-ills"}"#);
+        let (one, other) = ("ghp_0123456789abcdefghij", "ghp_0123456789abcdefghik");
+        check(
+            &format!(r#"{{"a":1,"{one}":2,"{other}":{{"b":3}}}}"#),
+            &[],
+            r#"{"a":1,"[redacted]1":2,"[redacted]2":{"b":3}}"#,
+        );
     }
 }
