@@ -47,7 +47,7 @@ pub(crate) enum Step {
 
 impl Journal {
     /// Opens the journal at `path`, which is created if there is none, and takes up the ledger that it holds: its snapshot,
-    /// if it begins with one, and every event behind it, each held against the bundle.
+    /// if it begins with one, and every event behind it. Whether the bundle still knows what they name is not asked again.
     ///
     /// A last line without an end is cut off, and told by [`Journal::torn`]. But under [`Fsync::Never`], everything taken
     /// up is on the disk when this returns.

@@ -40,8 +40,8 @@
 //! removing it while a journal is open would let a second one in. `FILE.new` is a compaction on its way; one that a crash
 //! left behind is removed when the journal is opened.
 //!
-//! Events are held against the bundle when a journal is taken up, snapshots are not. A host that is about to load a bundle
-//! without a server, tool or template that earlier events name compacts the journal first.
+//! [`read`] holds events against the bundle. [`Journal::open`] does not, because they were when they were appended: a bundle
+//! that no longer has a server, a tool or a template costs the host none of its revocations.
 
 mod error;
 mod files;

@@ -371,6 +371,15 @@ mod tests {
     }
 
     #[test]
+    fn a_call_of_nobody_is_not_reserved() {
+        let now = Timestamp::from_millis(0);
+        let mut ledger = Ledger::new();
+        // No snapshot could give it back.
+        assert!(ledger.apply(Event::CallReserved(reservation(vec![], now).into()), now).is_err());
+        assert_eq!(Ledger::restore(&ledger.snapshot()).unwrap().snapshot(), ledger.snapshot());
+    }
+
+    #[test]
     fn who_acts_twice_in_a_call_counts_once() {
         let (bot, alice) = (EntityRef::new("Agent", "bot"), EntityRef::new("User", "alice"));
         let now = Timestamp::from_millis(0);

@@ -81,6 +81,9 @@ pub(super) fn task(opened: &TaskOpened) -> Result<(), EventError> {
 }
 
 pub(super) fn reservation(call: &Reservation) -> Result<(), EventError> {
+    if call.chain.is_empty() {
+        return Err(EventError::TooLong("a call is reserved for nobody".to_owned()));
+    }
     entities(&call.chain)?;
     ids([&*call.server, &call.tool, &call.seen])?;
     ids([&call.session, &call.key, &call.task].into_iter().flatten())?;
@@ -105,6 +108,7 @@ impl Outcome {
         };
         self.credentials.truncate(LABELS);
         self.downstream.truncate(LABELS);
+        self.sensitivity.iter_mut().for_each(short);
         for used in &mut self.credentials {
             short(&mut used.id);
             used.issuer.iter_mut().chain(&mut used.audience).for_each(short);

@@ -2,8 +2,8 @@
 
 use std::{fs, io};
 
-use toolgate::{Event, Ledger, Scope, Timestamp};
-use toolgate_journal::{Fsync, Journal, OpenError};
+use toolgate::{Downstream, Event, Ledger, Outcome, Scope, Status, Timestamp};
+use toolgate_journal::{Fsync, Journal, OpenError, SharedJournal};
 
 use crate::desk::{START, call, gate, open, user};
 
@@ -168,4 +168,25 @@ fn compaction_that_fails() {
     fs::write(&blocked, "{\"toolgate_ledger\":1").unwrap();
     assert_eq!(open(gate, &path).unwrap().1.snapshot(), ledger.snapshot());
     assert!(!blocked.exists());
+}
+
+/// An outcome is never refused for what it says, however long that is.
+#[test]
+fn long_outcomes() {
+    let gate = gate();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let (ledger, journal) = SharedJournal::open(&path, gate, Fsync::Always).unwrap();
+    let id = ledger.authorize(gate, &call("read", "alice"), START).id.unwrap();
+    let long = || "x".repeat(1 << 20);
+    let outcome = Outcome {
+        sensitivity: Some(long()),
+        downstream: vec![Downstream { system: long(), operation: Some(long()) }],
+        ..Outcome::new(Status::Done)
+    };
+    ledger.complete(gate, id, outcome, START).unwrap();
+    drop(journal);
+    let taken = ledger.view().snapshot();
+    drop(ledger);
+    assert_eq!(open(gate, &path).unwrap().1.snapshot(), taken);
 }

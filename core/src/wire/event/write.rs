@@ -42,7 +42,7 @@ pub(in crate::wire) fn event(event: &Event) -> Json {
         Event::CallReserved(one) => ("call_reserved", reservation(one)),
         Event::CallStarted(id) => ("call_started", number(*id)),
         Event::CallCompleted { call, outcome } => {
-            let Json::Object(mut members) = self::outcome(outcome) else { return Json::Null };
+            let Json::Object(mut members) = self::outcome(&outcome.clone().bounded()) else { return Json::Null };
             members.insert("call".to_owned(), number(*call));
             ("call_completed", Json::Object(members))
         }
