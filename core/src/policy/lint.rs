@@ -434,16 +434,14 @@ impl Walk<'_> {
             let first = names.first().map(String::as_str).unwrap_or_default();
             let help = match (root, names) {
                 (Root::Context, [_]) => {
-                    format!("write `[require]` and `{first} = true` in the manifest: then it is always there")
+                    Some(format!("write `[require]` and `{first} = true` in the manifest: then it is always there"))
                 }
-                (Root::Principal, [name]) if name != "tenant" => {
-                    format!(
-                        "write `required = true` for `{name}` in the manifest's [principals]: then it is always there"
-                    )
-                }
-                _ => "write the condition so that an absent fact makes it true: `!(... has ...) || ...`".to_owned(),
+                (Root::Principal, [name]) if name != "tenant" => Some(format!(
+                    "write `required = true` for `{name}` in the manifest's [principals]: then it is always there"
+                )),
+                _ => None,
             };
-            self.guarded(last, &format!("`{shown}`"), Some(help));
+            self.guarded(last, &format!("`{shown}`"), help);
         }
     }
 
@@ -451,7 +449,7 @@ impl Walk<'_> {
         let span = self.one.statement.find(&self.one.source, name, false).unwrap_or(self.one.statement.head.clone());
         let message = format!("the forbid `{}` is switched off by leaving out {what}", self.one.policy.id);
         let told = Diagnostic::warning("forbid_guarded", message).at(self.one.at(span));
-        let fallback = || "write the condition so that an absent fact makes it true".to_owned();
+        let fallback = || "say what it lets through instead, as in `unless { ... has ... && ... }`".to_owned();
         self.found.push(told.help(help.unwrap_or_else(fallback)));
     }
 

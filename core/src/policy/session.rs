@@ -15,7 +15,7 @@ pub(super) fn when_absent(op: BinaryOp, left: &Expr, right: &Expr) -> Option<(St
             "session.labels" | "session.tools" | "session.servers",
         ) => op != BinaryOp::ContainsAll || !swapped,
         (BinaryOp::In, "session.seen") if !swapped => at_least(right)?,
-        (_, "session.seen" | "session.labels" | "session.tools" | "session.servers") => return None,
+        (_, "session.seen") => return None,
         (BinaryOp::Less | BinaryOp::LessEq, _) => swapped,
         (BinaryOp::Greater | BinaryOp::GreaterEq, _) => !swapped,
         (BinaryOp::Eq, _) => false,

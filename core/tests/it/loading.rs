@@ -217,11 +217,14 @@ fn policies_that_deserve_a_second_look() {
             r#"@id("p") permit (principal, action, resource) when { !context.session.labels.isEmpty() };
                @id("q") forbid (principal, action, resource) when { context.session.tools.isEmpty() };
                @id("r") forbid (principal, action, resource) when { ["private"].containsAll(context.session.labels) };
-               @id("s") forbid (principal, action, resource) unless { ["private"].containsAll(context.session.labels) };"#,
+               @id("s") forbid (principal, action, resource) unless { ["private"].containsAll(context.session.labels) };
+               @id("t") forbid (principal, action, resource) when { context.session.labels == ["private"] };"#,
         ),
         ("nothing", POLICIES),
     ]);
     check("policies_that_deserve_a_second_look", &cases);
+    let advised = r#"@id("p") forbid (principal, action, resource) unless { principal has tenant && principal.tenant == "acme" };"#;
+    assert_eq!(told(&desk::sources(advised)), "", "what the warning says to write loads, and is no warning");
     let with_task = desk::with_manifest(
         r#"@id("p") forbid (principal, action, resource) when { context.task.purpose != "triage" };"#,
         "[require]\ntask = true",
