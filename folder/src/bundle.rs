@@ -36,8 +36,8 @@ pub fn bundle(folder: &Path) -> Result<Sources, FolderError> {
 struct Reader<'a> {
     shown: &'a Path,
     root: PathBuf,
-    /// Folders that were read: a link may lead back to one of them.
-    visited: BTreeSet<PathBuf>,
+    /// Folders that were read, and for what: a link may lead back to one of them.
+    visited: BTreeSet<(PathBuf, String)>,
     sources: Sources,
 }
 
@@ -82,7 +82,7 @@ impl Reader<'_> {
         if !real.is_dir() {
             return Err(FolderError::NoBundle(at(&shown, "this is no folder")));
         }
-        if !self.visited.insert(real.clone()) {
+        if !self.visited.insert((real.clone(), extension.to_owned())) {
             return Ok(());
         }
         let failed = |error: io::Error| FolderError::unread(&shown, error);
@@ -109,5 +109,31 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
+
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// What lies in a folder of one kind counts as the other kind, too, where a link leads there.
+    #[test]
+    fn a_folder_is_read_for_each_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("tools/s.json", "{}"), ("tools/more/deny.cedar", "forbid (principal, action, resource);")]
+        {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        fs::create_dir(folder.path().join("policies")).unwrap();
+        symlink("../tools/more", folder.path().join("policies/more")).unwrap();
+        symlink(".", folder.path().join("policies/more/loop")).unwrap();
+        let sources = bundle(folder.path()).unwrap();
+        assert!(sources.names().any(|name| name == "policies/more/deny.cedar"));
     }
 }
