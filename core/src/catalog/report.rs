@@ -2,7 +2,9 @@
 
 use super::{Action, Catalog, Effect, KnownFrom, Tool};
 #[cfg(feature = "author")]
-use crate::error::Diagnostic;
+use super::{Server, Type, Verbs};
+#[cfg(feature = "author")]
+use crate::{error::Diagnostic, value::Value};
 
 /// A tool as policies see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +74,10 @@ impl Catalog {
     #[cfg(feature = "author")]
     pub(crate) fn review(&self) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        for tool in self.servers.values().flat_map(|server| server.tools.values()) {
+        let tools = self.servers.values().flat_map(|server| server.tools.values().map(move |tool| (server, tool)));
+        for (server, tool) in tools {
             let id = &tool.id;
+            found.extend(self.unchosen(server, tool));
             let key = format!("[tools.\"{id}\"]");
             if tool.owner.is_empty() {
                 let message = format!("`{id}` has no owner");
@@ -101,5 +105,22 @@ impl Catalog {
             }
         }
         found
+    }
+
+    /// Operations that the schema lets no call choose: they are misspelt, or of another version of the tool.
+    #[cfg(feature = "author")]
+    fn unchosen(&self, server: &Server, tool: &Tool) -> Vec<Diagnostic> {
+        let choices = tool.chooser().and_then(|name| server.certain(tool, name, Some(&Type::String)).choices);
+        let (Verbs::Chosen(_, verbs), Some(choices)) = (&tool.verbs, choices) else { return Vec::new() };
+        let names: Vec<_> =
+            choices.iter().filter_map(|one| if let Value::String(one) = one { Some(&**one) } else { None }).collect();
+        let told = verbs.keys().filter(|verb| !names.contains(&verb.as_str())).map(|verb| {
+            let message = format!("no call of `{}` has the operation `{verb}`", tool.id);
+            let mut told = Diagnostic::warning("unknown_operation", message).suggest(verb, names.clone());
+            let entry = self.entries.tools.get(&*tool.id).and_then(|entry| entry.value.operations.as_ref());
+            told.place = entry.and_then(|operations| operations.verbs.get(verb)).map(|one| one.place.clone());
+            told
+        });
+        told.collect()
     }
 }

@@ -223,6 +223,10 @@ fn policies_that_deserve_a_second_look() {
         ("nothing", POLICIES),
     ]);
     check("policies_that_deserve_a_second_look", &cases);
+    let verb = "[tools.\"github/label_write\".operations]\nargument = \"/method\"\ncraete = { effect = \"write\" }";
+    let misspelt = told(&desk::with_manifest(POLICIES, verb));
+    let warned = "warning: no call of `github/label_write` has the operation `craete` (did you mean `create`?)";
+    assert!(misspelt.contains(warned) && misspelt.contains("[unknown_operation] toolgate.toml:"), "{misspelt}");
     let advised = r#"@id("p") forbid (principal, action, resource) unless { principal has tenant && principal.tenant == "acme" };"#;
     assert_eq!(told(&desk::sources(advised)), "", "what the warning says to write loads, and is no warning");
     let with_task = desk::with_manifest(
@@ -311,6 +315,7 @@ fn manifests_that_are_refused() {
             "operations without argument",
             manifest("[tools.\"github/label_write\".operations]\ncreate = { effect = \"write\" }"),
         ),
+        ("operations without verbs", manifest("[tools.\"github/label_write\".operations]\nargument = \"/method\"")),
         ("attribute types", manifest("[principals.User.attributes]\nclearance = \"Levl\"\ntenant = \"String\"")),
     ];
     check("manifests_that_are_refused", &cases);

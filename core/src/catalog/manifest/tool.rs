@@ -112,6 +112,13 @@ fn operations(
         section.finish(source);
         verbs.insert(verb.to_owned(), Placed { value, place: source.place(key) });
     }
+    if verbs.is_empty() {
+        let missing =
+            Diagnostic::error("manifest_missing", format!("[{name}] lists no verb, so that every call is denied"))
+                .at(table.place.clone())
+                .help("write `VERB = { effect = \"read\" }` for each that may be called, or leave the table out");
+        source.found.push(missing);
+    }
     match argument {
         Some(argument) => Some(Operations { argument: pointer(argument, source)?, verbs }),
         None => {
