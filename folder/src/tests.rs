@@ -40,10 +40,14 @@ pub fn add_tests(folder: &Path, sources: &mut Sources) -> Result<(), FolderError
             }
             let Some(real) = real else {
                 // Tests that are not run would be missed by nobody where others are.
-                if is_test(&name) {
-                    let why =
-                        "the link leads out of the bundle's folder, or nowhere; put the file itself into the bundle";
-                    let inner = path.strip_prefix(&root).unwrap_or(&path);
+                let inner = path.strip_prefix(&root).unwrap_or(&path);
+                let folder = inner.starts_with("tests") && path.is_dir();
+                if is_test(&name) || folder {
+                    let why = if folder {
+                        "the link leads out of the bundle's folder; put the folder itself into the bundle"
+                    } else {
+                        "the link leads out of the bundle's folder, or nowhere; put the file itself into the bundle"
+                    };
                     return Err(FolderError::NoBundle(at(&shown.join(inner), why)));
                 }
                 continue;
@@ -120,5 +124,25 @@ mod links {
             );
             fs::remove_file(bundle.join("tests/b.test.yaml")).unwrap();
         }
+    }
+
+    /// Whatever tests lie in a folder that is not followed, nobody would miss them.
+    #[test]
+    fn a_folder_of_tests_that_is_not_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = folder.path().join("b");
+        fs::create_dir_all(bundle.join("tests")).unwrap();
+        fs::create_dir_all(folder.path().join("shared")).unwrap();
+        let refused = |link: &str| {
+            let link = bundle.join(link);
+            symlink(folder.path().join("shared"), &link).unwrap();
+            let told = add_tests(&bundle, &mut Sources::default()).map_err(|error| error.to_string());
+            fs::remove_file(link).unwrap();
+            told
+        };
+        assert!(refused("tests/shared").unwrap_err().contains("the link leads out of the bundle's folder"));
+        refused("elsewhere").unwrap();
+        fs::remove_dir(bundle.join("tests")).unwrap();
+        assert!(refused("tests").unwrap_err().contains("b/tests`: the link leads out of the bundle's folder"));
     }
 }
