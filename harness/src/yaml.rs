@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
+use regex_lite::{Captures, Regex};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use toolgate::{Diagnostic, Json};
 
@@ -24,6 +25,7 @@ pub(crate) fn read(texts: &mut Texts, name: &str, text: &str) -> Result<Node, Bo
         let fault = Diagnostic::error("too_large", message).help("split it into several files");
         return Err(Box::new(fault.at(texts.place(Mark { file, line: 1, column: 1, ..Mark::default() }))));
     }
+    let text = &*if name.ends_with(".json") { paired(text) } else { Cow::Borrowed(text) };
     let mut build = Build { file, offsets: Offsets::of(text), open: Vec::new(), root: None };
     for event in Parser::new_from_str(text) {
         let step = match event {
@@ -47,6 +49,20 @@ pub(crate) fn read(texts: &mut Texts, name: &str, text: &str) -> Result<Node, Bo
     })
 }
 
+/// JSON's text with each character that it writes as two escapes as YAML does, in two columns less.
+fn paired(text: &str) -> Cow<'_, str> {
+    let Ok(pair) = Regex::new(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)") else {
+        return Cow::Borrowed(text);
+    };
+    pair.replace_all(text, |found: &Captures<'_>| {
+        let half = |at: usize| found.get(at).and_then(|half| u32::from_str_radix(half.as_str(), 16).ok());
+        match half(1).zip(half(2)) {
+            Some((high, low)) => format!("\\U{:08X}", 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)),
+            None => found.get(0).map(|same| same.as_str().to_owned()).unwrap_or_default(),
+        }
+    })
+}
+
 /// A test file as one line of JSON: what an editor's schema is held against.
 ///
 /// # Errors
@@ -66,10 +82,10 @@ pub fn to_json(text: &str) -> Result<String, toolgate::Error> {
 /// What is usually wrong where a document does not parse.
 fn advice(text: &str, mark: Mark, message: &str) -> Option<&'static str> {
     let line = text.lines().nth(mark.line.saturating_sub(1)).unwrap_or_default();
-    if line.contains('\t') {
-        Some("indent with blanks: YAML takes no tabs")
-    } else if line.contains("\\u") || line.contains("\\U") {
+    if message.contains("escape") && (line.contains("\\u") || line.contains("\\U")) {
         Some("write the character itself instead of two `\\u` escapes")
+    } else if line.contains('\t') {
+        Some("indent with blanks: YAML takes no tabs")
     } else if line.contains("::\"") {
         Some("put single quotes around Cedar's notation: 'User::\"alice\"'")
     } else if message.contains("anchor") {

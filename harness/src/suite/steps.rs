@@ -91,7 +91,7 @@ impl Script {
             Some("call") => self.call(&mut keys, scene, reader),
             Some("event") => {
                 let event = keys.valued("event", reader);
-                let refused = keys.get("refused").and_then(|node| {
+                let refused = keys.valued("refused", reader).and_then(|node| {
                     reader.text(node, "`refused`", "a part of the message with which the event is refused")
                 });
                 let refused = refused.map(str::to_owned);

@@ -98,7 +98,19 @@ pub(super) fn read(
         }
         let Some(expect) = expect::read(wanted, scene.check.words, reader) else { continue };
         let Some(call) = scene.calls.written(&call, reader) else { continue };
-        let Some(call) = scene.asked(&call, &expect.answer, reader) else { continue };
+        let before = reader.found.len();
+        let call = scene.asked(&call, &expect.answer, reader);
+        let columns = columns.iter().map(|column| reader.place(column.mark)).collect::<Vec<_>>();
+        let cells = values.iter().map(|value| reader.place(value.mark)).collect::<Vec<_>>();
+        for told in reader.found.iter_mut().skip(before).filter(|told| told.code == "invalid_call") {
+            let column = columns.iter().position(|column| told.place.as_ref() == Some(column));
+            // A member that there is not is wrong in every row; a value is wrong where it stands.
+            let value = !["not declared", "unknown member"].iter().any(|what| told.message.contains(what));
+            if let Some(cell) = column.and_then(|at| cells.get(at)).filter(|_| value) {
+                told.place = Some(cell.clone());
+            }
+        }
+        let Some(call) = call else { continue };
         let mut label = values.iter().map(label).collect::<Vec<_>>().join(", ");
         // Two values may look the same: actors that differ in their claims.
         if !labels.insert(label.clone()) {

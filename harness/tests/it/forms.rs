@@ -103,3 +103,21 @@ fn times_come_from_the_clock_that_is_given() {
     assert!(report.cases().all(|case| case.nanos == 1_000_000));
     assert_eq!(report.totals().nanos, 62_000_000);
 }
+
+/// What programs write as JSON is JSON: a character behind the first plane comes as two escapes.
+#[test]
+fn json_is_read_as_it_is() {
+    let text = r#"{"version": 1, "now": "2026-01-05T10:00:00Z",
+	"tests": [{"name": "\ud83d\ude00 \\ud83d \u00e9\/", "call": {"principal": "User::\"alice\"", "tool": "notes/read", "input": {"id": 1}}, "expect": "allow"}]}"#;
+    let bench = bench(&[("tests/a.test.json", text)]);
+    let suite = bench.suite("tests/a.test.json").suite;
+    let names: Vec<_> = suite.cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names, ["\u{1f600} \\ud83d é/"], "{:?}", suite.found);
+    let lone = bench.with({
+        let mut sources = bench.sources().clone();
+        sources.insert("tests/a.test.json", text.replace("\\ude00", ""));
+        sources
+    });
+    let found = lone.suite("tests/a.test.json").suite.found;
+    assert!(found[0].help.as_ref().unwrap().contains("escape"), "{found:?}");
+}

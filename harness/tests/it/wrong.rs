@@ -17,6 +17,25 @@ fn told(text: &str, others: &[(&str, &str)]) -> String {
     lines.join("\n")
 }
 
+/// A value that does not fit stands in a row; a member that there is not, above the rows.
+#[test]
+fn what_is_wrong_in_a_table_is_told_where_it_stands() {
+    let table = |vary: &str, rows: &str| {
+        told(
+            &format!(
+                "{HEAD}tests:\n  - name: t\n    call: reads\n    table:\n      vary: [{vary}]\n      rows:\n{rows}"
+            ),
+            &[],
+        )
+    };
+    let row = |cell: &str| format!("        - [{cell}, allow]\n");
+    let rows = row("1") + &row("x") + &row("y");
+    let told = table("input.id", &rows);
+    assert!(told.contains("tests/a.test.yaml:13:12") && told.contains("tests/a.test.yaml:14:12"), "{told}");
+    let told = table("input.di", &(row("1") + &row("2")));
+    assert!(told.contains("tests/a.test.yaml:10:14") && !told.contains(":12:"), "{told}");
+}
+
 #[test]
 fn suites_written_wrong() {
     let tests = |lines: &str| format!("{HEAD}tests:\n{lines}");
