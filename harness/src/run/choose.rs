@@ -94,7 +94,8 @@ impl Choice {
         by_id && (self.filters.is_empty() || self.filters.iter().any(|filter| filter.takes(job)))
     }
 
-    pub(super) fn in_shard(&self, at: usize) -> bool {
+    /// Whether the case at this place of those that are chosen, counted from 0, is in the shard.
+    pub fn in_shard(&self, at: usize) -> bool {
         self.shard.is_none_or(|(i, n)| at % n == i - 1)
     }
 }

@@ -27,7 +27,7 @@ impl<'s> Parts<'s> {
         let mut calls = Vec::new();
         let mut texts: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for call in suite.cases.iter().flat_map(|case| case.calls()) {
-            if !seen.insert(format!("{} {:?}", judge::call(call), call.origin)) {
+            if !seen.insert(format!("{} {:?} {} {:?}", judge::call(call), call.origin, chain(call), call.transport)) {
                 continue;
             }
             calls.push(call);
@@ -41,9 +41,15 @@ impl<'s> Parts<'s> {
         Self { calls, texts }
     }
 
-    /// Everyone who asks, asking for everything that is asked for.
+    /// Everyone who asks, asking for everything that is asked for: first each of them for each tool.
     pub(super) fn crossed(&self) -> impl Iterator<Item = ToolCall> {
-        let pairs = self.calls.iter().flat_map(|who| self.calls.iter().map(move |what| (*who, *what)));
+        let first = |of: fn(&ToolCall) -> String| {
+            let mut seen = BTreeSet::new();
+            self.calls.iter().copied().filter(move |call| seen.insert(of(call))).collect::<Vec<_>>()
+        };
+        let (whos, whats) = (first(chain), first(tool));
+        let some = whos.into_iter().flat_map(move |who| whats.clone().into_iter().map(move |what| (who, what)));
+        let pairs = some.chain(self.calls.iter().flat_map(|who| self.calls.iter().map(move |what| (*who, *what))));
         pairs.filter(|(who, what)| !std::ptr::eq(*who, *what)).map(|(who, what)| ToolCall {
             server: what.server.clone(),
             method: what.method.clone(),
@@ -88,6 +94,11 @@ impl<'s> Parts<'s> {
         }
         made
     }
+}
+
+/// Who asks, claims included.
+fn chain(call: &ToolCall) -> String {
+    call.chain().map(|actor| format!("{}{} ", actor.entity(), Json::Object(actor.claims.clone()))).collect()
 }
 
 fn tool(call: &ToolCall) -> String {

@@ -77,7 +77,8 @@ fn each(
         case::play(gate, case, &mut |call, ledger, now, decision| {
             more = more && tell(Origin::Case(case), call, ledger, now, decision);
             for other in parts.varied(call) {
-                if made_up < generate::MOST && more {
+                // The other half is for everyone asking for everything.
+                if made_up < generate::MOST / 2 && more {
                     made_up += 1;
                     let decision = gate.decide(&other, ledger, now);
                     more = tell(Origin::MadeUp(case), &other, ledger, now, &decision);

@@ -31,6 +31,7 @@ fn a_step_without_a_value_is_none() {
         "{complete: , outcome: {status: failed}}",
         "{abort: }",
         "{advance: }",
+        "{refused: , event: {revoked: {session: s1}}}",
     ] {
         let key = step.split(['{', ':']).nth(1).unwrap();
         let lines =
@@ -230,4 +231,38 @@ fn a_request_of_cedar_is_about_the_verb_that_its_arguments_choose() {
     let erase = request("erase");
     assert_eq!(erase.verdict().exit_code(), 3, "{}", told(&erase));
     assert!(told(&erase).contains("the arguments make it `notes/edit#append`"), "{}", told(&erase));
+}
+
+/// However many calls a file makes, everyone in it is put to every tool in it, and whoever differs in claims is another one.
+#[test]
+fn an_invariant_is_held_against_everyone_asking_for_everything() {
+    let wanted = |report: &toolgate_harness::Report| (report.totals().failed, told(report));
+    let mut rows = String::new();
+    for id in 100..900 {
+        writeln!(rows, "        - [{id}, {{deny: no_permit}}]").unwrap();
+    }
+    let many = format!(
+        "tests:
+  - {{name: sends, call: {{extends: alice, tool: notes/send, input: {{to: a}}}}, expect: allow}}
+  - name: reads
+    call: reads
+    table:
+      vary: [input.id]
+      rows:
+{rows}  - {{name: last, call: {{extends: reads, principal: 'User::\"barbara\"'}}, expect: allow}}
+invariants:
+  - {{name: barbara sends nothing, never: allow, where: 'principal == User::\"barbara\" && action == Action::\"notes/send\"'}}
+"
+    );
+    let (failed, told_of) = wanted(&report(&many));
+    assert_eq!(failed, 1, "{told_of}");
+    let claims = "tests:
+  - {name: reads, call: {extends: reads, principal: {type: User, id: alice}}, expect: allow}
+  - {name: same, call: {extends: reads, principal: {type: User, id: alice, claims: {desk: '2'}}}, expect: allow}
+  - {name: sends, call: {extends: alice, tool: notes/send, input: {to: a}}, expect: allow}
+invariants:
+  - {name: desk two sends nothing, never: allow, where: 'principal.hasTag(\"desk\") && action == Action::\"notes/send\"'}
+";
+    let (failed, told_of) = wanted(&report(claims));
+    assert_eq!(failed, 1, "{told_of}");
 }
