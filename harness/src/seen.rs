@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use toolgate::{Decision, Ledger, Place, Timestamp, ToolCall};
+use toolgate::{Decision, Json, Ledger, Place, Timestamp, ToolCall};
 
 use crate::{
     run::{Decided, Loaded, Observer},
@@ -32,15 +32,22 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What is called: `server/tool`, or `server/method`.
+    /// What is called, by what it is decided as: `server/tool`, or `server/method`.
     pub(crate) fn target(&self) -> String {
         target(&self.call)
     }
 }
 
-/// What a call is to: `server/tool`, or `server/method`.
+/// What a call is to, by what it is decided as: `server/tool`, or `server/method`.
 pub(crate) fn target(call: &ToolCall) -> String {
-    let name = if call.method == "tools/call" { &call.tool } else { &call.method };
+    let completed = || call.input.get("ref").and_then(|about| about.get("type")).and_then(Json::as_str);
+    let name = match call.method.as_str() {
+        "tools/call" => call.tool.as_str(),
+        "resources/subscribe" | "resources/directory/read" | "skills/get" => "resources/read",
+        "completion/complete" if completed() == Some("ref/prompt") => "prompts/get",
+        "completion/complete" => "resources/read",
+        method => method,
+    };
     format!("{}/{name}", call.server)
 }
 

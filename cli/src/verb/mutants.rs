@@ -92,9 +92,9 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Format::Text => write!(out, "{}", told.text(&root))?,
         Format::Json => writeln!(out, "{}", told.json())?,
     }
-    let score = told.score().percent();
+    let (score, shown) = (told.score().percent(), told.score().shown());
     if let Some(demanded) = args.min_score.filter(|demanded| score < *demanded) {
-        render::note(&format!("{} {score:.1} % is less than the {demanded} % demanded", styled(YELLOW, "score:")));
+        render::note(&format!("{} {shown:.1} % is less than the {demanded} % demanded", styled(YELLOW, "score:")));
         return Ok(Exit::Quality);
     }
     Ok(Exit::Ok)

@@ -38,7 +38,7 @@ impl Coverage {
 }
 
 fn figure(figure: Figure) -> Value {
-    json!({"covered": figure.covered, "total": figure.total, "percent": (figure.percent() * 10.0).round() / 10.0})
+    json!({"covered": figure.covered, "total": figure.total, "percent": figure.shown()})
 }
 
 fn count(count: Count) -> Value {

@@ -143,6 +143,12 @@ impl Figure {
     pub fn percent(&self) -> f64 {
         if self.total == 0 { 100.0 } else { self.covered as f64 * 100.0 / self.total as f64 }
     }
+
+    /// As [`Figure::percent`], cut behind the first digit: what is not reached is never shown as if it were.
+    #[expect(clippy::cast_precision_loss, reason = "a percentage of small numbers")]
+    pub fn shown(&self) -> f64 {
+        (self.covered * 1_000).checked_div(self.total).unwrap_or(1_000) as f64 / 10.0
+    }
 }
 
 /// The coverage of a bundle's policies by a run.

@@ -8,6 +8,7 @@ use std::{
 use toolgate::{Place, Sources};
 
 use super::{Coverage, PolicyCoverage};
+use crate::report;
 
 /// A place as a path from where the command was called.
 pub(super) fn at(root: &str, place: &Place) -> String {
@@ -15,7 +16,7 @@ pub(super) fn at(root: &str, place: &Place) -> String {
 }
 
 pub(super) fn file(root: &str, name: &str) -> String {
-    if root.is_empty() { name.to_owned() } else { format!("{root}/{name}") }
+    report::path(name, root)
 }
 
 impl Coverage {

@@ -13,6 +13,7 @@ use toolgate::{Gate, Mutant, Mutants};
 pub use witness::Witness;
 
 use crate::{
+    coverage::Figure,
     run::{self, About, Bench, Loaded},
     search::{Near, tool},
     seen::{self, Seen},
@@ -68,6 +69,13 @@ impl Score {
     pub fn percent(&self) -> f64 {
         let all = self.killed + self.survived;
         if all == 0 { 100.0 } else { self.killed as f64 * 100.0 / all as f64 }
+    }
+}
+
+impl Score {
+    /// As [`Score::percent`], cut behind the first digit: a survivor is never shown as none.
+    pub fn shown(&self) -> f64 {
+        Figure { covered: self.killed, total: self.killed + self.survived }.shown()
     }
 }
 

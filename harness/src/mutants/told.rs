@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use toolgate::Mutant;
 
 use super::{Fate, MutantReport, Tried};
-use crate::search::single;
+use crate::{report, search::single};
 
 impl MutantReport {
     /// The score, each survivor with a test that would kill it, and the mutants that no call can tell. `root`: the bundle's
@@ -17,7 +17,7 @@ impl MutantReport {
             score.killed,
             score.survived,
             score.equivalent,
-            score.percent()
+            score.shown()
         );
         for one in &self.tried {
             let Fate::Survived(witness) = &one.fate else { continue };
@@ -84,13 +84,13 @@ impl MutantReport {
             "killed": score.killed,
             "survived": score.survived,
             "equivalent": score.equivalent,
-            "score": (score.percent() * 10.0).round() / 10.0,
+            "score": score.shown(),
             "mutants": tried.collect::<Vec<_>>(),
         })
     }
 }
 
 fn heading(root: &str, mutant: &Mutant) -> String {
-    let root = if root.is_empty() { String::new() } else { format!("{root}/") };
-    format!("{root}{} {} {}", mutant.place, mutant.policy, mutant.operator.name())
+    let place = report::path(&mutant.place.to_string(), root);
+    format!("{place} {} {}", mutant.policy, mutant.operator.name())
 }

@@ -11,6 +11,7 @@ use toolgate::{Diagnostic, Place, Severity};
 pub use failure::{Atom, Failure, Standing, View};
 pub(crate) use json::diagnostic;
 pub use text::Style;
+pub(crate) use text::path;
 
 use crate::suite::Suite;
 

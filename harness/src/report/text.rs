@@ -178,7 +178,7 @@ pub(super) fn shown(place: &Place, root: &str) -> String {
 }
 
 /// A file of the bundle, from where the command was given. The baseline lies in no bundle.
-pub(super) fn path(file: &str, root: &str) -> String {
+pub(crate) fn path(file: &str, root: &str) -> String {
     if root.is_empty() || root == "." { file.to_owned() } else { format!("{}/{file}", root.trim_end_matches('/')) }
 }
 

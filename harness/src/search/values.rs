@@ -122,7 +122,12 @@ impl<'t> Values<'t> {
         let parsed = |text: String| Json::parse(text.as_bytes()).ok();
         match property.get("type").and_then(Json::as_str) {
             Some("string") => {
-                Box::new(std::iter::once("x").chain(self.strings.iter().map(String::as_str)).map(Json::from))
+                let own = self.strings.iter().map(String::as_str);
+                // What is an address or a URL by its kind takes no other text.
+                let hosts = own.clone().filter(|text| text.contains('.') && !text.contains(['/', '@', ' ']));
+                let hosts = hosts.chain(["other.example"]);
+                let far = hosts.flat_map(|host| [format!("x@{host}"), format!("https://{host}/")]);
+                Box::new(std::iter::once("x").chain(own).map(Json::from).chain(far.map(|text| Json::from(&*text))))
             }
             Some("integer") => Box::new(numbers().filter_map(parsed)),
             Some("number") => {

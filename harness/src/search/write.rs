@@ -60,7 +60,12 @@ pub(crate) fn written(bench: &Bench, name: &str, found: &Found<'_>) -> Option<(S
         }
         test.push_str(&format!("    - call: {call}\n      expect: {expected}\n"));
     }
-    let indented: String = test.lines().map(|line| format!("  {line}\n")).collect();
+    let indent = text
+        .get(..node.mark.start)
+        .and_then(|before| before.lines().next_back())
+        .and_then(|line| line.trim_end().strip_suffix('-'));
+    let indent = indent.filter(|blanks| blanks.bytes().all(|byte| byte == b' ')).unwrap_or("  ");
+    let indented: String = test.lines().map(|line| format!("{indent}{line}\n")).collect();
     let (head, tail) = (text.get(..tests.mark.start)?, text.get(end..)?);
     let suite = bench.suite_of(&file, format!("{head}tests:\n{indented}\n{}", tail.trim_start()));
     Some((file, indented, suite))
@@ -110,7 +115,10 @@ pub(crate) fn call_text(call: &ToolCall) -> String {
     if !call.on_behalf_of.is_empty() {
         parts.push(format!("on_behalf_of: {}", list(call.on_behalf_of.iter().map(actor))));
     }
-    parts.push(format!("tool: {}", plain(&crate::seen::target(call))));
+    parts.push(match call.method.as_str() {
+        "tools/call" | "resources/read" | "prompts/get" => format!("tool: {}", plain(&crate::seen::target(call))),
+        method => format!("server: {}, method: {method}", plain(&call.server)),
+    });
     parts.push(format!("input: {}", call.input));
     if let Some(credential) = &call.credential {
         let text = |text: &str| Json::from(text).to_string();

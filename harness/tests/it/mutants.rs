@@ -195,3 +195,103 @@ fn tests_that_show_nothing() {
         &["duplicate_test: the test shows nothing that `reads` at tests/a.test.yaml:6:5 does not"],
     );
 }
+
+/// `resources/subscribe` is decided as `resources/read`, and `completion/complete` as what is completed.
+#[test]
+fn methods_that_are_decided_as_others_are_tests_of_these() {
+    let reader =
+        "@id(\"reader\") permit (principal == User::\"rita\", action == Action::\"notes/resources/read\", resource);\n";
+    let rita = "{principal: 'User::\"rita\"', server: notes, origin: user";
+    let prompt = "{ref: {type: ref/prompt, name: p}, argument: {name: a, value: b}}";
+    let tests = format!(
+        "  - {{name: s, call: {rita}, method: resources/subscribe, input: {{uri: 'a://b'}}}}, expect: {{allow: [reader]}}}}
+  - {{name: c, call: {rita}, method: completion/complete, input: {prompt}}}, expect: {{deny: no_permit}}}}\n"
+    );
+    let mut sources = sources(&tests);
+    sources.insert("policies/b.cedar", reader);
+    let bench = Bench::new(PolicyBundle::load(&sources).unwrap(), sources.clone());
+    let (recorder, suites) = (Recorder::default(), bench.suites());
+    let report = bench.run(&suites, &Options { observer: Some(&recorder), ..Options::default() });
+    assert_eq!(report.verdict().name(), "passed", "{:?}", suites[0].suite.found);
+    let seen = recorder.seen(&suites);
+    let report = bench.mutants(&Mutants::load(&sources, false).unwrap(), &suites, &seen, 1);
+    let of = |operator: &str| {
+        let mut tried = report.tried.iter().filter(|one| one.mutant.policy == "reader");
+        tried.find(|one| one.mutant.operator.name() == operator).unwrap()
+    };
+    for operator in ["drop-policy", "flip-effect"] {
+        let one = of(operator);
+        assert!(matches!(&one.fate, Fate::Killed(by) if by.ends_with("::s")), "{one:?}");
+    }
+    let coverage = Coverage::of(bench.gate(), &Shapes::load(&sources).unwrap(), &seen, false);
+    assert_eq!(coverage.environments().total, 4 * 3);
+    let seen = coverage.environments.iter().filter(|(_, (allowed, denied))| *allowed || *denied);
+    let seen: Vec<_> = seen.map(|(one, _)| one.tool.as_str()).collect();
+    assert_eq!(seen, ["notes/prompts/get", "notes/resources/read"]);
+    // What tells a survivor is written as the call that it is.
+    for one in &report.tried {
+        if let (Fate::Survived(found), "reader") = (&one.fate, one.mutant.policy.as_str()) {
+            assert!(found.is_some(), "{one:?}");
+        }
+    }
+}
+
+/// An argument that is an address or a URL by its kind takes no other text.
+#[test]
+fn arguments_of_a_kind_are_varied_within_it() {
+    let tests = "  - {name: a, call: {extends: ann, tool: notes/mail, input: {to: a@own.example, url: 'https://own.example/'}}, expect: allow}\n";
+    let mut sources = sources(tests);
+    sources.insert("toolgate.toml", format!("{MANIFEST}[tools.\"notes/mail\".arguments]\n\"/to\" = {{ kind = \"email\" }}\n\"/url\" = {{ kind = \"url\" }}\n"));
+    let mail = r#"{"name": "mail", "inputSchema": {"type": "object", "required": ["to", "url"], "properties": {"to": {"type": "string"}, "url": {"type": "string"}}}}, "#;
+    sources.insert("tools/notes.json", TOOLS.replace("{\"name\": \"read\"", &format!("{mail}{{\"name\": \"read\"")));
+    let policies = "@id(\"own\") forbid (principal, action == Action::\"notes/mail\", resource) when { context.input.to.domain != \"own.example\" };
+@id(\"home\") forbid (principal, action == Action::\"notes/mail\", resource) when { context.input.url.host != \"own.example\" };\n";
+    sources.insert("policies/b.cedar", policies);
+    let bench = Bench::new(PolicyBundle::load(&sources).unwrap_or_else(|error| panic!("{error}")), sources.clone());
+    let (recorder, suites) = (Recorder::default(), bench.suites());
+    let report = bench.run(&suites, &Options { observer: Some(&recorder), ..Options::default() });
+    assert_eq!(report.verdict().name(), "passed", "{:?}", suites[0].suite.found);
+    let report = bench.mutants(&Mutants::load(&sources, false).unwrap(), &suites, &recorder.seen(&suites), 1);
+    for one in report.tried.iter().filter(|one| ["own", "home"].contains(&one.mutant.policy.as_str())) {
+        assert!(!matches!(one.fate, Fate::Survived(None)), "{one:?}");
+    }
+}
+
+#[test]
+fn what_is_not_reached_is_not_shown_as_if_it_were() {
+    let shown = |covered, total| toolgate_harness::Figure { covered, total }.shown();
+    let figures = [shown(1_999, 2_000), shown(573, 1_000), shown(2, 3), shown(0, 0), shown(5, 5)];
+    assert_eq!(figures, [99.9, 57.3, 66.6, 100.0, 100.0]);
+    assert_eq!(toolgate_harness::Score { killed: 1_999, survived: 1, equivalent: 3 }.shown(), 99.9);
+}
+
+/// A test that is shown can be put among the others as it is, however far those are indented.
+#[test]
+fn tests_that_kill_are_indented_as_the_others_are() {
+    for indent in ["", "    "] {
+        let tests: String = READS.lines().map(|line| format!("{indent}{}\n", line.trim_start())).collect();
+        let (bench, seen, sources) = run(&tests);
+        let report = bench.mutants(&Mutants::load(&sources, false).unwrap(), &bench.suites(), &seen, 1);
+        let witness = report.tried.iter().find_map(|one| match &one.fate {
+            Fate::Survived(witness) => witness.as_ref(),
+            _ => None,
+        });
+        let test = &witness.unwrap().test;
+        assert!(test.starts_with(&format!("{indent}- name: ")), "{test}");
+        run(&format!("{tests}{test}"));
+    }
+}
+
+/// However the folder was named, files are named as reports of runs name them.
+#[test]
+fn files_are_named_from_where_the_command_was_given() {
+    let (bench, seen, sources) = run(READS);
+    let coverage = Coverage::of(bench.gate(), &Shapes::load(&sources).unwrap(), &seen, false);
+    let mutants = bench.mutants(&Mutants::load(&sources, false).unwrap(), &bench.suites(), &seen, 1);
+    for (root, file) in [("notes/", "notes/policies/a.cedar"), (".", "policies/a.cedar"), ("", "policies/a.cedar")] {
+        assert!(coverage.lcov(root).contains(&format!("SF:{file}\n")), "{}", coverage.lcov(root));
+        assert!(coverage.source(&sources, root).starts_with(file), "{}", coverage.source(&sources, root));
+        assert!(coverage.text(root).contains(&format!("\n{file}:")), "{}", coverage.text(root));
+        assert!(mutants.text(root).contains(&format!("survived: {file}:")), "{}", mutants.text(root));
+    }
+}
