@@ -9,7 +9,7 @@ use toolgate_harness::{Bench, Coverage, Loaded, Measure, Seen};
 use crate::{
     exit::{Exit, Fault, at},
     render::{self, RED, YELLOW, plural, styled},
-    suites,
+    suites, verb,
 };
 
 /// Coverage and its gates
@@ -57,7 +57,7 @@ impl Covering {
     }
 
     /// What is demanded of each measure.
-    fn demanded(&self) -> Result<Vec<(Measure, f64)>, Fault> {
+    pub(crate) fn demanded(&self) -> Result<Vec<(Measure, f64)>, Fault> {
         let mut demanded = Vec::new();
         for text in &self.min_coverage {
             let (name, number) =
@@ -85,6 +85,7 @@ pub(crate) fn tell(
     loaded: &[Loaded],
     seen: &[Seen],
     root: &str,
+    format: verb::test::Form,
     out: &mut impl Write,
 ) -> Result<Exit, Fault> {
     let demanded = args.demanded()?;
@@ -99,6 +100,8 @@ pub(crate) fn tell(
         };
         match &args.coverage_file {
             Some(path) => fs::write(path, text.trim_start()).map_err(|error| at(path, error))?,
+            // Behind a report that a program reads, figures for people would make it one that none can read.
+            None if form == Form::Text && !format.for_people() => render::note(text.trim()),
             None => write!(out, "{text}")?,
         }
     }
@@ -121,10 +124,8 @@ pub(crate) fn tell(
         let figure = coverage.figure(measure);
         if figure.percent() < percent {
             let (name, covered, total) = (measure.name(), figure.covered, figure.total);
-            let told = format!(
-                "{name}: {covered} of {total} are {:.1} %, less than the {percent} % demanded",
-                figure.percent()
-            );
+            let told =
+                format!("{name}: {covered} of {total} are {:.1} %, less than the {percent} % demanded", figure.shown());
             render::note(&format!("{} {told}", styled(YELLOW, "coverage")));
             exit = Exit::Quality;
         }

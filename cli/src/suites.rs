@@ -13,6 +13,7 @@ use toolgate_harness::is_suite;
 use crate::{
     Format, bundle,
     exit::{Exit, Fault, at},
+    render,
 };
 
 /// A file of a bundle, named from where the command was given.
@@ -27,6 +28,13 @@ pub(crate) fn from_here(root: &str, one: &Diagnostic) -> Diagnostic {
         place.file = named(root, &place.file).into();
     }
     one
+}
+
+/// Whether a file among the tests is one of tests by all but its name.
+fn misnamed(name: &str, sources: &Sources) -> bool {
+    let yaml = Path::new(name).extension().is_some_and(|end| end == "yaml" || end == "yml");
+    let tests = |text: &str| text.lines().any(|line| line.starts_with("tests:"));
+    yaml && name.starts_with("tests/") && !is_suite(name) && sources.text(name).is_some_and(tests)
 }
 
 /// The files of a bundle and of its tests, and which of them are to be run.
@@ -71,6 +79,13 @@ pub(crate) fn find(
         }
     }
     if paths.is_empty() {
+        sources.names().filter(|name| misnamed(name, &sources)).for_each(|name| {
+            let (shown, right) = (root.join(name).display().to_string(), Path::new(name).with_extension("test.yaml"));
+            let right = right.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let (shown, right) = (render::plain(&shown), render::plain(&right));
+            let why = format!("`{shown}` has tests, and is not run: name it `{right}`");
+            render::note(&format!("{} {why}", render::styled(render::YELLOW, "warning:")));
+        });
         names.extend(sources.names().filter(|name| is_suite(name)).map(str::to_owned));
     }
     names.sort();

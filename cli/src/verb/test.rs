@@ -95,6 +95,13 @@ pub(crate) enum Form {
     Github,
 }
 
+impl Form {
+    /// Whether a report in this form is read by people.
+    pub(crate) fn for_people(self) -> bool {
+        matches!(self, Self::Text | Self::Plain)
+    }
+}
+
 /// A run shorter than this shows no progress.
 const SHORT: Duration = Duration::from_millis(500);
 
@@ -113,6 +120,8 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
 }
 
 fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
+    // Wrong usage is told before anything runs, and whatever comes of the run.
+    args.covered.demanded()?;
     let packed = args.bundle.is_file();
     let format = if args.format == Form::Json { Format::Json } else { Format::Text };
     let (bundle, sources) = match bundle::load(&args.bundle, format, out)? {
@@ -158,7 +167,7 @@ fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let exit = exit(&report);
     match recorder {
         Some(recorder) if exit == Exit::Ok || exit == Exit::Found => {
-            let met = covered::tell(&args.covered, &bench, &loaded, &recorder.seen(&loaded), &shown, out)?;
+            let met = covered::tell(&args.covered, &bench, &loaded, &recorder.seen(&loaded), &shown, args.format, out)?;
             Ok(if exit == Exit::Ok { met } else { exit })
         }
         _ => Ok(exit),
@@ -241,7 +250,7 @@ fn tell(report: &Report, loaded: &[Loaded], root: &str, args: &Args, out: &mut i
         Form::Text => report.text(Style::Pretty, root, &rerun, args.verbose),
         Form::Plain => report.text(Style::Plain, root, &rerun, args.verbose),
     };
-    if matches!(args.format, Form::Text | Form::Plain) {
+    if args.format.for_people() {
         loaded.iter().for_each(|one| faults(one, root));
     }
     Ok(write!(out, "{text}")?)
@@ -263,7 +272,8 @@ fn faults(loaded: &Loaded, root: &str) {
 }
 
 fn list(loaded: &[Loaded], choice: &Choice, format: Form, root: &str, out: &mut impl Write) -> Result<Exit, Fault> {
-    let cases: Vec<_> = loaded.iter().flat_map(|one| one.chosen(choice)).collect();
+    let all = loaded.iter().flat_map(|one| one.chosen(choice));
+    let cases: Vec<_> = (0..).zip(all).filter(|(at, _)| choice.in_shard(*at)).map(|(_, case)| case).collect();
     if format == Form::Json {
         let one = |case: &toolgate_harness::Job<'_>| {
             let place = case.place();

@@ -34,6 +34,18 @@ fn coverage() {
     );
 }
 
+/// What a program reads is one document, with the figures for people beside it.
+#[test]
+fn coverage_beside_a_report_for_programs() {
+    let bench = bench(READS);
+    let (code, out) = bench.out("test b --format json --coverage");
+    assert!(code == 0 && serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{out}");
+    let (_, out) = bench.out("test b --format junit --coverage=text");
+    assert!(out.trim_end().ends_with("</testsuites>"), "{out}");
+    let shown = bench.run("test b --format github --coverage");
+    assert!(shown.contains("--- stderr\n") && shown.contains("coverage of desk"), "{shown}");
+}
+
 /// The exit code, and the last line of the standard error.
 fn check(bench: &Bench, args: &str, code: i32, last: &str) {
     let shown = bench.run(args);
@@ -59,6 +71,7 @@ fn gates() {
         "there are `policies`, `clauses`, `atoms`, `mcdc`",
     );
     check(&bench, "test b --format plain --min-coverage 101", 2, "`101` is no percentage");
+    check(&bench, "test b --format plain --filter nobody --min-coverage 101", 2, "`101` is no percentage");
     check(&bench, "test b --format plain --strict", 4, "strict: ");
     let shown = bench.run("test b --format plain --strict");
     assert!(shown.contains("─[b/policies/notes.cedar:"), "named from where the command was given\n{shown}");

@@ -57,6 +57,8 @@ fn chooses() {
     assert_eq!(ran("--filter policy=no-*"), (0, 1));
     assert_eq!(ran("--shard 1/2 --jobs 1"), (0, 2));
     assert_eq!(ran("--filter nobody"), (5, 0));
+    let listed = |args: &str| bench.out(&format!("test b --list {args}")).1.lines().count();
+    assert_eq!((listed(""), listed("--shard 1/2"), listed("--shard 2/2")), (3, 2, 1));
     assert_eq!(ran("b/tests"), (0, 3));
     assert_eq!(ran("b/tests/notes.test.yaml"), (0, 3));
     assert_eq!(ran("b/policies"), (5, 0));
@@ -68,6 +70,20 @@ fn chooses() {
         "exit 2\n--- stderr\nerror: there is no case `tests/notes.test.yaml::delting`; did you mean \
          `tests/notes.test.yaml::deleting`?\n"
     );
+}
+
+/// A file of tests that is not named as one would be missed by nobody.
+#[test]
+fn tests_in_a_file_of_another_name_are_told_of() {
+    let bench = bench();
+    bench.write("b/tests/people.yaml", SUITE);
+    bench.write("b/tests/shared.yaml", "calls: {}\n");
+    bench.write("b/elsewhere.yaml", SUITE);
+    let shown = bench.run("test b --format plain");
+    assert!(shown.starts_with("exit 0\n") && shown.contains("3 passed"), "{shown}");
+    assert!(shown.contains("`b/tests/people.yaml` has tests, and is not run: name it `people.test.yaml`"), "{shown}");
+    assert!(!shown.contains("shared.yaml") && !shown.contains("elsewhere"), "{shown}");
+    assert!(!bench.run("test b b/tests/notes.test.yaml").contains("people"));
 }
 
 /// What a failure prints is a command for a shell.
