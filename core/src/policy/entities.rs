@@ -9,7 +9,7 @@ use cedar_policy::{Context, Entities, EntityUid, EvalResult, Expression, Request
 use miette::Diagnostic as _;
 
 use super::{
-    load::{self, Fragment},
+    load::{self, Fragment, Parsed},
     schema,
 };
 use crate::{
@@ -31,6 +31,24 @@ pub(super) fn levels(catalog: &Catalog) -> Store {
     let mut store = Store::default();
     level_entities(catalog.levels.names()).into_iter().for_each(|level| store.insert(level));
     store
+}
+
+/// Tells of entities in policies that are nearly one of the file: a forbid about a misspelt group forbids nothing.
+pub(super) fn nearly(parsed: &[Parsed], store: &Store, found: &mut Vec<Diagnostic>) {
+    for one in parsed {
+        for literal in &one.statement.entities {
+            let id = literal.entity();
+            // Short names and numbered ones are near each other anyway.
+            let own = id.id.chars().count() > 3 && !id.id.ends_with(|c: char| c.is_ascii_digit());
+            if !own || store.get(&id).is_some() {
+                continue;
+            }
+            let same = store.iter().filter(|known| known.id.kind == id.kind).map(|known| &*known.id.id);
+            let message = format!("`{FILE}` has no {id}");
+            let told = Diagnostic::warning("unknown_entity", message).suggest(&id.id, same);
+            found.extend(told.help.is_some().then(|| told.at(one.at(literal.span.clone()))));
+        }
+    }
 }
 
 /// Reads `entities.json` into the store, checked against the schema.

@@ -167,6 +167,7 @@ pub(super) fn with(
         let doubtful = Samples::new(&actions, &declared, &fragments).doubtful(&parsed);
         validate::all(&actions, &cedar, &doubtful, &mut found);
         entities::load(&catalog, &fragments, sources, &mut store, &mut found);
+        entities::nearly(&parsed, &store, &mut found);
         filled = parsed
             .iter()
             .enumerate()

@@ -236,6 +236,19 @@ fn policies_that_deserve_a_second_look() {
     assert_eq!(told(&with_task), "", "a required fact needs no guard");
     let in_session = r#"@id("p") forbid (principal, action, resource) when { context.session.present && context.session.tools.isEmpty() };"#;
     assert_eq!(told(&desk::with_manifest(in_session, "[require]\nsession = true")), "", "nor does a session");
+    let named = |policy: &str, people: &str| {
+        let mut sources = desk::sources(policy);
+        sources.insert("entities.json", people);
+        told(&sources)
+    };
+    let people = r#"[{"uid": {"type": "Group", "id": "staff"}, "attrs": {}, "parents": []},
+        {"uid": {"type": "User", "id": "user-1"}, "attrs": {}, "parents": []}]"#;
+    let of = |group: &str| format!(r#"@id("p") forbid (principal in Group::"{group}", action, resource);"#);
+    let told_of = named(&of("stff"), people);
+    assert!(told_of.contains("policies/desk.cedar:1:") && told_of.contains("did you mean `staff`?"), "{told_of}");
+    assert_eq!(named(&of("contractors"), people), "", "a group that is like none of the file may come from elsewhere");
+    let user = r#"@id("p") forbid (principal == User::"user-2", action, resource);"#;
+    assert_eq!(named(user, people), "", "numbered ids are near each other anyway");
     let deep = format!("{}context.halted{}", "if ".repeat(60), " then context.revoked else context.halted".repeat(60));
     let deep = format!(r#"@id("p") forbid (principal, action, resource) when {{ {deep} }};"#);
     assert_eq!(told(&desk::sources(&deep)), "", "conditions of conditions are looked at twice, and not 2^60 times");

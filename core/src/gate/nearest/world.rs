@@ -139,6 +139,10 @@ impl<'w> Ground<'w> {
         if matches!(now, Some(Value::Entity(id)) if &*id.kind == "Level") {
             return levels().map(Some).collect();
         }
+        if path.is_empty() && now.is_none() && there.is_empty() && gone.is_empty() {
+            // Something is to stand there, and of what type is not known here.
+            return vec![Some(Value::string(OTHER)), None];
+        }
         let mut all: Vec<Value> = there.iter().chain(&gone).cloned().collect();
         all.extend(there.iter().chain(&gone).flat_map(beside));
         match now {
