@@ -324,3 +324,14 @@ fn a_packed_bundle_explains_as_its_folder() {
     assert_eq!(one, other);
     assert!(!one.nearest.sets.is_empty());
 }
+
+/// Of what type an attribute is that is not there is not known: an example of it could be none.
+#[test]
+fn what_is_absent_has_no_example_of_a_guessed_type() {
+    let tenants =
+        r#"@id("p") permit (principal, action == Action::"pay/send", resource) when { principal has tenant };"#;
+    let explanation = explain(&gate(tenants), &call("pay/send", r#"{"to": "a@b.example", "count": 3}"#, ""));
+    let changes: Vec<_> = explanation.nearest.sets.iter().flat_map(|set| &set.changes).collect();
+    let told: Vec<_> = changes.iter().map(|one| (one.claim.as_str(), one.example.as_deref())).collect();
+    assert_eq!(told, [("principal has tenant", None)]);
+}

@@ -42,7 +42,7 @@ pub(crate) fn written(bench: &Bench, name: &str, found: &Found<'_>) -> Option<(S
     for key in ["now", "given"] {
         if let Some(value) = node.get(key) {
             let end = behind(node.as_map()?, key).unwrap_or(next);
-            test.push_str(&format!("  {key}:\n    {}\n", slice(text, value.mark, end, 4)));
+            test.push_str(&format!("  {key}:\n    {}\n", slice(text, begin(text, value.mark), end, 4)));
         }
     }
     let steps: Vec<_> = node.get("steps").and_then(Node::as_list).into_iter().flatten().map(|step| step.mark).collect();
@@ -74,6 +74,15 @@ pub(crate) fn written(bench: &Bench, name: &str, found: &Found<'_>) -> Option<(S
 /// Where the member behind another begins, if there is one.
 fn behind(entries: &[Entry], key: &str) -> Option<usize> {
     entries.iter().skip_while(|entry| entry.key != key).nth(1).map(|entry| entry.mark.start)
+}
+
+/// Where a value begins: that of a list which is indented no further than its key is told of behind the first dash.
+fn begin(text: &str, mark: Mark) -> Mark {
+    let before = text.get(..mark.start).unwrap_or_default().trim_end_matches(' ');
+    match before.strip_suffix('-') {
+        Some(dash) => Mark { start: dash.len(), column: mark.column.saturating_sub(mark.start - dash.len()), ..mark },
+        None => mark,
+    }
 }
 
 /// What begins at a mark and ends before what begins at `end`, indented anew.

@@ -268,8 +268,16 @@ fn what_is_not_reached_is_not_shown_as_if_it_were() {
 /// A test that is shown can be put among the others as it is, however far those are indented.
 #[test]
 fn tests_that_kill_are_indented_as_the_others_are() {
+    let lines = [
+        "- name: reads",
+        "  given:",
+        "  - {advance: 5m}",
+        "  - {advance: 1m}",
+        "  call: {extends: ann, tool: notes/read}",
+        "  expect: {allow: [staff], obligations: [audit:notes]}",
+    ];
     for indent in ["", "    "] {
-        let tests: String = READS.lines().map(|line| format!("{indent}{}\n", line.trim_start())).collect();
+        let tests: String = lines.iter().map(|line| format!("{indent}{line}\n")).collect();
         let (bench, seen, sources) = run(&tests);
         let report = bench.mutants(&Mutants::load(&sources, false).unwrap(), &bench.suites(), &seen, 1);
         let witness = report.tried.iter().find_map(|one| match &one.fate {
