@@ -33,8 +33,15 @@ pub(super) fn levels(catalog: &Catalog) -> Store {
     store
 }
 
+/// Names that policies and the file have, compared with each other, at most: a bundle of many is not held up by them.
+const COMPARED: usize = 200_000;
+
 /// Tells of entities in policies that are nearly one of the file: a forbid about a misspelt group forbids nothing.
 pub(super) fn nearly(parsed: &[Parsed], store: &Store, found: &mut Vec<Diagnostic>) {
+    let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    store.iter().for_each(|known| kinds.entry(&known.id.kind).or_default().push(&known.id.id));
+    let mut left = COMPARED;
+    let mut helps: BTreeMap<EntityRef, Option<Diagnostic>> = BTreeMap::new();
     for one in parsed {
         for literal in &one.statement.entities {
             let id = literal.entity();
@@ -43,10 +50,14 @@ pub(super) fn nearly(parsed: &[Parsed], store: &Store, found: &mut Vec<Diagnosti
             if !own || store.get(&id).is_some() {
                 continue;
             }
-            let same = store.iter().filter(|known| known.id.kind == id.kind).map(|known| &*known.id.id);
-            let message = format!("`{FILE}` has no {id}");
-            let told = Diagnostic::warning("unknown_entity", message).suggest(&id.id, same);
-            found.extend(told.help.is_some().then(|| told.at(one.at(literal.span.clone()))));
+            let same = kinds.get(&*id.kind).map(Vec::as_slice).unwrap_or_default();
+            let told = helps.entry(id).or_insert_with_key(|id| {
+                left = left.checked_sub(same.len())?;
+                let message = format!("`{FILE}` has no {id}");
+                let told = Diagnostic::warning("unknown_entity", message).suggest(&id.id, same.iter().copied());
+                told.help.is_some().then_some(told)
+            });
+            found.extend(told.clone().map(|told| told.at(one.at(literal.span.clone()))));
         }
     }
 }
