@@ -215,6 +215,18 @@ impl Gate {
         DecisionRecord::confirmation(&self.bundle, call, decision, now).with(Some(id), event)
     }
 
+    /// As [`Gate::confirm`], of a call whose tool has asked for more input (MCP 2026-07-28) and gets it now: as often as it
+    /// asks, as long as the reservation lasts. It is one call, and what was approved of it stays approved.
+    pub fn proceed(&self, call: &ToolCall, id: u64, ledger: &mut Ledger, now: Timestamp) -> DecisionRecord {
+        let started = ledger.open_call(id, now).is_some_and(|open| open.started);
+        if !started {
+            return self.confirm(call, id, ledger, now);
+        }
+        // Nothing of this is kept: the ledger knows that the tool has started.
+        let decision = self.confirmed(call, id, &mut ledger.not_started(id), now);
+        DecisionRecord::confirmation(&self.bundle, call, decision, now).with(Some(id), None)
+    }
+
     fn confirmed(&self, call: &ToolCall, id: u64, ledger: &mut Ledger, now: Timestamp) -> Decision {
         let not_reserved = |detail: String| Decision::refused(Fault::new(Reason::NotReserved, detail), None);
         let Some(open) = ledger.open_call(id, now).cloned() else {

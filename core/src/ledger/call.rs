@@ -175,6 +175,15 @@ impl Ledger {
         self.calls.get(&id).map(|call| &**call).filter(|call| !call.overdue && now < call.reservation.until)
     }
 
+    /// The ledger as it would be if the tool of a reserved call had not started yet.
+    pub(crate) fn not_started(&self, id: u64) -> Self {
+        let mut ledger = self.clone();
+        if let Some(call) = ledger.calls.get_mut(&id) {
+            Arc::make_mut(call).started = false;
+        }
+        ledger
+    }
+
     /// The id of the credential that a reserved call came with.
     pub(crate) fn credential_of(&self, id: u64) -> Option<String> {
         Some((*self.calls.get(&id)?.reservation.credential.as_ref()?.id).to_owned())

@@ -137,6 +137,11 @@ impl SharedLedger {
         self.lock().record(now, |ledger, at| gate.confirm(call, id, ledger, at))
     }
 
+    /// As [`Gate::proceed`], under the lock.
+    pub fn proceed(&self, gate: &Gate, call: &ToolCall, id: u64, now: Timestamp) -> DecisionRecord {
+        self.lock().record(now, |ledger, at| gate.proceed(call, id, ledger, at))
+    }
+
     /// As [`Gate::apply`].
     ///
     /// # Errors

@@ -74,6 +74,12 @@ impl Scene {
         brief(&self.gate.confirm(&call, id, &mut self.ledger, self.now).decision)
     }
 
+    /// As `confirm`, of a call whose tool has asked for more.
+    pub(crate) fn proceed(&mut self, call: &str, id: u64) -> String {
+        let call = self.call(call);
+        brief(&self.gate.proceed(&call, id, &mut self.ledger, self.now).decision)
+    }
+
     /// An approval of the call that was asked for, as an event.
     pub(crate) fn approval(&self, decision: &Decision, class: &str, approver: &str, millis: i64) -> String {
         let Decision::NeedsApproval { basis, .. } = decision else { panic!("{}", desk::shown(decision)) };

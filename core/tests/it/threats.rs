@@ -217,6 +217,25 @@ fn a_queue_of_approvals_nobody_gave() {
 }
 
 #[test]
+fn a_tool_may_ask_for_more_as_often_as_it_likes() {
+    let pay = |amount: u32| call("pay/send", &format!(r#"{{"to":"a@b.example","amount":{amount}}}"#), "");
+    let mut scene = Scene::at_the_desk(GATED);
+    let (asked, _) = scene.authorize(&pay(1));
+    scene.tell(&scene.approval(&asked, "ops", "User::\"olga\"", HOUR));
+    let id = scene.reserve(&pay(1));
+    assert_eq!(scene.proceed(&pay(2), id), "needs_approval ops [ask-ops]", "another call");
+    for _ in 0..3 {
+        assert_eq!(scene.proceed(&pay(1), id), "allow [staff-may]");
+    }
+    assert_eq!(scene.confirm(&pay(1), id), "deny not_reserved []", "it has started");
+    assert_eq!(scene.ask(&pay(1)), "needs_approval ops [ask-ops]", "the approval is used");
+    scene.tell(r#"{"halted":{"all":true}}"#);
+    assert!(scene.proceed(&pay(1), id).starts_with("deny"), "everything else is evaluated again");
+    scene.later(HOUR);
+    assert_eq!(scene.proceed(&pay(1), id), "deny not_reserved []");
+}
+
+#[test]
 fn a_task_completed_while_a_call_waits_in_a_queue() {
     let mut scene = Scene::at_the_desk(POLICIES);
     let open = r#"{"task_opened":{"id":"t1","purpose":"x","initiator":"User::\"alice\"","tools":["read"],"expires":"2026-01-05T11:00:00Z"}}"#;

@@ -3,6 +3,7 @@
 use crate::{
     Decision, Principal, Reason, ToolCall,
     catalog::{self, Fault},
+    digest::{Digest, Domain},
     gather::Gather as _,
     json::{Json, Object},
 };
@@ -77,4 +78,16 @@ pub fn call(server: &str, method: &str, params: &Json, principal: Principal) -> 
     let responses = params.get("inputResponses").cloned();
     let call = ToolCall { method: method.to_owned(), input, ..ToolCall::new(server, tool, principal) };
     Ok(Request { call, state, responses })
+}
+
+/// What the reservation of a call is kept under whose tool has asked for more input by a `requestState` of its own (2026-07-28):
+/// by the one who brings that state back with this call, [`Gate::proceed`](crate::Gate::proceed) finds it. States of servers are no
+/// secrets, and need not differ from call to call.
+pub fn continuation(call: &ToolCall, state: &str) -> Digest {
+    let text = |text: Option<&String>| text.map_or(Json::Null, |text| text.as_str().into());
+    let chain = call.chain().map(|actor| actor.entity().to_string().as_str().into()).collect();
+    let parts = [&call.server, &call.method, &call.tool].map(|part| text(Some(part)));
+    let mut of = vec![state.into(), call.input.clone(), Json::Array(chain)];
+    of.extend(parts.into_iter().chain([text(call.session.as_ref()), text(call.task.as_ref())]));
+    Digest::of(Domain::Input, &Json::Array(of))
 }
