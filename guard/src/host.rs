@@ -6,8 +6,8 @@ use std::{
 };
 
 use toolgate::{
-    DecisionRecord, Drift, Event, EventError, Gate, Ledger, Outcome, PolicyBundle, SharedGate, SharedLedger, Timestamp,
-    ToolCall, Trace,
+    DecisionRecord, Drift, Event, EventError, Gate, Ledger, Outcome, PolicyBundle, SharedGate, SharedLedger, Status,
+    Timestamp, ToolCall, Trace,
     wire::{RecordLines, mcp::Sealer},
 };
 
@@ -227,7 +227,11 @@ impl Host {
     }
 
     pub(crate) fn abort(&self, id: u64) {
-        let aborted = self.ledger.abort(&self.gate(), id, self.now());
+        let aborted = match self.ledger.abort(&self.gate(), id, self.now()) {
+            // What has begun is not undone.
+            Err(EventError::CallStarted(_)) => return self.complete(id, Outcome::new(Status::Failed)),
+            aborted => aborted,
+        };
         self.kept(aborted.map_err(|error| error.to_string()));
     }
 

@@ -268,7 +268,7 @@ fn step(adapter: &mut Adapter, step: &Json, at: &str) {
             "completed" => adapter.completed.map_or(Json::Null, Json::from),
             "asked" => adapter.asked.clone(),
             "cacheScope" => "private".into(),
-            "ttlMs" => 0.into(),
+            "ttlMs" => Json::parse(b"0").unwrap(),
             kind => {
                 assert_eq!(kind, seen.0, "{at}: {}", seen.1);
                 seen.1.clone()

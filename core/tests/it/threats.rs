@@ -229,7 +229,7 @@ fn a_tool_may_ask_for_more_as_often_as_it_likes() {
     }
     assert_eq!(scene.confirm(&pay(1), id), "deny not_reserved []", "it has started");
     assert_eq!(scene.ask(&pay(1)), "needs_approval ops [ask-ops]", "the approval is used");
-    scene.tell(r#"{"halted":{"all":true}}"#);
+    scene.tell(r#"{"revoked":{"principal":"User::\"alice\""}}"#);
     assert!(scene.proceed(&pay(1), id).starts_with("deny"), "everything else is evaluated again");
     scene.later(HOUR);
     assert_eq!(scene.proceed(&pay(1), id), "deny not_reserved []");

@@ -6,7 +6,10 @@ use toolgate::{
     wire::mcp::{self, Refusal},
 };
 
-use super::{Connection, Output, calls::Asked};
+use super::{
+    Connection, Output,
+    calls::{Asked, unrecorded},
+};
 use crate::{
     host::{Host, Notice},
     message::{self, Id},
@@ -52,17 +55,23 @@ impl Connection {
                 let Some(result) = mcp::input_required(gate, &record, &host.sealer) else {
                     return self.denied(gate, asked, Some(&call), &record);
                 };
-                self.asks(gate, &call, &record);
+                if !self.asks(gate, &asked, &call, &record) {
+                    return;
+                }
                 self.tell_client(message::response(&asked.id, &result.to_string()));
             }
             Ask::Client => {
-                self.asks(gate, &call, &record);
+                if !self.asks(gate, &asked, &call, &record) {
+                    return;
+                }
                 let own = self.asking_id();
                 self.tell_client(message::request(&own, "elicitation/create", &question.to_string()));
                 self.wait(own, asked, call, record);
             }
             Ask::Terminal => {
-                self.asks(gate, &call, &record);
+                if !self.asks(gate, &asked, &call, &record) {
+                    return;
+                }
                 let own = self.asking_id();
                 let question = question.get("message").and_then(Json::as_str).unwrap_or_default().to_owned();
                 self.out.push(Output::Ask { key: own.to_string(), question });
@@ -71,12 +80,19 @@ impl Connection {
         }
     }
 
-    fn asks(&self, gate: &Gate, call: &ToolCall, record: &DecisionRecord) {
-        if let Err(why) = self.host.record(record) {
-            self.warn(&why);
-        }
+    /// Whether the question is recorded: what stands on no record is not asked.
+    fn asks(&mut self, gate: &Gate, asked: &Asked<'_>, call: &ToolCall, record: &DecisionRecord) -> bool {
+        let kept = self.host.record(record);
         self.tell(gate, call, record);
-        self.host.tell(Notice::Asked(call));
+        match kept {
+            Ok(()) => self.host.tell(Notice::Asked(call)),
+            Err(why) => {
+                self.warn(&why);
+                self.refuse(&asked.id, &unrecorded());
+                return false;
+            }
+        }
+        true
     }
 
     fn wait(&mut self, own: Id, asked: Asked<'_>, call: ToolCall, record: DecisionRecord) {

@@ -15,9 +15,6 @@ use crate::{
 /// The JSON-RPC code of a denial that no record stands behind.
 pub(super) const DENIED: i64 = -31_403;
 
-/// Calls whose server asked for more input, and whose reservation is kept for the retry.
-const CONTINUING: usize = 1_024;
-
 /// Members of `params` that some servers would take for others, if they were written with other capitals.
 const MEMBERS: [&str; 9] =
     ["name", "arguments", "uri", "ref", "_meta", "taskId", "inputResponses", "requestState", "task"];
@@ -53,21 +50,21 @@ impl Connection {
         let mcp::Request { call, state, responses } = request;
         let call = self.host.settings.vouch(call, &self.session, self.transport);
         let mut answered = false;
-        if let Some(state) = state {
-            if Sealer::made(&state) {
-                let responses = responses.unwrap_or(Json::Null);
-                if let Err(refusal) = self.resumed(&gate, &call, (&state, &responses)) {
-                    return self.refuse(&asked.id, &refusal);
-                }
-                asked.line = without_answers(&asked.id, method, params);
-                answered = true;
-            } else if let Some(reserved) = self.continuing.remove(&state) {
-                let record = self.host.ledger.confirm(&gate, &call, reserved, self.host.now());
-                if record.decision.is_allow() {
-                    return self.allowed(&gate, asked, &call, &record);
-                }
-                self.host.complete(reserved, Outcome::new(Status::Failed));
+        if let Some(state) = state.as_ref().filter(|state| Sealer::made(state)) {
+            let responses = responses.unwrap_or(Json::Null);
+            if let Err(refusal) = self.resumed(&gate, &call, (state, &responses)) {
+                return self.refuse(&asked.id, &refusal);
             }
+            asked.line = without_answers(&asked.id, method, params);
+            answered = true;
+        } else if (state.is_some() || responses.is_some())
+            && let Some(reserved) = self.continuing.take(&call, state.as_deref())
+        {
+            let record = self.host.ledger.proceed(&gate, &call, reserved, self.host.now());
+            if record.decision.is_allow() {
+                return self.allowed(&gate, asked, &call, &record);
+            }
+            self.host.complete(reserved, Outcome::new(Status::Failed));
         }
         let record = self.host.ledger.authorize(&gate, &call, self.host.now());
         self.judged(&gate, asked, call, record, answered);
@@ -116,6 +113,7 @@ impl Connection {
         if record.decision.basis().call.is_none() {
             return self.forward(asked, None);
         }
+        let reserved = record.id.map(|id| (id, Box::new(call.clone())));
         let (host, rendering) = (self.host.clone(), self.host.settings.rendering);
         let known: &[&str] = if host.records() { &[AUDIT, NOTIFY] } else { &[NOTIFY] };
         let kept = host.record(record);
@@ -123,7 +121,7 @@ impl Connection {
         let refusal = match &kept {
             Err(why) => {
                 self.warn(why);
-                Some(Refusal::Error { code: -32_603, message: "Denied: no record can be kept".to_owned(), data: None })
+                Some(unrecorded())
             }
             Ok(()) => mcp::unsupported(record, known, rendering),
         };
@@ -135,7 +133,7 @@ impl Connection {
             host.tell(Notice::Notify(call, obligation.value.as_deref().unwrap_or_default()));
         }
         self.used = true;
-        self.forward(asked, record.id);
+        self.forward(asked, reserved);
     }
 
     /// Answers in the server's place; in observe mode, the server is asked all the same.
@@ -176,7 +174,7 @@ impl Connection {
         self.host.tell(Notice::Decided { gate, ledger, call, record });
     }
 
-    fn forward(&mut self, asked: Asked<'_>, reserved: Option<u64>) {
+    fn forward(&mut self, asked: Asked<'_>, reserved: Option<(u64, Box<ToolCall>)>) {
         let Asked { id, method, line, modern, .. } = asked;
         let pending = match method {
             "initialize" => Pending::Initialize,
@@ -189,19 +187,16 @@ impl Connection {
     }
 
     /// The server has answered a call.
-    pub(super) fn came_back(&mut self, reserved: Option<u64>, result: Result<&RawValue, &RawValue>) {
-        let Some(reserved) = reserved else { return };
+    pub(super) fn came_back(&mut self, call: Option<(u64, Box<ToolCall>)>, result: Result<&RawValue, &RawValue>) {
+        let Some((reserved, call)) = call else { return };
         let came: Option<Came> = result.ok().and_then(|result| serde_json::from_str(result.get()).ok());
         let came = came.unwrap_or(Came { is_error: Some(result.is_err()), ..Came::default() });
         if came.result_type.as_deref() == Some("input_required") {
             // The call goes on when the client comes back with this.
-            if let Some(state) = came.request_state.filter(|_| self.continuing.len() < CONTINUING) {
-                // A state that was there before is of another call, which nobody can go on with.
-                if let Some(other) = self.continuing.insert(state, reserved) {
-                    self.host.complete(other, Outcome::new(Status::Failed));
-                }
-                return;
+            if let Some(other) = self.continuing.keep(&call, came.request_state.as_deref(), reserved) {
+                self.host.complete(other, Outcome::new(Status::TimedOut));
             }
+            return;
         }
         let task = match came.result_type.as_deref() {
             Some("task") => came.task_id,
@@ -216,6 +211,11 @@ impl Connection {
         let status = if came.is_error == Some(true) { Status::Failed } else { Status::Done };
         self.host.complete(reserved, Outcome::new(status));
     }
+}
+
+/// The answer where a decision cannot be recorded.
+pub(super) fn unrecorded() -> Refusal {
+    Refusal::Error { code: -32_603, message: "Denied: no record can be kept".to_owned(), data: None }
 }
 
 /// What a guard has to know of a result.

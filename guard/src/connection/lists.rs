@@ -48,9 +48,11 @@ impl Connection {
     }
 }
 
-/// The result, with how it may be cached: by this principal's client alone.
+/// The result, with how it may be cached: by this principal's client alone, and for no time, since what somebody may do changes with
+/// any event, and no client is told.
 fn scoped(result: &str, scope: &str) -> String {
     let Some(mut members) = message::members(result) else { return result.to_owned() };
     members.insert("cacheScope".to_owned(), message::raw(serde_json::Value::from(scope).to_string()));
+    members.insert("ttlMs".to_owned(), message::raw("0".to_owned()));
     serde_json::to_string(&members).unwrap_or_else(|_| result.to_owned())
 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use serde_json::{Value, value::RawValue};
-use toolgate::{Event, Json, Outcome, Status};
+use toolgate::{Event, Json, Outcome, Status, ToolCall, wire::mcp::Continuing};
 
 pub(crate) use self::pins::{Page, whole};
 use self::{approvals::Waiting, pins::Pins};
@@ -57,7 +57,7 @@ enum Pending {
     /// A list that is filtered. `modern`: its result says how it may be cached.
     List { method: String, modern: bool },
     /// A call, by the id of its reservation; observed calls may have none.
-    Call(Option<u64>),
+    Call(Option<(u64, Box<ToolCall>)>),
 }
 
 /// Requests that were cancelled, and that the server may still answer. Their ids are in use: the answer would be taken for that
@@ -103,8 +103,8 @@ pub(crate) struct Connection {
     asked: HashSet<Id>,
     /// Calls that wait for an approval, by the id of the guard's own request.
     waiting: HashMap<Id, Waiting>,
-    /// Calls whose server asked for more input, by its `requestState`.
-    continuing: HashMap<String, u64>,
+    /// Calls whose server asked for more input.
+    continuing: Continuing,
     /// Whether the ledger knows the session.
     used: bool,
     /// Why the guard does not go on: nothing more is decided.
@@ -128,7 +128,7 @@ impl Connection {
             cancelled: Cancelled::default(),
             asked: HashSet::new(),
             waiting: HashMap::new(),
-            continuing: HashMap::new(),
+            continuing: Continuing::default(),
             used: false,
             over: None,
             out: Vec::new(),
@@ -199,11 +199,11 @@ impl Connection {
         self.over.get_or_insert_with(|| why.to_owned());
         for (id, pending) in mem::take(&mut self.pending) {
             self.tell_client(message::error(Some(&id), -32_603, &format!("toolgate: {why}"), None));
-            if let Pending::Call(Some(call)) = pending {
+            if let Pending::Call(Some((call, _))) = pending {
                 self.host.complete(call, Outcome::new(Status::TimedOut));
             }
         }
-        for call in mem::take(&mut self.continuing).into_values() {
+        for call in self.continuing.end() {
             self.host.complete(call, Outcome::new(Status::TimedOut));
         }
         for waiting in mem::take(&mut self.waiting).into_values() {
@@ -276,7 +276,7 @@ impl Connection {
                 self.pending.insert(id.clone(), Pending::Initialize);
             }
             Some(pending) => {
-                if let Pending::Call(Some(call)) = pending {
+                if let Pending::Call(Some((call, _))) = pending {
                     self.host.complete(call, Outcome::new(Status::TimedOut));
                 }
                 self.cancelled.put(id.clone());

@@ -50,6 +50,19 @@ impl std::io::Write for Kept {
     }
 }
 
+/// A full disk.
+struct Full;
+
+impl std::io::Write for Full {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 struct Guard {
     connection: Connection,
     records: Kept,
@@ -58,19 +71,24 @@ struct Guard {
 
 impl Guard {
     fn new(set: impl FnOnce(&mut Settings)) -> Self {
+        let records = Kept::default();
+        Self::recording(records.clone(), records, set)
+    }
+
+    fn recording(records: Kept, out: impl std::io::Write + Send + 'static, set: impl FnOnce(&mut Settings)) -> Self {
         let mut sources = Sources::default();
         sources.insert("toolgate.toml", MANIFEST);
         sources.insert("tools/notes.json", TOOLS);
         sources.insert("policies/a.cedar", POLICIES);
         let mut settings = Settings::new("notes", Principal::new(PrincipalKind::User, "me"));
         set(&mut settings);
-        let (records, told) = (Kept::default(), Arc::new(Mutex::new(Vec::new())));
+        let told = Arc::new(Mutex::new(Vec::new()));
         let notices = Arc::clone(&told);
         let host = Host::new(Parts {
             gate: Gate::new(PolicyBundle::load(&sources).unwrap()),
             ledger: SharedLedger::default(),
             settings,
-            records: Some(Records::new(Box::new(records.clone()), Chain::default())),
+            records: Some(Records::new(Box::new(out), Chain::default())),
             tell: Box::new(move |notice| {
                 let told = match notice {
                     Notice::Decided { record, .. } => record.decision.name().to_owned(),
@@ -340,8 +358,20 @@ fn a_servers_own_questions_pass_and_the_user_is_not_asked_twice() {
     let question = r#"{"jsonrpc":"2.0","id":2,"result":{"resultType":"input_required","requestState":"theirs"}}"#;
     guard.server(question, &["client 2 result"]);
     guard.client(&modern("3", r#","inputResponses":{"x":{}},"requestState":"theirs""#), &["server tools/call"]);
-    guard.server(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#, &["client 3 result"]);
+    // It may ask again, with no state at all.
+    let question = r#"{"jsonrpc":"2.0","id":3,"result":{"resultType":"input_required"}}"#;
+    guard.server(question, &["client 3 result"]);
+    guard.client(&modern("6", r#","inputResponses":{"x":{}}"#), &["server tools/call"]);
+    guard.server(r#"{"jsonrpc":"2.0","id":6,"result":{}}"#, &["client 6 result"]);
     guard.client(&modern("4", r#","requestState":"theirs""#), &["client* 4 result"]);
+}
+
+#[test]
+fn what_stands_on_no_record_is_not_asked() {
+    let mut guard = Guard::recording(Kept::default(), Full, |_| ());
+    let listing = guard.client(&modern("1", ""), &["server* tools/list"]);
+    guard.listed(&listing, TOOLS, &["client* 1 error -32603 Denied: no record can be kept"]);
+    assert!(!guard.told("asked write"));
 }
 
 #[test]

@@ -312,3 +312,50 @@ impl Drop for Open {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::error::TryRecvError::{Disconnected, Empty};
+    use toolgate::{Gate, PolicyBundle, Principal, PrincipalKind, SharedLedger, Sources, Timestamp};
+
+    use super::*;
+    use crate::{Parts, Settings, queue::queue};
+
+    fn session() -> Arc<Session> {
+        let mut sources = Sources::default();
+        sources.insert("toolgate.toml", "[bundle]\nname = \"s\"\nversion = \"1\"\n[servers.s]\n");
+        sources.insert("tools/s.json", r#"{"tools":[]}"#);
+        sources.insert("policies/a.cedar", r#"@id("a") permit (principal, action in Action::"call", resource);"#);
+        let host = Host::new(Parts {
+            gate: Gate::new(PolicyBundle::load(&sources).unwrap()),
+            ledger: SharedLedger::default(),
+            settings: Settings::new("s", Principal::new(PrincipalKind::User, "me")),
+            records: None,
+            tell: Box::new(|_| ()),
+            confirm: Box::new(|_| false),
+            clock: Box::new(|| Timestamp::from_millis(0)),
+        });
+        let host = Arc::new(host.unwrap());
+        let connection = Connection::new(Arc::clone(&host), "http").unwrap();
+        let (pump, _) = Pump::new(connection, host, (queue().0, queue().0));
+        Arc::new(Session { pump, streams: Mutex::default(), stop: Notify::new(), shared: false })
+    }
+
+    fn ping(session: &Arc<Session>, id: &str) -> (Stream, Open) {
+        let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        session.request(Id::parse(id).unwrap(), "ping", line).unwrap()
+    }
+
+    /// Whoever waits when a session ends, or comes after, would wait for ever.
+    #[test]
+    fn nobody_waits_for_lines_of_a_session_that_is_over() {
+        let session = session();
+        let (mut waiting, _open) = ping(&session, "1");
+        let mut standing = session.stand();
+        assert_eq!((waiting.try_recv(), standing.try_recv()), (Err(Empty), Err(Empty)));
+        session.hang_up();
+        assert_eq!((waiting.try_recv(), standing.try_recv()), (Err(Disconnected), Err(Disconnected)));
+        let (mut late, _open) = ping(&session, "2");
+        assert_eq!(late.try_recv(), Err(Disconnected));
+    }
+}

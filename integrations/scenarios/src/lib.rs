@@ -170,8 +170,8 @@ impl World {
                 "decisions" => records.iter().filter_map(|one| one.get("decision").cloned()).collect(),
                 "completed" => events.iter().rev().find_map(ended).map_or(Value::Null, Value::from),
                 "asked" => client.asked.clone(),
-                "cacheScope" if client.era == Era::Session => continue,
-                "cacheScope" => seen["result"]["cacheScope"].clone(),
+                "cacheScope" | "ttlMs" if client.era == Era::Session => continue,
+                "cacheScope" | "ttlMs" => seen["result"][name.as_str()].clone(),
                 kind => {
                     let (found, value) = shown(&seen, !ran.is_empty());
                     assert_eq!(found, kind, "{at}: {seen}");
