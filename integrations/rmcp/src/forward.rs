@@ -115,6 +115,8 @@ macro_rules! filtered {
         let left_out = $self.host.left_out($method, &result, $context)?;
         result.$items.retain(|item| !left_out.iter().any(|name| **name == *item.$name));
         result.cache_scope = Some(CacheScope::Private);
+        // What somebody may do changes with any event, and no client is told.
+        result.ttl_ms = Some(0);
         Ok(result)
     }};
 }
@@ -140,6 +142,10 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
                     (request.input_responses, request.request_state) = (None, None);
                 }
                 let result = self.inner.call_tool(request, context).await;
+                if let Ok(CallToolResponse::InputRequired(asked)) = &result {
+                    running.waits(asked.request_state.as_deref());
+                    return result;
+                }
                 if let Ok(CallToolResponse::Task(task)) = &result {
                     running.task(&task.task.task_id);
                 }
@@ -166,7 +172,10 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
                     (request.input_responses, request.request_state) = (None, None);
                 }
                 let result = self.inner.get_prompt(request, context).await;
-                running.ended(result.is_err());
+                match &result {
+                    Ok(GetPromptResponse::InputRequired(asked)) => running.waits(asked.request_state.as_deref()),
+                    _ => running.ended(result.is_err()),
+                }
                 result
             }
         }
@@ -185,7 +194,10 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
                     (request.input_responses, request.request_state) = (None, None);
                 }
                 let result = self.inner.read_resource(request, context).await;
-                running.ended(result.is_err());
+                match &result {
+                    Ok(ReadResourceResponse::InputRequired(asked)) => running.waits(asked.request_state.as_deref()),
+                    _ => running.ended(result.is_err()),
+                }
                 result
             }
         }

@@ -70,6 +70,15 @@ impl Running {
     }
 }
 
+impl Running {
+    /// The tool has asked for more input, by a state of its own: the call goes on when the client comes back with it.
+    pub(crate) fn waits(mut self, state: Option<&str>) {
+        if let Some((id, call)) = self.call.take() {
+            self.host.shared.keep_going(&call, state, id);
+        }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some((id, _)) = self.call.take() {
@@ -125,18 +134,23 @@ impl Host {
         };
         let client = Client::of(context);
         let mut resumed = false;
-        if let Some(state) = request.state.filter(|state| Sealer::made(state)) {
+        if let Some(state) = request.state.as_ref().filter(|state| Sealer::made(state)) {
             let responses = request.responses.unwrap_or(Json::Null);
-            if let Err(refusal) = self.resume(&call, (&state, &responses)) {
+            if let Err(refusal) = self.resume(&call, (state, &responses)) {
                 return Verdict::Answer(refusal);
             }
             resumed = true;
+        } else if (request.state.is_some() || request.responses.is_some())
+            && let Some(record) = shared.proceed(&call, request.state.as_deref())
+        {
+            return self.judged(call, &record, false);
         }
         let record = shared.ledger.authorize(&shared.gate, &call, shared.now());
         let question = mcp::elicitation(&shared.gate, &record).filter(|_| client.elicits && !resumed);
         let Some(question) = question else { return self.judged(call, &record, resumed) };
+        // What stands on no record is not asked.
         if let Err(error) = shared.record(&record) {
-            tracing::error!(target: "toolgate", %error, "a record cannot be written");
+            return Verdict::Answer(unrecorded(&error));
         }
         if client.modern {
             let asked = mcp::input_required(&shared.gate, &record, &shared.sealer);
@@ -170,14 +184,12 @@ impl Host {
         // Methods that carry no authority have no digest, and no record is kept of them.
         if record.decision.basis().call.is_some() {
             let kept = shared.record(record);
-            let known: Vec<_> = shared.obligations.iter().map(String::as_str).collect();
+            let mut known: Vec<_> = shared.obligations.iter().map(String::as_str).collect();
+            // Every call leaves a record: that is what `audit` asks for.
+            known.extend(shared.records().then_some("audit"));
             let refusal = match kept {
                 Ok(()) => mcp::unsupported(record, &known, shared.rendering),
-                Err(error) => {
-                    tracing::error!(target: "toolgate", %error, "a record cannot be written");
-                    let message = "Denied: no record can be kept.".to_owned();
-                    Some(Refusal::Error { code: DENIED, message, data: None })
-                }
+                Err(error) => Some(unrecorded(&error)),
             };
             if let Some(refusal) = refusal {
                 record.id.into_iter().for_each(|id| shared.abort(id));
@@ -222,6 +234,12 @@ impl Host {
             }
         }
     }
+}
+
+/// The answer where a decision cannot be recorded.
+fn unrecorded(error: &std::io::Error) -> Refusal {
+    tracing::error!(target: "toolgate", %error, "a record cannot be written");
+    Refusal::Error { code: DENIED, message: "Denied: no record can be kept.".to_owned(), data: None }
 }
 
 /// The request as a call, with what the host knows of it.

@@ -13,10 +13,10 @@ use std::{
 use rmcp::model::ListToolsResult;
 use toolgate::{
     Chain, Decision, DecisionRecord, Event, EventError, Gate, ListRequest, Outcome, PolicyBundle, Reason, SharedLedger,
-    Timestamp, ToolCall, Trace,
+    Status, Timestamp, ToolCall, Trace,
     wire::{
         RecordLines,
-        mcp::{KEY_BYTES, KeyTooShort, Rendering, Sealer},
+        mcp::{Continuing, KEY_BYTES, KeyTooShort, Rendering, Sealer},
     },
 };
 
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) held: AtomicBool,
     caller: Option<Caller>,
     records: Mutex<Option<Lines>>,
+    /// Calls whose tool has asked for more input.
+    continuing: Mutex<Continuing>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -56,7 +58,8 @@ pub struct Settings {
     pub ledger: SharedLedger,
     /// How denials reach the client.
     pub rendering: Rendering,
-    /// The kinds of obligations that the server meets. A call that carries another kind is denied.
+    /// The kinds of obligations that the server meets, besides `audit`, which is met where `records` are kept. A call that carries
+    /// another kind is denied.
     pub obligations: Vec<String>,
     /// The scopes that a tool needs, by its name: what a challenge asks for.
     pub scopes: BTreeMap<String, Vec<String>>,
@@ -147,6 +150,7 @@ impl Host {
             held: AtomicBool::new(false),
             caller,
             records,
+            continuing: Mutex::default(),
             clock,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -273,6 +277,11 @@ impl Shared {
         }
     }
 
+    /// Whether records are kept.
+    pub(crate) fn records(&self) -> bool {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn write(&self, one: impl FnOnce(&mut Lines) -> std::io::Result<()>) -> std::io::Result<()> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map_or(Ok(()), one)
     }
@@ -287,8 +296,27 @@ impl Shared {
     pub(crate) fn abort(&self, id: u64) {
         match self.ledger.abort(&self.gate, id, self.now()) {
             Ok(traces) => self.keep(&traces),
+            // What has begun is not undone.
+            Err(EventError::CallStarted(_)) => self.complete(id, Outcome::new(Status::Failed)),
             Err(error) => tracing::error!(target: "toolgate", %error, "a call cannot be given up"),
         }
+    }
+
+    /// Keeps the reservation of a call whose tool has asked for more input.
+    pub(crate) fn keep_going(&self, call: &ToolCall, state: Option<&str>, id: u64) {
+        let given_up = self.continuing.lock().unwrap_or_else(PoisonError::into_inner).keep(call, state, id);
+        given_up.into_iter().for_each(|id| self.complete(id, Outcome::new(Status::TimedOut)));
+    }
+
+    /// The record of a call that goes on with what its tool has asked for; without one, it is a call like any other.
+    pub(crate) fn proceed(&self, call: &ToolCall, state: Option<&str>) -> Option<DecisionRecord> {
+        let id = self.continuing.lock().unwrap_or_else(PoisonError::into_inner).take(call, state)?;
+        let record = self.ledger.proceed(&self.gate, call, id, self.now());
+        if !record.decision.is_allow() {
+            self.complete(id, Outcome::new(Status::Failed));
+            return None;
+        }
+        Some(record)
     }
 
     pub(crate) fn apply(&self, event: Event) {

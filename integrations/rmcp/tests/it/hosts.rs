@@ -12,8 +12,8 @@ use std::{
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt as _,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ListToolsResult, PaginatedRequestParams,
-        ServerCapabilities, ServerConfig, Tool,
+        CallToolRequestParams, CallToolResponse, CallToolResult, InputRequiredResult, ListToolsResult,
+        PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
 };
@@ -29,6 +29,8 @@ struct Pages {
     ran: Arc<AtomicUsize>,
     changed: bool,
     endless: bool,
+    /// The states that a tool goes on from, the empty one first.
+    states: &'static [&'static str],
 }
 
 impl ServerHandler for Pages {
@@ -56,10 +58,14 @@ impl ServerHandler for Pages {
 
     async fn call_tool(
         &self,
-        _: CallToolRequestParams,
+        request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         self.ran.fetch_add(1, Ordering::Relaxed);
+        let state = request.request_state.unwrap_or_default();
+        if let Some(next) = self.states.iter().skip_while(|one| **one != state).nth(1) {
+            return Ok(CallToolResponse::InputRequired(InputRequiredResult::from_request_state(*next)));
+        }
         Ok(CallToolResponse::Complete(CallToolResult::success(Vec::new())))
     }
 }
@@ -217,4 +223,71 @@ async fn what_the_user_says_of_a_call_that_was_cancelled_does_not_run_it() {
     while wire.hear().await["id"] != 3 {}
     assert_eq!(server.ran.load(Ordering::Relaxed), 1, "{}", wire.records());
     assert!(wire.records().contains("approval_refused"), "{}", wire.records());
+}
+
+/// A request of 2026-07-28.
+fn modern(more: Value) -> Value {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
+        "io.modelcontextprotocol/clientInfo": {"name": "c", "version": "1"},
+    });
+    let mut params = json!({"name": "write", "arguments": {}, "_meta": meta});
+    params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    params
+}
+
+#[tokio::test]
+async fn a_user_approves_once_what_a_tool_asks_twice_for_more() {
+    let server = Pages { states: &["", "one", "two"], ..Pages::default() };
+    let mut wire = Wire::to(server.clone(), ASKING, |settings| settings).await;
+    let yes = json!({"approval": {"action": "accept", "content": {"approve": true}}});
+    let asked = wire.ask("tools/call", modern(json!({}))).await;
+    let mut state = asked["result"]["requestState"].clone();
+    let mut answer = yes;
+    for next in ["one", "two"] {
+        let asked = wire.ask("tools/call", modern(json!({"requestState": state, "inputResponses": answer}))).await;
+        state = asked["result"]["requestState"].clone();
+        assert_eq!(state, next, "{asked}");
+        answer = json!({});
+    }
+    let done = wire.ask("tools/call", modern(json!({"requestState": "two"}))).await;
+    assert_eq!((&done["result"]["isError"], server.ran.load(Ordering::Relaxed)), (&json!(false), 3), "{done}");
+    let records = wire.records();
+    let count = |what: &str| records.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((count(r#""decision":"needs_approval""#), count(r#""kind":"outcome""#)), (1, 1), "{records}");
+    let again = wire.ask("tools/call", modern(json!({"requestState": "two"}))).await;
+    assert_eq!(again["result"]["resultType"], "input_required", "{again}");
+    assert_eq!(server.ran.load(Ordering::Relaxed), 3);
+}
+
+/// A full disk.
+struct Full;
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_stands_on_no_record_is_not_asked() {
+    let full = |settings| Settings { records: Some(Box::new(Full)), ..settings };
+    let mut wire = Wire::to(Pages::default(), ASKING, full).await;
+    let answer = wire.call("write").await;
+    assert_eq!(answer["error"]["message"], "Denied: no record can be kept.", "{answer}");
+}
+
+#[tokio::test]
+async fn audit_is_met_where_records_are_kept() {
+    const AUDITED: &str = r#"@id("a") @obligation("audit") permit (principal, action in Action::"call", resource);"#;
+    for (kept, denied) in [(true, false), (false, true)] {
+        let keep = |settings: Settings| Settings { records: settings.records.filter(|_| kept), ..settings };
+        let answer = Wire::to(Pages::default(), AUDITED, keep).await.call("read").await;
+        assert_eq!(answer["result"]["isError"] == true, denied, "{answer}");
+    }
 }
