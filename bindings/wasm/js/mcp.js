@@ -14,6 +14,8 @@ const OPTIONS = new Set([
   'gate', 'ledger', 'server', 'principal', 'who', 'issuer', 'session', 'task', 'origin', 'rendering', 'obligations', 'scopes', 'labels',
   'onRecord', 'onFault', 'key', 'now',
 ]);
+/** Calls at once whose tool has asked for more input. Who lets more of them lie loses the oldest. */
+const CONTINUING = 1_024;
 /** What a listing is asked with: nothing of a session or a task. */
 const LISTED = ['principal', 'on_behalf_of', 'credential', 'origin', 'transport'];
 
@@ -30,13 +32,16 @@ export class Guard {
   #requests;
   #sealer = null;
   #held = null;
+  /** Calls whose tool has asked for more input, until the client comes back with it: what was approved is approved of all rounds. */
+  #continuing = new Map();
   /** Whether all that the server shows was held against the pins: of one page, a client can ask for no other. */
   #whole = false;
 
   constructor(options) {
     const said = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined));
+    const { gate, ledger, rendering = 'tool_error' } = said;
     // What is not kept anywhere is no record, and meets no `audit`.
-    const { gate, ledger, rendering = 'tool_error', obligations = said.onRecord === undefined ? {} : { audit: recorded } } = said;
+    const obligations = { ...(said.onRecord && { audit: recorded }), ...said.obligations };
     const unknown = Object.keys(said).find((name) => !OPTIONS.has(name));
     if (unknown !== undefined) throw new UsageError(`a guard has no option \`${unknown}\``);
     if (!gate?.[REQUESTS] || !ledger) throw new UsageError('a guard has a `gate` and a `ledger`');
@@ -99,7 +104,10 @@ export class Guard {
       }
       if (!this.#whole && request.method === 'tools/call') await this.#hold(await request.tools(), true);
       // A state of another form is the tool's own, which sees it if the call is allowed.
-      if (request.state?.startsWith('1.') && request.state.includes('.sha256:')) return await this.#resume(turn, request, () => run(true));
+      if (sealed(request.state)) return await this.#resume(turn, request, () => run(true));
+      const kept = this.#take(turn, request);
+      const going = kept && (await this.#proceed(turn, kept));
+      if (going) return await this.#run(turn, request, () => run(false), going, kept);
       const record = await this.#authorize(turn);
       const question = request.asks ? turn.elicitation() : null;
       if (question === null) return await this.#run(turn, request, () => run(false), record);
@@ -143,22 +151,70 @@ export class Guard {
     return await this.#run(turn, request, run, await this.#authorize(turn));
   }
 
-  /** Does what a decision says. */
-  async #run(turn, request, run, record) {
+  /** What is kept of a call that goes on with this request, if it is one. */
+  #take(turn, { state, responses }) {
+    if (this.#continuing.size === 0 || (state === undefined && responses === undefined)) return undefined;
+    // A server's `requestState.verify` may make another value of its state: then the call is the oldest one like this.
+    const other = state !== undefined && typeof state !== 'string';
+    const call = turn.continuation(other ? '' : (state ?? ''));
+    const key = other ? [...this.#continuing].find(([, one]) => one.call === call)?.[0] : call;
+    const kept = this.#continuing.get(key);
+    this.#continuing.delete(key);
+    return kept;
+  }
+
+  /** The record of a call that goes on with what its tool has asked for; without one, it is a call like any other. */
+  async #proceed(turn, kept) {
+    const { ledger, now } = this.#options;
+    const record = turn.proceed(ledger, kept.id, now());
+    try {
+      if (record.decision === 'allow') {
+        await this.#told(record);
+        return record;
+      }
+    } catch (error) {
+      await this.#end(kept, { status: 'failed', labels: kept.labels });
+      throw error;
+    }
+    await this.#end(kept, { status: 'failed', labels: kept.labels });
+    return null;
+  }
+
+  /** Keeps a call whose tool has asked for more input. The one that nobody can go on with any more has an end. */
+  async #keep(turn, state, kept) {
+    const key = turn.continuation(state ?? '');
+    const over = [this.#continuing.get(key)];
+    this.#continuing.delete(key);
+    this.#continuing.set(key, { ...kept, call: turn.continuation('') });
+    if (this.#continuing.size > CONTINUING) {
+      const [oldest, one] = this.#continuing.entries().next().value;
+      this.#continuing.delete(oldest);
+      over.push(one);
+    }
+    for (const one of over) {
+      if (one === undefined) continue;
+      // Its reservation may have ended long ago.
+      await this.#end(one, { status: 'timed_out', labels: one.labels }).catch((error) => this.#fault(error));
+    }
+  }
+
+  /** Does what a decision says. `kept`: what is known of a call that goes on. */
+  async #run(turn, request, run, record, kept = { id: record.id, event: record.event, labels: [] }) {
     const { rendering, obligations } = this.#options;
     const refusal = turn.refusal(rendering, []);
     if (refusal !== null) return refused(refusal);
     if (record.id === null) return await run();
     const unsupported = turn.unsupported(Object.keys(obligations), rendering);
     if (unsupported !== null) {
-      await this.#abort(record);
+      // What has begun is not undone.
+      await (kept.event === record.event ? this.#abort(record) : this.#end(kept, { status: 'failed', labels: kept.labels }));
       return refused(unsupported);
     }
     let status = 'failed';
-    let outcome = {};
+    let outcome = { labels: kept.labels };
     try {
       let result = await run();
-      await this.#started(record, result);
+      await this.#started(kept, result);
       for (const obligation of record.obligations) {
         const [kind, ...value] = obligation.split(':');
         result = (await obligations[kind](request.about, { kind, value: value.join(':') || null }, result)) ?? result;
@@ -166,14 +222,20 @@ export class Guard {
       const labels = (await this.#options.labels?.(request.about, result)) ?? [];
       // A text is a list of its letters, and none of them is the label that was meant.
       if (typeof labels === 'string') throw new UsageError('`labels` gives a list of texts, not one text');
-      outcome = { labels: [...labels], output_digest: await digest(result) };
+      const all = [...new Set([...kept.labels, ...labels])];
+      outcome = { labels: all, output_digest: await digest(result) };
+      if (result?.resultType === 'input_required') {
+        status = null;
+        await this.#keep(turn, result.requestState, { ...kept, labels: all });
+        return result;
+      }
       if (result?.isError !== true) status = 'done';
       return result;
     } catch (error) {
       if (request.aborted()) status = 'timed_out';
       throw error;
     } finally {
-      await this.#end(record, { ...outcome, status });
+      if (status !== null) await this.#end(record, { ...outcome, status });
     }
   }
 
@@ -223,6 +285,7 @@ export class Guard {
     const asked = { server, any_session: true };
     for (const name of LISTED) if (host[name] !== undefined) asked[name] = host[name];
     const filtered = gate.filterList(request.method, plain(result), asked, ledger, now());
+    // What somebody may do changes with any event, and no client is told.
     return { ...filtered.result, cacheScope: 'private', ttlMs: 0 };
   }
 
@@ -248,10 +311,12 @@ export class Guard {
 
   async #turn(request) {
     const { server, now } = this.#options;
-    const host = { ...(await this.#host(request)), server, tool: '-' };
+    const { nobody, ...said } = await this.#host(request);
+    if (nobody !== undefined) return this.#requests.nobody(nobody, now());
+    const host = { ...said, server, tool: '-' };
     const params = { ...request.params };
     delete params._meta;
-    if (request.state !== undefined) params.requestState = request.state;
+    if (typeof request.state === 'string') params.requestState = request.state;
     if (request.responses !== undefined) params.inputResponses = request.responses;
     return this.#requests.turn(host, request.method, params, now());
   }
@@ -266,9 +331,10 @@ export class Guard {
     said.origin = typeof origin === 'function' ? await origin(about) : origin;
     if (who !== undefined) return { ...said, ...(await who(about)) };
     if (about.authInfo !== undefined) {
-      const identity = gate.identify(claims(about.authInfo, issuer));
-      // Nobody is known: the call is denied for want of a principal.
-      return 'decision' in identity ? said : { ...said, ...identity };
+      const told = claims(about.authInfo, issuer);
+      const identity = gate.identify(told);
+      // Nobody is known: the call is denied, and the record says why.
+      return 'decision' in identity ? { nobody: told } : { ...said, ...identity };
     }
     if (about.transport === 'stdio' && principal !== undefined) said.principal = principal;
     return said;
@@ -339,6 +405,11 @@ class Refused extends Error {
     this.code = code;
     if (data !== undefined) this.data = data;
   }
+}
+
+/** Whether a state is of a guard. */
+function sealed(state) {
+  return typeof state === 'string' && state.startsWith('1.') && state.includes('.sha256:');
 }
 
 /** What the host gives to be called can be. */

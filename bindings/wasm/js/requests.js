@@ -46,6 +46,13 @@ export class Requests {
     return new Turn(this, this.#engine.run(() => gate.turn(said, method, asked, now)));
   }
 
+  /** A request of somebody whose claims do not say who it is. */
+  nobody(claims, now) {
+    const gate = this.#gate();
+    const told = text(claims, CALL);
+    return new Turn(this, this.#engine.run(() => gate.nobody(told, now)));
+  }
+
   /** @internal */
   call(work) {
     const gate = this.#gate();
@@ -107,6 +114,17 @@ class Turn {
   authorize(ledger, now) {
     const held = this.#requests.held(ledger);
     return this.#requests.recorded(ledger, this.#requests.call((gate) => this.#raw.authorize(gate, held, now)));
+  }
+
+  /** What the reservation is kept under while the tool waits for more input. */
+  continuation(state) {
+    return this.#requests.call(() => this.#raw.continuation(state));
+  }
+
+  /** As `authorize`, of a reserved call whose tool has asked for more input. */
+  proceed(ledger, id, now) {
+    const held = this.#requests.held(ledger);
+    return this.#requests.recorded(ledger, this.#requests.call((gate) => this.#raw.proceed(gate, id, held, now)));
   }
 
   refusal(rendering, scopes, metadata) {

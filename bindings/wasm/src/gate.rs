@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use toolgate::{
-    Decision, DecisionRecord, Event, Gate, Json, Limits, ListRequest, PolicyBundle, Timestamp, ToolCall, filter_list,
-    wire,
+    Decision, DecisionRecord, Event, Gate, Identity, Json, Limits, ListRequest, PolicyBundle, Timestamp, ToolCall,
+    filter_list, wire,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -100,11 +100,7 @@ impl RawGate {
 
     /// Who asks, from the claims of a verified token: members of a call as JSON, or the answer that denies.
     pub fn identify(&self, claims: &str) -> String {
-        let identity = match Json::parse(claims.as_bytes()) {
-            Ok(claims) => self.0.identify(&claims),
-            Err(error) => Err(self.refuse("malformed", &error.to_string(), 0.0).decision),
-        };
-        match identity {
+        match self.identity(claims) {
             Ok(identity) => wire::identity(&identity),
             Err(denied) => wire::answer(&denied),
         }
@@ -133,6 +129,12 @@ impl RawGate {
         Ok(format!("{line}\n{}", told::traces(&traces)))
     }
 
+    pub(crate) fn identity(&self, claims: &str) -> Result<Identity, Decision> {
+        let parsed = Json::parse(claims.as_bytes());
+        let claims = parsed.map_err(|error| self.refuse("malformed", &error.to_string(), 0.0).decision)?;
+        self.0.identify(&claims)
+    }
+
     fn request(&self, request: &str) -> Result<ListRequest, Fault> {
         wire::read_list_request(request.as_bytes(), self.0.limits()).map_err(|denial| Fault::usage(&denial.detail))
     }
@@ -153,7 +155,7 @@ fn denied(kind: &str, detail: &str) -> Decision {
 }
 
 /// A count of JavaScript's. Ids are counted up from one, and never reach what a double cannot hold.
-fn number(id: f64) -> u64 {
+pub(crate) fn number(id: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

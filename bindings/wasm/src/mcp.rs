@@ -1,7 +1,7 @@
 //! One request of the protocol, from the call that it makes to its answer: the words of `toolgate::wire::mcp`.
 
 use toolgate::{
-    Decision, DecisionRecord, Event, Json, Ledger, ToolCall,
+    Decision, DecisionRecord, Event, Json, Ledger, Reason, ToolCall,
     wire::{
         self,
         mcp::{self, Challenge, Refusal, Rendering, Sealer},
@@ -9,7 +9,12 @@ use toolgate::{
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{fault::Fault, gate::RawGate, ledger::RawLedger, time, told};
+use crate::{
+    fault::Fault,
+    gate::{RawGate, number},
+    ledger::RawLedger,
+    time, told,
+};
 
 /// Seals what a client has to bring back.
 #[wasm_bindgen]
@@ -46,6 +51,13 @@ impl RawGate {
                 RawTurn { call: Some(call), resumed, record }
             }
         }
+    }
+
+    /// A request of somebody whose claims do not say who it is: it makes no call.
+    pub fn nobody(&self, claims: &str, now: f64) -> RawTurn {
+        let denied = self.identity(claims).err();
+        let denied = denied.unwrap_or_else(|| Decision::denied(Reason::MissingFact, "nobody is known"));
+        RawTurn { call: None, resumed: None, record: self.0.refuse(denied, time(now)) }
     }
 }
 
@@ -98,6 +110,19 @@ impl RawTurn {
     pub fn authorize(&mut self, gate: &RawGate, ledger: &mut RawLedger, now: f64) -> String {
         if let Some(call) = &self.call {
             self.record = gate.0.authorize(call, &mut ledger.0, time(now));
+        }
+        told::record(&self.record)
+    }
+
+    /// What the reservation is kept under while the tool waits for more input.
+    pub fn continuation(&self, state: &str) -> Option<String> {
+        self.call.as_ref().map(|call| mcp::continuation(call, state).to_string())
+    }
+
+    /// As `authorize`, of a reserved call whose tool has asked for more input.
+    pub fn proceed(&mut self, gate: &RawGate, id: f64, ledger: &mut RawLedger, now: f64) -> String {
+        if let Some(call) = &self.call {
+            self.record = gate.0.proceed(call, number(id), &mut ledger.0, time(now));
         }
         told::record(&self.record)
     }

@@ -138,6 +138,7 @@ export class Scenario {
         completed: () => this.completed,
         asked: () => this.asked,
         cacheScope: () => seen.cacheScope,
+        ttlMs: () => seen.ttlMs,
       }[name];
       assert.deepEqual(got === undefined ? seen[name] : got(), wanted, `${at}: ${name} of ${JSON.stringify(seen)}, ${this.faults}`);
     }
@@ -151,7 +152,7 @@ export class Scenario {
       if (step.list) {
         const result = await this.client.request(step.list, {});
         const items = result.tools ?? result.resources ?? result.prompts;
-        return { names: items.map((item) => item.name), cacheScope: result.cacheScope };
+        return { names: items.map((item) => item.name), cacheScope: result.cacheScope, ttlMs: result.ttlMs };
       }
     } catch (error) {
       return failed(error);

@@ -58,7 +58,7 @@ export interface GuardOptions {
   readonly origin?: Of<'user' | 'agent' | 'retrieved'>;
   /** How a denial reaches the client: `tool_error`, without it. */
   readonly rendering?: Rendering;
-  /** How obligations are met, by their kinds: without it, `audit` alone, where there is an `onRecord`. A result that is given takes the place of the other. */
+  /** How obligations are met, by their kinds; `audit` is met where there is an `onRecord`. A result that is given takes the place of the other. */
   readonly obligations?: {
     readonly [kind: string]: (request: Request, obligation: Obligation, result: any) => unknown;
   };

@@ -1,0 +1,93 @@
+// Calls of several rounds (2026-07-28), whose tools ask for more input by themselves: what was approved of a call is approved of all
+// its rounds. And calls of nobody.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { McpServer, createMcpHandler, fromJsonSchema, inputRequired } from '@modelcontextprotocol/server';
+import { Gate, Ledger } from 'toolgate';
+import * as author from 'toolgate/author';
+import { Guard } from 'toolgate/mcp';
+
+const TOOL = { name: 'write', inputSchema: { type: 'object' } };
+const bundle = author.Gate.load({
+  'toolgate.toml': '[bundle]\nname = "notes"\nversion = "1"\n[servers.notes]\n[identity]\nissuers = ["https://idp.example"]\n',
+  'tools/notes.json': JSON.stringify({ tools: [TOOL] }),
+  'policies/a.cedar': `@id("open") permit (principal, action in Action::"call", resource);
+    @id("ask") @approval("initiator") forbid (principal, action == Action::"notes/write", resource);`,
+}).pack();
+
+const alice = () => ({ principal: 'User::"alice"' });
+
+/** A question of the tool's own, which it goes on from. */
+function asks(requestState) {
+  const requestedSchema = { type: 'object', properties: { name: { type: 'string' } } };
+  const params = { mode: 'form', message: 'What name?', requestedSchema };
+  return inputRequired({ inputRequests: { name: { method: 'elicitation/create', params } }, requestState });
+}
+
+/** A client of a guarded server, what its user was asked, what its tool ran with, and what was recorded. */
+async function served({ states = [null], session = () => 's', who, authInfo, verify }) {
+  const seen = { asked: [], ran: [], told: [], records: [] };
+  const onRecord = ({ decision, event, json }) => {
+    seen.records.push(json);
+    const name = decision ?? Object.keys(JSON.parse(event).event)[0];
+    if (name !== 'tools_listed' && !name.startsWith('approval')) seen.told.push(name);
+  };
+  const gate = Gate.unpack(bundle);
+  const guard = new Guard({ gate, ledger: new Ledger(), session, who, onRecord });
+  const handler = createMcpHandler(() => {
+    const server = new McpServer({ name: 'notes', version: '1.0.0' }, { requestState: verify && { verify } });
+    guard.protect(server);
+    server.registerTool(TOOL.name, { inputSchema: fromJsonSchema(TOOL.inputSchema) }, (_, context) => {
+      const said = context.mcpReq.requestState() ?? null;
+      const state = said?.state ?? said;
+      seen.ran.push(state);
+      const next = states[states.indexOf(state) + 1];
+      return next === undefined ? { content: [] } : asks(next);
+    });
+    return server;
+  });
+  const fetch = (url, init) => handler.fetch(new Request(url, init), { authInfo });
+  const capabilities = { elicitation: { form: {} } };
+  const client = new Client({ name: 'client', version: '1.0.0' }, { capabilities, versionNegotiation: { mode: { pin: '2026-07-28' } } });
+  client.setRequestHandler('elicitation/create', ({ params }) => {
+    seen.asked.push(params.message.split('?')[0]);
+    return { action: 'accept', content: { approve: true, name: 'x' } };
+  });
+  await client.connect(new StreamableHTTPClientTransport(new URL('http://notes.example/mcp'), { fetch }));
+  return { ...seen, gate, client };
+}
+
+test('a user approves once what a tool asks three times for more', async () => {
+  const states = [null, 'one', 'two', 'three'];
+  const { client, asked, ran, told } = await served({ states, who: alice });
+  const result = await client.callTool({ name: 'write', arguments: {} });
+  assert.deepEqual([result.isError, ran], [undefined, states]);
+  assert.deepEqual(asked, ['Approve notes/write', 'What name', 'What name', 'What name']);
+  assert.deepEqual(told, ['needs_approval', 'allow', 'allow', 'allow', 'allow', 'call_completed']);
+});
+
+test('a server may make another value of its states', async () => {
+  const verify = (state) => (state.startsWith('1.') ? undefined : { state });
+  const { client, asked, ran } = await served({ states: [null, 'one', 'two'], who: alice, verify });
+  await client.callTool({ name: 'write', arguments: {} });
+  assert.deepEqual([asked, ran], [['Approve notes/write', 'What name', 'What name'], [null, 'one', 'two']]);
+});
+
+test('what was approved in a session does not go on in another', async () => {
+  let calls = 0;
+  const { client, asked, ran } = await served({ states: [null, 'one'], who: alice, session: () => (++calls > 2 ? 's2' : 's1') });
+  await client.callTool({ name: 'write', arguments: {} });
+  assert.deepEqual(ran.slice(0, 2), [null, null]);
+  assert.deepEqual(asked.slice(0, 3), ['Approve notes/write', 'What name', 'Approve notes/write']);
+});
+
+test('the record says why nobody is known', async () => {
+  const authInfo = { token: 'secret', clientId: 'client', scopes: [], extra: { iss: 'https://other.example', sub: 'alice' } };
+  const { client, ran, records } = await served({ authInfo });
+  const result = await client.callTool({ name: 'write', arguments: {} }).catch((error) => error);
+  assert.deepEqual(ran, [], String(result));
+  const record = JSON.parse(records.findLast((json) => json !== null));
+  assert.match(JSON.stringify(record), /https:\/\/other\.example/);
+});
