@@ -105,6 +105,17 @@ def test_what_the_tests_notice_is_demanded(pytester: pytest.Pytester) -> None:
     failing.stdout.fnmatch_lines(["FAIL *the tests do not pass without any change*"])
 
 
+@pytest.mark.parametrize("distribution", ["load", "each"])
+def test_workers_tell_what_they_ran(pytester: pytest.Pytester, distribution: str) -> None:
+    pytest.importorskip("xdist")
+    bundle(pytester.path, SUITE)
+    report = ("--toolgate-report", "json=report.json", "--toolgate-min-coverage", "clauses=100")
+    done = run(pytester, "-p", "xdist", f"--dist={distribution}", "--tx=2*popen", *report)
+    told = json.loads((pytester.path / "report.json").read_text())
+    assert (told["totals"]["passed"], told["totals"]["failed"]) == (1, 1)
+    assert "no policy test ran" not in done.stdout.str()
+
+
 def test_the_examples_pass(pytester: pytest.Pytester) -> None:
     done = run(pytester, str(EXAMPLES / "session-labels"))
     assert done.parseoutcomes().keys() == {"passed"}
@@ -122,5 +133,6 @@ def test_a_test_file_that_the_bundle_does_not_have_is_an_error_not_passed_over(p
     inside.unlink()
     (pytester.path / "bundle" / "tests" / "out").symlink_to("../../elsewhere")
     done = run(pytester, "bundle")
-    done.assert_outcomes(errors=1)
-    done.stdout.fnmatch_lines(["*tests/out/more.test.yaml: the bundle does not have this file*"])
+    # The command says the same of the whole bundle.
+    done.assert_outcomes(errors=2)
+    done.stdout.fnmatch_lines(["*tests/out`: the link leads out of the bundle's folder*"])

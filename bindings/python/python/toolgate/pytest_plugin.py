@@ -88,9 +88,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Writes the reports, and holds the bundles to what is demanded of their tests."""
     config = session.config
-    if hasattr(config, "workerinput"):
-        return
     opened, ran = config.stash[_OPENED], config.stash[_RAN]
+    if hasattr(config, "workeroutput"):
+        # Under pytest-xdist, the controller sees no case itself.
+        config.workeroutput["toolgate"] = {str(root): ids for root, ids in ran.items()}
+        return
     for report in config.getoption("--toolgate-report"):
         form, _, file = report.partition("=")
         told = [opened[root].run(cases=ids, format=form, root=str(root)) for root, ids in ran.items()]
@@ -102,6 +104,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         config.stash[_TOLD].extend(_tried(config, opened[root], root))
     if any(line.startswith("FAIL") for line in config.stash[_TOLD]) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes what a worker of pytest-xdist ran. One that crashed tells nothing, and has failed the run."""
+    opened, ran = node.config.stash[_OPENED], node.config.stash[_RAN]
+    for folder, ids in getattr(node, "workeroutput", {}).get("toolgate", {}).items():
+        root = Path(folder)
+        opened[root] = opened.get(root) or Suites(root)
+        told = ran.setdefault(root, [])
+        told.extend(id for id in ids if id not in told)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
