@@ -34,6 +34,19 @@ impl McpRequest {
         &self.call.method
     }
 
+    /// What the reservation is kept under while the tool waits for more input; `None` where the request brings no answer.
+    #[getter]
+    fn continues(&self) -> Option<String> {
+        let brought = self.state.is_some() || self.responses.is_some();
+        brought.then(|| self.continuation(self.state.as_deref()))
+    }
+
+    /// As `continues`, of a state that the tool has answered with.
+    #[pyo3(signature = (state))]
+    fn continuation(&self, state: Option<&str>) -> String {
+        mcp::continuation(&self.call, state.unwrap_or_default()).to_string()
+    }
+
     /// The tool's name; empty for other methods than `tools/call`.
     #[getter]
     fn tool(&self) -> &str {
@@ -185,6 +198,20 @@ impl McpAnswers {
         // An answer that is no JSON is no yes.
         let answer = json::lenient(answer, self.gate.get().gate.limits())?.unwrap_or(Json::Null);
         Ok(mcp::confirmation(&record.0, &request.call, &answer).map(answered))
+    }
+
+    /// Decides a reserved call again, whose tool has asked for more input.
+    #[pyo3(signature = (request, id, ledger, now=None))]
+    fn proceed(
+        &self,
+        py: Python<'_>,
+        request: &McpRequest,
+        id: u64,
+        ledger: &Ledger,
+        now: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Record> {
+        let (gate, now) = (&self.gate.get().gate, time::now(py, now)?);
+        Ok(Record(ledger.run(py, |shared| shared.proceed(gate, &request.call, id, now))))
     }
 
     /// Takes up what a request with `requestState` brings: applies it, and gives whether it approves, with the records; `None`

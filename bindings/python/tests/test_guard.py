@@ -115,6 +115,46 @@ def test_how_a_call_ends(guarded: Any, tmp_path: Path, result: Any, status: str)
     assert [one["status"] for one in told(tmp_path) if one["kind"] == "outcome"] == [status]
 
 
+class Asking(Server):
+    """A tool that asks twice for more, and is done then. What it can go on from is no secret."""
+
+    asks = True
+
+    async def answer(self) -> dict[str, Any]:
+        self.ran += 1
+        more = {"resultType": "input_required", "inputRequests": {}, "requestState": "theirs"}
+        return more if self.ran < 3 else RESULT
+
+
+def test_a_user_approves_once_what_a_tool_asks_twice_for_more(guarded: Any, tmp_path: Path) -> None:
+    sessions = ["s1"]
+    guard, server = guarded(session=lambda request: sessions[-1], labels=lambda request, result: ["x"]), Asking()
+
+    def call(**more: Any) -> Any:
+        return handle(guard, server, request(params={"name": "write", "arguments": {}} | more))
+
+    yes = {"approval": {"action": "accept", "content": {"approve": True}}}
+    assert call(requestState=call()["requestState"], inputResponses=yes)["requestState"] == "theirs"
+    assert call(requestState="theirs", inputResponses={"name": {}})["requestState"] == "theirs"
+    sessions.append("s2")
+    assert call(requestState="theirs")["requestState"] != "theirs", "what was approved is another call"
+    sessions.pop()
+    assert call(requestState="theirs") == RESULT
+    assert (server.ran, call(requestState="theirs")["requestState"]) != (3, "theirs")
+    records = told(tmp_path)
+    assert [one["decision"] for one in records if one["kind"] == "confirmation"] == ["allow", "allow"]
+    assert [(one["status"], one["labels"]) for one in records if one["kind"] == "outcome"] == [("done", ["x"])]
+
+
+def test_audit_is_met_where_records_are_kept(tmp_path: Path) -> None:
+    gate = Gate.load(FILES | {"policies/notes.cedar": FILES["policies/notes.cedar"].replace("redact:/ssn", "audit")})
+    options: dict[str, Any] = {"principal": 'User::"alice"', "session": lambda request: "s1"}
+    for more, ran in (({"records": tmp_path / "records.jsonl"}, 1), ({}, 0)):
+        server = Server()
+        handle(Guard(gate, Ledger(), **(options | more)), server)
+        assert server.ran == ran
+
+
 def test_a_page_of_a_list_is_held_for_no_more_than_it_is(guarded: Any) -> None:
     tools = json.loads(FILES["tools/notes.json"])["tools"]
     guard = guarded()

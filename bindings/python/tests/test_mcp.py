@@ -91,6 +91,7 @@ class Run:
         if "list" in step:
             items = next(value for name, value in result.items() if isinstance(value, list))
             assert result.get("cacheScope", "private") == "private"
+            assert result.get("ttlMs", 0) == 0
             return "names", [item["name"] for item in items]
         blocks = result.get("content") or result.get("contents") or [{"text": "nothing"}]
         text = blocks[0]["text"]
@@ -150,6 +151,7 @@ class Run:
             "completed": completed(records),
             "asked": self.user.get("asked"),
             "cacheScope": "private",
+            "ttlMs": 0,
             kind: value,
         }
         expected = step["expect"]

@@ -8,6 +8,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import Decision, Event, EventError, Gate, Identity, Ledger, Obligation, Record, UsageError
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "skills/list"})
 """Lists are filtered."""
+
+CONTINUING = 1_024
+"""Calls at once whose tool has asked for more input. Who lets more of them lie loses the oldest."""
 
 PAGES = 1_000
 """Pages of one list."""
@@ -81,6 +85,17 @@ class Challenge(Refused):
         self.authenticate = authenticate
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A call whose tool has asked for more input."""
+
+    record: Record
+    """The decision that reserved it."""
+
+    labels: tuple[str, ...] = ()
+    """What it has brought so far, besides what the manifest says."""
+
+
 class Guard:
     """Puts every request of one MCP server to the gate. `guard` makes one and installs it; `GuardOptions` says what
     the options mean."""
@@ -108,7 +123,9 @@ class Guard:
             options.get("task"),
             options.get("origin", "agent"),
         )
-        self._obligations = dict(options.get("obligations", {"audit": _recorded}))
+        # What is not kept anywhere is no record, and meets no `audit`.
+        kept: dict[str, Any] = {"audit": _recorded} if options.get("records") is not None else {}
+        self._obligations = kept | dict(options.get("obligations", {}))
         self._scopes, self._metadata = dict(options.get("scopes", {})), options.get("resource_metadata")
         self._labels, self._clock = options.get("labels"), options.get("clock")
         given_to_call = {name: given for name, given in options.items() if name in _CALLED}
@@ -122,6 +139,9 @@ class Guard:
         self._listed: Event | None = None
         self._page: Event | None = None
         self._holding = threading.Lock()
+        # Calls whose tool has asked for more input, until the client comes back with it: what was approved is approved
+        # of all rounds.
+        self._continuing: dict[str, Kept] = {}
         key, rendering = options.get("key", os.urandom(32)), options.get("rendering", "tool_error")
         self._answers = McpAnswers(gate, rendering, list(self._obligations), key)
 
@@ -160,6 +180,9 @@ class Guard:
         if call.state is not None and call.state.startswith("1.") and ".sha256:" in call.state:
             port.resumed()
             return await self._resumed(call, request, port)
+        going = await self._proceeds(call, request)
+        if going is not None:
+            return await self._decided(call, request, port, *going)
         record = await self._authorize(call, request)
         question = self._answers.elicitation(record) if port.asks else None
         if question is None:
@@ -263,8 +286,51 @@ class Guard:
 
         return await change(self.ledger, authorize, give_up)
 
-    async def _decided(self, call: McpRequest, request: Request, port: Port, record: Record) -> dict[str, Any]:
-        """Does what a decision says."""
+    async def _proceeds(self, call: McpRequest, request: Request) -> tuple[Record, Kept] | None:
+        """The record of a call that goes on with what its tool has asked for, and what is kept of it; without one, it
+        is a call like any other."""
+        key = call.continues if self._continuing else None
+        kept = self._continuing.pop(key, None) if key is not None else None
+        if kept is None:
+            return None
+        reserved, now = kept, self.now()
+        failed = self._completion(reserved.record, "failed", reserved.labels)
+
+        def proceed() -> Record | None:
+            record = self._answers.proceed(call, reserved.record.id, self.ledger, now)
+            try:
+                if record.allowed:
+                    self._records.decided(record, request.what)
+                    return record
+            except BaseException:
+                failed()
+                raise
+            failed()
+            return None
+
+        going = await change(self.ledger, proceed, lambda going: failed() if going is not None else None)
+        return None if going is None else (going, kept)
+
+    async def _keep(self, call: McpRequest, state: Any, kept: Kept) -> None:
+        """Keeps a call whose tool has asked for more input. The one that nobody can go on with any more has an end."""
+        key = call.continuation(state if isinstance(state, str) else None)
+        with self._holding:
+            over = [self._continuing.pop(key, None)]
+            self._continuing[key] = kept
+            if len(self._continuing) > CONTINUING:
+                over.append(self._continuing.pop(next(iter(self._continuing))))
+        for one in over:
+            if one is None:
+                continue
+            try:
+                await change(self.ledger, self._completion(one.record, "timed_out", one.labels))
+            except EventError as fault:
+                LOG.warning("a call has no end: %s", fault)
+
+    async def _decided(
+        self, call: McpRequest, request: Request, port: Port, record: Record, kept: Kept | None = None
+    ) -> dict[str, Any]:
+        """Does what a decision says. `kept`: what is known of a call that goes on."""
         needed = self._scopes.get(call.tool or call.method, ())
         challenged = needed and not record.allowed and request.challenges is not None
         missing = self._answers.missing_scopes(call, needed, self.ledger, self.now()) if challenged else []
@@ -274,24 +340,33 @@ class Guard:
         if record.id is None:
             return await port.run()
         unsupported = self._answers.unsupported(record)
+        # What has begun is not undone.
+        if unsupported is not None and kept is not None:
+            await change(self.ledger, self._completion(record, "failed", kept.labels))
+            return _refused(unsupported)
         if unsupported is not None:
             await change(self.ledger, lambda: self._records.told(self.gate.abort(record, self.ledger, self.ledger.now)))
             return _refused(unsupported)
+        reserved, before = (kept.record, kept.labels) if kept is not None else (record, ())
         try:
             result = await port.run()
-            await self._started(record, result)
+            await self._started(reserved, result)
             for obligation in record.obligations:
                 changed = self._obligations[obligation.kind](request, obligation, result)
                 result = changed if changed is not None else result
-            labels = _list(self._labels(request, result)) if self._labels is not None else []
+            new = _list(self._labels(request, result)) if self._labels is not None else []
+            labels = tuple(dict.fromkeys([*before, *new]))
+            if result.get("resultType") == "input_required":
+                await self._keep(call, result.get("requestState"), Kept(reserved, labels))
+                return result
             status: Literal["done", "failed"] = "failed" if result.get("isError") else "done"
             digest = _digest(result)
         except Exception:
-            await change(self.ledger, self._completion(record, "failed"))
+            await change(self.ledger, self._completion(record, "failed", before))
             raise
         except BaseException:
             # Whoever is given up may not wait for anything any more.
-            self._completion(record, "timed_out")()
+            self._completion(record, "timed_out", before)()
             raise
         await change(self.ledger, self._completion(record, status, labels, digest))
         return result
@@ -354,7 +429,8 @@ class Guard:
         asks = {name: said[name] for name in _ASKS if name in said} | {"server": self.server, "any_session": True}
         text, _ = self.gate.filter_list(request.method, result, asks, self.ledger, self.now(), identity=identity)
         filtered: dict[str, Any] = json.loads(text)
-        return filtered | {"cacheScope": "private"}
+        # What somebody may do changes with any event, and no client is told.
+        return filtered | {"cacheScope": "private", "ttlMs": 0}
 
     async def _hold(self, result: dict[str, Any], whole: bool) -> None:
         """Holds tools that the server shows against the pins. A tool that it does not show to everybody is not gone."""

@@ -54,7 +54,7 @@ class GuardOptions(TypedDict, total=False):
     """How a denial reaches the client: `tool_error` by default."""
 
     obligations: Mapping[str, Meets]
-    """The kinds of obligations that the host can meet, and how; by default `audit`, by the record. A call with
+    """The kinds of obligations that the host can meet, and how. `audit` is met where `records` are kept. A call with
     another one is
     denied."""
 
