@@ -14,7 +14,8 @@
 //! After a decline, and where an allowed call carries an obligation that the host cannot meet, [`declined`] and [`unsupported`]
 //! are the answer.
 //!
-//! Nothing here keeps state: what a client has to bring back is sealed ([`Sealer`]), and that it counts once is the ledger's.
+//! But for [`Continuing`], nothing here keeps state: what a client has to bring back is sealed ([`Sealer`]), and that it counts
+//! once is the ledger's.
 
 mod confirm;
 mod going;
