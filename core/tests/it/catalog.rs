@@ -371,3 +371,69 @@ fn another_form_of_an_argument_is_no_way_around_the_manifest() {
     check(deep, "destinations = [\"/mail/to\"]", r#"{"mail":"eve"}"#, why);
     check(deep, "destinations = [\"/mail/to\"]", r#"{"mail":[{"to":"eve"}]}"#, why);
 }
+
+/// One tool with this schema, and a forbid with this condition beside a permit of everything.
+fn tool_with(schema: &str, says: &str, forbids: &str) -> toolgate::Gate {
+    let mut sources = Sources::default();
+    let manifest =
+        format!("[bundle]\nname = \"n\"\nversion = \"1\"\n[servers.s]\n[tools.\"s/t\"]\negress = false\n{says}");
+    sources.insert("toolgate.toml", manifest);
+    let schema = format!(r#"{{"tools":[{{"name":"t","inputSchema":{{"type":"object",{schema}}}}}]}}"#);
+    sources.insert("tools/s.json", schema);
+    let forbid = format!("@id(\"f\") forbid (principal, action, resource) when {{ {forbids} }};");
+    sources.insert("policies/p.cedar", format!("@id(\"p\") permit (principal, action, resource);\n{forbid}"));
+    gate_of(&sources)
+}
+
+/// What the tool sees where an argument is absent, policies see, wherever in the schema the default stands.
+#[test]
+fn defaults_of_branches_and_of_members_without_a_name() {
+    let check = |gate: &toolgate::Gate, input: &str, expected: &str| {
+        assert_eq!(shown(&decide(gate, &call("s/t", input, ""))), expected, "{input}");
+    };
+    let forms = r#"[{"type":"object","properties":{"kind":{"const":"a"},"mode":{"type":"string","default":"force"}},"required":["kind"]},
+                    {"type":"object","properties":{"kind":{"const":"b"},"mode":{"type":"string"}},"required":["kind"]}]"#;
+    let forbidden = "deny forbidden [f]: `f` forbids the call";
+    for word in ["oneOf", "anyOf"] {
+        let mode = "context.input has mode && context.input.mode == \"force\"";
+        let top = tool_with(&format!(r#""{word}":{forms}"#), "", mode);
+        check(&top, r#"{"kind":"a"}"#, forbidden);
+        check(&top, r#"{"kind":"a","mode":"soft"}"#, "allow [p]");
+        check(&top, r#"{"kind":"b"}"#, "allow [p]");
+        let mode = "context.input has o && context.input.o has mode && context.input.o.mode == \"force\"";
+        let within = tool_with(&format!(r#""properties":{{"o":{{"{word}":{forms}}}}}"#), "", mode);
+        check(&within, r#"{"o":{"kind":"a"}}"#, forbidden);
+        check(&within, r#"{"o":{"kind":"b"}}"#, "allow [p]");
+        check(&within, "{}", "allow [p]");
+    }
+    let to = r#"{"type":"object","properties":{"to":{"type":"string","default":"eve"}}}"#;
+    let eve = "context.destinations.contains(\"eve\")";
+    for names in [format!(r#""additionalProperties":{to}"#), format!(r#""patternProperties":{{"^k":{to}}}"#)] {
+        let map = format!(r#""properties":{{"m":{{"type":"object",{names}}}}}"#);
+        let map = tool_with(&map, "destinations = [\"/m/k/to\"]", eve);
+        check(&map, r#"{"m":{"k":{}}}"#, forbidden);
+        check(&map, r#"{"m":{"k":{"to":"ann"}}}"#, "allow [p]");
+    }
+    let odd = tool_with(
+        r#""properties":{"mode":{"enum":["a"],"default":"b"},"note":{"default":null}}"#,
+        "",
+        "context.halted",
+    );
+    let told: Vec<_> = odd.bundle().tools().into_iter().flat_map(|tool| tool.not_enforced).collect();
+    assert_eq!(told, [("/mode".to_owned(), "default".to_owned())]);
+}
+
+/// A member that the ruled out form does not declare makes it no other form.
+#[test]
+fn what_a_schema_rules_out_stays_so_with_more_members() {
+    let schema = r#""properties":{"a":{"type":"object","properties":{"b":{"type":"string"},"c":{"type":"integer"}}}},
+        "not":{"required":["a"],"properties":{"a":{"required":["b"],"properties":{"b":{"const":"x"}}}}}"#;
+    let gate = tool_with(schema, "", "context.halted");
+    let check = |input: &str, expected: &str| {
+        assert_eq!(shown(&decide(&gate, &call("s/t", input, ""))), expected, "{input}");
+    };
+    let ruled_out = "deny invalid_arguments []: the object has a form that the schema rules out; write another";
+    check(r#"{"a":{"b":"x"}}"#, ruled_out);
+    check(r#"{"a":{"b":"x","c":1}}"#, ruled_out);
+    check(r#"{"a":{"b":"y","c":1}}"#, "allow [p]");
+}

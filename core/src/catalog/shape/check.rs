@@ -90,11 +90,13 @@ pub(super) struct Check<'g> {
     pub(super) stuck: bool,
     pub(super) misfits: Vec<Misfit>,
     nested: usize,
+    /// Whether the value is held against what the schema rules out: a member that nobody declares is no way out of that.
+    ruled_out: bool,
 }
 
 impl<'g> Check<'g> {
     pub(super) fn new(graph: &'g Graph, fuel: u32) -> Self {
-        Self { graph, fuel, stuck: false, misfits: Vec::new(), nested: 0 }
+        Self { graph, fuel, stuck: false, misfits: Vec::new(), nested: 0, ruled_out: false }
     }
 
     fn misfit(&mut self, loud: bool, path: &Path<'_>, why: impl FnOnce() -> String) -> bool {
@@ -125,7 +127,9 @@ impl<'g> Check<'g> {
     pub(super) fn place(&mut self, id: Id, value: &Json, path: &Path<'_>, loud: bool) -> bool {
         let fits = self.node(id, value, path, loud);
         match value {
-            Json::Object(members) if (fits || loud) && self.graph.node(id).is_some_and(|node| node.closed) => {
+            Json::Object(members)
+                if (fits || loud) && !self.ruled_out && self.graph.node(id).is_some_and(|node| node.closed) =>
+            {
                 self.undeclared(id, members, path, loud) && fits
             }
             _ => fits,
@@ -158,7 +162,7 @@ impl<'g> Check<'g> {
     }
 
     /// A value against one schema and all that it refers to. When not `loud`, the first fault ends it.
-    fn node(&mut self, id: Id, value: &Json, path: &Path<'_>, loud: bool) -> bool {
+    pub(super) fn node(&mut self, id: Id, value: &Json, path: &Path<'_>, loud: bool) -> bool {
         self.nested += 1;
         let fits = self.burn(1) && self.rules(id, value, path, loud);
         self.nested -= 1;
@@ -214,12 +218,15 @@ impl<'g> Check<'g> {
                 fits = self.misfit(loud, path, why);
             }
         }
-        if let Some(id) = node.not
-            && self.node(id, value, path, false)
-        {
-            fits = self.misfit(loud, path, || {
-                format!("{} has a form that the schema rules out; write another", path.show(value))
-            });
+        if let Some(id) = node.not {
+            let outer = std::mem::replace(&mut self.ruled_out, true);
+            let wrong = self.node(id, value, path, false);
+            self.ruled_out = outer;
+            if wrong {
+                fits = self.misfit(loud, path, || {
+                    format!("{} has a form that the schema rules out; write another", path.show(value))
+                });
+            }
         }
         fits
     }

@@ -3,9 +3,9 @@
 use super::{
     DEPTH,
     check::{Check, FUEL, Path},
-    graph::{Graph, Id},
+    graph::{Graph, Id, ObjectRules},
 };
-use crate::json::Json;
+use crate::json::{Json, Object};
 
 /// What one filled-in default costs, in steps: a schema whose defaults nest could ask for 2^32 of them.
 const COST: u32 = 100;
@@ -21,12 +21,14 @@ pub(super) fn fill(graph: &Graph, id: Id, value: &mut Json, fuel: &mut u32) -> b
 
 fn step(graph: &Graph, id: Id, value: &mut Json, level: usize, fuel: &mut u32) {
     let Some(node) = graph.node(id).filter(|_| level <= DEPTH && *fuel > 0) else { return };
+    let mut branches = Vec::new();
     for inner in node.sure.iter().filter_map(|id| graph.node(*id)) {
         *fuel = fuel.saturating_sub(1);
+        branches.extend([&inner.any, &inner.one].into_iter().filter(|ids| graph.not_null(ids).len() > 1));
         match &mut *value {
             Json::Object(members) => {
                 let count = inner.object.as_ref().map_or(0, |rules| rules.properties.len());
-                *fuel = fuel.saturating_sub(u32::try_from(count / 16).unwrap_or(u32::MAX));
+                burn(fuel, count / 16);
                 for (name, id) in inner.object.iter().flat_map(|rules| &rules.properties) {
                     if !members.contains_key(name)
                         && let Some(default) = graph.default_of(*id)
@@ -39,6 +41,7 @@ fn step(graph: &Graph, id: Id, value: &mut Json, level: usize, fuel: &mut u32) {
                         step(graph, *id, member, level + 1, fuel);
                     }
                 }
+                inner.object.iter().for_each(|rules| unnamed(graph, rules, members, level, fuel));
             }
             Json::Array(items) => {
                 let Some(rules) = &inner.array else { continue };
@@ -50,6 +53,63 @@ fn step(graph: &Graph, id: Id, value: &mut Json, level: usize, fuel: &mut u32) {
             }
             _ => {}
         }
+    }
+    branches.into_iter().for_each(|branches| taken(graph, branches, value, level, fuel));
+}
+
+/// Fills in members whose names the schema does not say.
+fn unnamed(graph: &Graph, rules: &ObjectRules, members: &mut Object, level: usize, fuel: &mut u32) {
+    if rules.patterns.is_empty() && rules.additional.is_none() {
+        return;
+    }
+    for (name, member) in members.iter_mut() {
+        let mut known = rules.properties.contains_key(name);
+        for (pattern, id) in &rules.patterns {
+            burn(fuel, 1 + pattern.steps(name));
+            if *fuel > 0 && pattern.is_match(name) {
+                known = true;
+                step(graph, *id, member, level + 1, fuel);
+            }
+        }
+        if let (false, Some(id)) = (known, rules.additional) {
+            step(graph, id, member, level + 1, fuel);
+        }
+    }
+}
+
+/// Of several forms, a value has the first that it fits: what that one fills in is what the tool will see.
+fn taken(graph: &Graph, branches: &[Id], value: &mut Json, level: usize, fuel: &mut u32) {
+    if !matches!(value, Json::Array(_) | Json::Object(_)) {
+        return;
+    }
+    for id in branches {
+        burn(fuel, weight(value));
+        if *fuel == 0 {
+            return;
+        }
+        let mut filled = value.clone();
+        step(graph, *id, &mut filled, level, fuel);
+        let mut check = Check::new(graph, *fuel);
+        let fits = check.node(*id, &filled, &Path::Root, false);
+        *fuel = if check.stuck { 0 } else { check.fuel };
+        if fits {
+            *value = filled;
+            return;
+        }
+    }
+}
+
+fn burn(fuel: &mut u32, steps: usize) {
+    *fuel = fuel.saturating_sub(u32::try_from(steps).unwrap_or(u32::MAX));
+}
+
+/// What a copy of a value costs, in steps.
+fn weight(value: &Json) -> usize {
+    match value {
+        Json::String(text) => 1 + text.len() / 64,
+        Json::Array(items) => 1 + items.iter().map(weight).sum::<usize>(),
+        Json::Object(members) => 1 + members.values().map(weight).sum::<usize>(),
+        _ => 1,
     }
 }
 
@@ -63,7 +123,8 @@ pub(super) fn drop_misfits(graph: &mut Graph) {
         }
         for id in wrong {
             if let Some(node) = graph.nodes.get_mut(id) {
-                node.default = None;
+                let told = node.default.take().filter(|default| *default != Json::Null).and(node.at.take());
+                graph.not_enforced.extend(told.map(|at| (at, "default".to_owned())));
             }
         }
     }

@@ -153,6 +153,8 @@ pub(super) struct Node {
     pub(super) lost: Option<String>,
     pub(super) secret: bool,
     pub(super) default: Option<Json>,
+    /// The argument that it was first met at, if it has a default.
+    pub(super) at: Option<String>,
     /// Every schema that may apply to the same value, this one first.
     pub(super) here: Vec<Id>,
     /// Those that surely apply to it, or are the only way for it not to be null: whose defaults count.

@@ -101,6 +101,7 @@ impl<'s> Parser<'s> {
         node.secret =
             value_is(keywords, "writeOnly", true) || keywords.get("format").and_then(Json::as_str) == Some("password");
         node.default = keywords.get("default").cloned();
+        node.at = node.default.as_ref().map(|_| pointer.to_string());
         node
     }
 
