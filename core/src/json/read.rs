@@ -16,8 +16,8 @@ pub enum JsonFault {
     /// A key occurs twice in one object.
     #[error("the key `{0}` occurs twice in one object")]
     DuplicateKey(String),
-    /// A number that neither a 64-bit integer nor a double holds exactly.
-    #[error("the number `{0}` does not fit a 64-bit integer, nor a double without rounding")]
+    /// A whole number beyond 64 bits, or a fraction that is not what the nearest double is written as.
+    #[error("the number `{0}` is neither a 64-bit integer nor a fraction that a double holds as it is written")]
     Number(String),
     /// More bytes than allowed.
     #[error("{0} bytes are more than the {1} allowed")]
@@ -295,7 +295,7 @@ mod tests {
         check(r#"{"a":1,"\u0061":2}"#, "line 1, column 17: the key `a` occurs twice in one object");
         check(
             "[1e400]",
-            "line 1, column 7: the number `1e400` does not fit a 64-bit integer, nor a double without rounding",
+            "line 1, column 7: the number `1e400` is neither a 64-bit integer nor a fraction that a double holds as it is written",
         );
         check(r#"["\ud800"]"#, "line 1, column 2: unexpected end of hex escape");
         check("[NaN]", "line 1, column 2: expected value");

@@ -310,7 +310,9 @@ fn malformed_requests() {
     );
     check(
         &tool("notes/read", r#","context":{"arguments":{"id":1e400}}"#),
-        &error("line 1, column 155: the number `1e400` does not fit a 64-bit integer, nor a double without rounding"),
+        &error(
+            "line 1, column 155: the number `1e400` is neither a 64-bit integer nor a fraction that a double holds as it is written",
+        ),
     );
     check(
         &"[".repeat(10_000),
