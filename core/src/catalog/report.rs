@@ -4,7 +4,7 @@ use super::{Action, Catalog, Effect, KnownFrom, Tool};
 #[cfg(feature = "author")]
 use super::{Server, Type, Verbs};
 #[cfg(feature = "author")]
-use crate::{error::Diagnostic, value::Value};
+use crate::{error::Diagnostic, json::Step, value::Value};
 
 /// A tool as policies see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +78,7 @@ impl Catalog {
         for (server, tool) in tools {
             let id = &tool.id;
             found.extend(self.unchosen(server, tool));
+            found.extend(self.chosen_by_no_name(tool));
             let key = format!("[tools.\"{id}\"]");
             if tool.owner.is_empty() {
                 let message = format!("`{id}` has no owner");
@@ -105,6 +106,27 @@ impl Catalog {
             }
         }
         found
+    }
+
+    /// An argument that chooses the operation, and is never a string: every call would be denied.
+    #[cfg(feature = "author")]
+    fn chosen_by_no_name(&self, tool: &Tool) -> Option<Diagnostic> {
+        let argument = &self.entries.tools.get(&*tool.id)?.value.operations.as_ref()?.argument;
+        let mut fields = Some(tool.shape.fields().clone());
+        let mut is = None;
+        for step in &argument.value.0 {
+            let Step::Member(name) = step else {
+                is = Some("many values".to_owned());
+                break;
+            };
+            let ty = &fields.take()?.get(name.as_str())?.ty.clone();
+            fields = ty.fields();
+            let other = matches!(ty, Type::Bool | Type::Long | Type::Decimal | Type::Set(_) | Type::Record(_));
+            is = other.then(|| ty.to_string());
+        }
+        let message = format!("`{}`, which chooses what `{}` does, is no string but {}", argument.value, tool.id, is?);
+        let help = "name an argument that is a string, or leave `operations` out: every call would be denied";
+        Some(Diagnostic::warning("operation_argument", message).at(argument.place.clone()).help(help))
     }
 
     /// Operations that the schema lets no call choose: they are misspelt, or of another version of the tool.

@@ -12,14 +12,14 @@ use super::{
     actions::Actions,
     declared::{Attribute, Declared},
     load::{Fragment, Parsed},
-    read_paths::{children, path},
+    read_paths::{children, compared, path, root_name},
     schema::OWN_TYPES,
     session,
     text::Literal,
 };
 use crate::{
     PrincipalKind,
-    catalog::{Action, Catalog, Tool},
+    catalog::{Action, Catalog, Require, Tool},
     engine::Root,
     error::{Diagnostic, Place, Severity},
     facts::{BINDINGS, CONTEXT, ENVIRONMENTS, FactType, ORIGINS, STATES},
@@ -97,8 +97,7 @@ pub(super) fn all(
         operations_group(catalog, one, found);
         let covered = actions.covered(&one.tree.action);
         scope_fits(one, &covered, declared, found);
-        let session_required = catalog.require.session;
-        let mut walk = Walk { one, covered, declared, session_required, seen: HashSet::new(), found };
+        let mut walk = Walk { one, covered, declared, require: catalog.require, seen: HashSet::new(), found };
         walk.scope();
         for clause in one.tree.clauses() {
             match clause {
@@ -251,7 +250,7 @@ struct Walk<'a> {
     one: &'a Parsed,
     covered: Vec<(&'a Tool, &'a Action)>,
     declared: &'a Declared,
-    session_required: bool,
+    require: Require,
     /// What was looked at, and with which sign: conditions of conditions are looked at with both.
     seen: HashSet<(*const Expr, bool)>,
     found: &'a mut Vec<Diagnostic>,
@@ -294,10 +293,15 @@ impl Walk<'_> {
                 return;
             }
             Expr::GetAttr { .. }
-                if positive && self.one.policy.forbids && !self.session_required && session::in_session(expr) =>
+                if positive && self.one.policy.forbids && !self.require.session && session::in_session(expr) =>
             {
                 let help = "write `[require]` and `session = true` in the manifest".to_owned();
                 self.guarded("session", "the session", Some(help));
+            }
+            Expr::GetAttr { .. } => {
+                if let Some(name) = session::new_without(expr) {
+                    self.session_decides(&name, true, positive);
+                }
             }
             Expr::HasAttr { expr, attrs } => {
                 if let Some((root, mut names)) = path(expr) {
@@ -314,6 +318,7 @@ impl Walk<'_> {
                 self.closed_set(left, right);
                 self.closed_set(right, left);
                 self.without_session(*op, left, right, positive);
+                self.state(*op, left, right, positive);
             }
             Expr::BinaryOp { op: BinaryOp::In, right, .. } | Expr::Is { in_expr: Some(right), .. } if positive => {
                 self.levels(right);
@@ -367,10 +372,27 @@ impl Walk<'_> {
         }
     }
 
+    /// A state that tells of what a call may leave out must not switch a forbid off.
+    fn state(&mut self, op: BinaryOp, left: &Expr, right: &Expr, positive: bool) {
+        let Some((part, asks, holds)) = session::state_when_absent(op, left, right) else { return };
+        let required = match part {
+            "session" => self.require.session,
+            "task" => self.require.task,
+            _ => self.require.credential,
+        };
+        // Who speaks of that elsewhere in the policy has thought of it; the baseline leaves it to the manifest.
+        let known = self.one.policy.id.starts_with("baseline/")
+            || (!asks && self.one.statement.find(&self.one.source, "absent", false).is_some());
+        if self.one.policy.forbids && holds != positive && !required && !known {
+            let help = format!("write `[require]` and `{part} = true` in the manifest, or `... == \"absent\" || ...`");
+            self.guarded("status", &format!("the {part}"), Some(help));
+        }
+    }
+
     /// What an expression about a fact of the session comes to without one.
     fn session_decides(&mut self, name: &str, holds: bool, positive: bool) {
         let forbids = self.one.policy.forbids;
-        if self.session_required
+        if self.require.session
             || (holds == positive) == forbids
             || (!forbids && self.one.statement.find(&self.one.source, "present", false).is_some())
         {
@@ -384,9 +406,9 @@ impl Walk<'_> {
         };
         let done = if forbids { "switched off" } else { "met" };
         let id = &self.one.policy.id;
-        let message = format!(
-            "the {what} `{id}` is {done} by leaving out the session: `context.{name}` then is the worst there can be"
-        );
+        let then = if name == "session.id" { "empty" } else { "the worst there can be" };
+        let message =
+            format!("the {what} `{id}` is {done} by leaving out the session: `context.{name}` then is {then}");
         let help = match forbids {
             true => "write `[require]` and `session = true` in the manifest",
             false => "write `[require]` and `session = true` in the manifest, or `context.session.present && ...`",
@@ -474,24 +496,5 @@ impl Walk<'_> {
                 kinds.into_iter().map(|kind| self.declared.entity(kind, names)).collect()
             }
         }
-    }
-}
-
-/// What is compared with a Bool, and whether it holds where the comparison does.
-fn compared(expr: &Expr) -> Option<(&Expr, bool)> {
-    let Expr::BinaryOp { op: op @ (BinaryOp::Eq | BinaryOp::NotEq), left, right } = expr else { return None };
-    match (&**left, &**right) {
-        (Expr::Literal(Constant::Bool(value)), other) | (other, Expr::Literal(Constant::Bool(value))) => {
-            Some((other, *value == (*op == BinaryOp::Eq)))
-        }
-        _ => None,
-    }
-}
-
-fn root_name(root: Root) -> &'static str {
-    match root {
-        Root::Principal => "principal",
-        Root::Resource => "resource",
-        Root::Context => "context",
     }
 }

@@ -74,3 +74,23 @@ pub(super) fn children(expr: &Expr) -> Vec<&Expr> {
         _ => Vec::new(),
     }
 }
+
+/// What is compared with a Bool, and whether it holds where the comparison does.
+pub(super) fn compared(expr: &Expr) -> Option<(&Expr, bool)> {
+    let Expr::BinaryOp { op: op @ (BinaryOp::Eq | BinaryOp::NotEq), left, right } = expr else { return None };
+    match (&**left, &**right) {
+        (Expr::Literal(Literal::Bool(value)), other) | (other, Expr::Literal(Literal::Bool(value))) => {
+            Some((other, *value == (*op == BinaryOp::Eq)))
+        }
+        _ => None,
+    }
+}
+
+/// As policies write it.
+pub(super) fn root_name(root: Root) -> &'static str {
+    match root {
+        Root::Principal => "principal",
+        Root::Resource => "resource",
+        Root::Context => "context",
+    }
+}

@@ -223,6 +223,7 @@ fn policies_that_deserve_a_second_look() {
         ("nothing", POLICIES),
     ]);
     check("policies_that_deserve_a_second_look", &cases);
+    forbids_that_ask_for_a_state();
     let verb = "[tools.\"github/label_write\".operations]\nargument = \"/method\"\ncraete = { effect = \"write\" }";
     let misspelt = told(&desk::with_manifest(POLICIES, verb));
     let warned = "warning: no call of `github/label_write` has the operation `craete` (did you mean `create`?)";
@@ -254,6 +255,57 @@ fn policies_that_deserve_a_second_look() {
     assert_eq!(told(&desk::sources(&deep)), "", "conditions of conditions are looked at twice, and not 2^60 times");
     let strict = PolicyBundle::load_strict(&cases[0].1).err().unwrap();
     assert!(strict.to_string().contains("AtLeast"), "{strict}");
+}
+
+/// `absent` is neither `yes` nor `no`, and a session that is not there has no id and is new to every tool.
+fn forbids_that_ask_for_a_state() {
+    let check = |policy: &str, require: &str, expected: &str| {
+        let sources = desk::with_manifest(&format!("@id(\"p\") {policy};"), require);
+        let told = told(&sources);
+        assert!(if expected.is_empty() { told.is_empty() } else { told.contains(expected) }, "{policy}: {told}");
+    };
+    let forbid = |when: &str| format!("forbid (principal, action, resource) when {{ {when} }}");
+    let task = "switched off by leaving out the task (write `[require]` and `task = true`";
+    check(&forbid("context.status.task_active == \"yes\" && context.origin == \"agent\""), "", task);
+    check(&forbid("context.status.task_active != \"absent\" && context.origin == \"agent\""), "", task);
+    check(&forbid("context.status.task_active == \"no\""), "[require]\ntask = true", "");
+    check(&forbid("context.status.task_active != \"yes\""), "", "");
+    check(&forbid("context.status.task_active == \"absent\" || context.status.task_active == \"no\""), "", "");
+    let session = "switched off by leaving out the session: `context.session.id` then is empty";
+    check(&forbid("context.session.id != \"\" && context.origin == \"agent\""), "", session);
+    check(&forbid("[\"s1\"].contains(context.session.id)"), "", session);
+    check(&forbid("context.session.id != \"s1\""), "", "");
+    check(&forbid("context.session.id != \"\""), "[require]\nsession = true", "");
+    let new = "by leaving out the session: `context.session.tool_is_new` then is the worst";
+    check(&forbid("!context.session.tool_is_new"), "", new);
+    check(&forbid("context.session.tool_is_new"), "", "");
+    check("permit (principal, action, resource) when { context.session.tool_is_new }", "", new);
+}
+
+/// Names that name nothing, and operations that no string chooses.
+#[test]
+fn manifests_that_no_call_could_meet() {
+    let check = |more: &str, expected: &str| {
+        let told = told(&desk::with_manifest(POLICIES, more));
+        assert!(told.contains(expected), "{more}: {told}");
+    };
+    check("[groups]\nclaim = \"\"", "error: `claim` is empty");
+    check("[identity]\ntenant = \"\"", "error: `tenant` is empty");
+    check("[principals.User.attributes]\na = { type = \"String\", claim = \"\" }", "error: `claim` is empty");
+    let by = |argument: &str| format!("[tools.\"github/push_files\".operations]\nargument = \"{argument}\"\na = {{}}");
+    let manifest = |argument: &str| {
+        let mut sources = desk::sources(POLICIES);
+        sources.insert(
+            "toolgate.toml",
+            format!("[bundle]\nname = \"n\"\nversion = \"1\"\n[servers.github]\n{}", by(argument)),
+        );
+        told(&sources)
+    };
+    for (argument, ty) in [("/files", "Set<"), ("/files/*/path", "many values")] {
+        let told = manifest(argument);
+        assert!(told.contains("[operation_argument]") && told.contains(&format!("is no string but {ty}")), "{told}");
+    }
+    assert!(!manifest("/branch").contains("[operation_argument]"));
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn principals(root: &mut Section<'_, '_>, source: &mut Source<'_>) -> Principals
     }
     if let Some(table) = root.table(source, "groups") {
         let mut section = Section::new(table.value, "groups");
-        principals.groups_claim = section.string(source, "claim").map(|claim| claim.value);
+        principals.groups_claim = section.name(source, "claim");
         section.finish(source);
     }
     if let Some(table) = root.table(source, "identity") {
@@ -197,7 +197,7 @@ fn identity(mut section: Section<'_, '_>, source: &mut Source<'_>) -> Claims {
     let actor = kind("actor", &kinds, defaults.actor);
     let client = kind("client", &[user, agent, workload, ("none", None)], PrincipalKind::Agent);
     let issuers = section.strings(source, "issuers", false).unwrap_or_default();
-    let tenant = section.string(source, "tenant").map(|claim| claim.value);
+    let tenant = section.name(source, "tenant");
     for issuer in issuers.iter().filter(|issuer| issuer.value.contains('#')) {
         let message =
             format!("the issuer `{}` has a `#`, which stands between issuer and subject in ids", issuer.value);
@@ -222,7 +222,7 @@ fn attributes(table: &DeTable<'_>, name: &str, source: &mut Source<'_>) -> Sorte
             DeValue::Table(table) => {
                 let mut section = Section::new(table, format!("{name}.{attribute}"));
                 let ty = section.choice(source, "type", &types);
-                let claim = section.string(source, "claim").map(|claim| claim.value);
+                let claim = section.name(source, "claim");
                 let required = section.boolean(source, "required").is_some_and(|flag| flag.value);
                 section.finish(source);
                 ty.map(|ty| Attribute { ty: ty.value, claim, required })

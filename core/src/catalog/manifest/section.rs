@@ -69,6 +69,16 @@ impl<'a, 'i> Section<'a, 'i> {
         self.typed(source, key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
+    /// A string that names something, and so is not empty.
+    pub(super) fn name(&mut self, source: &mut Source<'_>, key: &str) -> Option<String> {
+        let text = self.string(source, key)?;
+        if text.value.is_empty() {
+            source.found.push(Diagnostic::error("manifest_value", format!("`{key}` is empty")).at(text.place));
+            return None;
+        }
+        Some(text.value)
+    }
+
     pub(super) fn boolean(&mut self, source: &mut Source<'_>, key: &str) -> Option<Placed<bool>> {
         self.typed(source, key, "true or false", DeValue::as_bool)
     }
