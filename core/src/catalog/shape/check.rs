@@ -74,7 +74,11 @@ fn clip(text: &str) -> String {
 }
 
 fn list<'a>(choices: impl Iterator<Item = &'a Json>) -> String {
-    let mut shown: Vec<String> = choices.take(LISTED + 1).map(brief).collect();
+    let whole = |choice: &Json| match choice {
+        Json::String(text) => clip(text),
+        other => clip(&canonical(other)),
+    };
+    let mut shown: Vec<String> = choices.take(LISTED + 1).map(whole).collect();
     if shown.len() > LISTED {
         shown.truncate(LISTED);
         shown.push("...".to_owned());

@@ -77,26 +77,33 @@ fn unnamed(graph: &Graph, rules: &ObjectRules, members: &mut Object, level: usiz
     }
 }
 
-/// Of several forms, a value has the first that it fits: what that one fills in is what the tool will see.
+/// Of several forms, a value has the first that it fits, as it stands or else with what that form fills in: this is what
+/// the tool will see.
 fn taken(graph: &Graph, branches: &[Id], value: &mut Json, level: usize, fuel: &mut u32) {
     if !matches!(value, Json::Array(_) | Json::Object(_)) {
         return;
     }
+    if let Some(id) = branches.iter().find(|id| is_one(graph, **id, value, fuel)) {
+        return step(graph, *id, value, level + 1, fuel);
+    }
     for id in branches {
         burn(fuel, weight(value));
-        if *fuel == 0 {
-            return;
-        }
         let mut filled = value.clone();
-        step(graph, *id, &mut filled, level, fuel);
-        let mut check = Check::new(graph, *fuel);
-        let fits = check.node(*id, &filled, &Path::Root, false);
-        *fuel = if check.stuck { 0 } else { check.fuel };
-        if fits {
+        // A form may refer to the schema that it is a form of.
+        step(graph, *id, &mut filled, level + 1, fuel);
+        if is_one(graph, *id, &filled, fuel) {
             *value = filled;
             return;
         }
     }
+}
+
+/// Whether a value has a form; of what could not be checked to its end, nothing is known.
+fn is_one(graph: &Graph, id: Id, value: &Json, fuel: &mut u32) -> bool {
+    let mut check = Check::new(graph, *fuel);
+    let fits = check.node(id, value, &Path::Root, false);
+    *fuel = if check.stuck { 0 } else { check.fuel };
+    fits && *fuel > 0
 }
 
 fn burn(fuel: &mut u32, steps: usize) {
