@@ -70,7 +70,8 @@ impl<'c> Actor<'c> {
             entity.parents.retain(|parent| &*parent.kind != "Group");
             entity.parents.extend(groups(&id, name, claim(name))?);
         }
-        for (name, value) in &principal.claims {
+        // A claim that is null says nothing, here as for attributes.
+        for (name, value) in principal.claims.iter().filter(|(_, value)| **value != Json::Null) {
             let text = Value::string(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
             if entity.tags.get(name.as_str()).is_some_and(|known| *known != text) {
                 let detail = format!("the claim `{name}` of {id} contradicts the tag that the bundle gives it");

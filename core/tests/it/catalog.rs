@@ -406,6 +406,18 @@ fn defaults_of_branches_and_of_members_without_a_name() {
         check(&within, r#"{"o":{"kind":"b"}}"#, "allow [p]");
         check(&within, "{}", "allow [p]");
     }
+    let own = r#""oneOf":[{"properties":{"a":{"type":"string","default":"z"}},"required":["a"]},{"properties":{"b":{}},"required":["b"]}]"#;
+    let own = tool_with(own, "", "context.input has a && context.input.a == \"z\"");
+    check(&own, "{}", forbidden);
+    check(&own, r#"{"b":"x"}"#, "allow [p]");
+    for again in [r##"{"$ref":"#"}"##, r##"{"$ref":"#","type":"string"}"##, r##"{"$ref":"#","required":["x"]}"##] {
+        let endless = tool_with(
+            &format!(r#""properties":{{"x":{{"default":1}}}},"anyOf":[{again},{again}]"#),
+            "",
+            "context.halted",
+        );
+        assert!(shown(&decide(&endless, &call("s/t", "{}", ""))).starts_with("deny invalid_arguments"));
+    }
     let to = r#"{"type":"object","properties":{"to":{"type":"string","default":"eve"}}}"#;
     let eve = "context.destinations.contains(\"eve\")";
     for names in [format!(r#""additionalProperties":{to}"#), format!(r#""patternProperties":{{"^k":{to}}}"#)] {
@@ -436,4 +448,20 @@ fn what_a_schema_rules_out_stays_so_with_more_members() {
     check(r#"{"a":{"b":"x"}}"#, ruled_out);
     check(r#"{"a":{"b":"x","c":1}}"#, ruled_out);
     check(r#"{"a":{"b":"y","c":1}}"#, "allow [p]");
+}
+
+/// A claim that is null is no claim: it does not meet what asks for one.
+#[test]
+fn a_claim_that_is_null_is_no_tag() {
+    let policy = r#"@id("p") permit (principal is User, action, resource);
+        @id("f") forbid (principal, action, resource) unless { principal.hasTag("mfa") };"#;
+    let gate = desk::gate(policy);
+    let me = |claims: &str| {
+        let principal = format!(r#""principal":{{"type":"User","id":"alice","claims":{{{claims}}}}}"#);
+        shown(&decide(&gate, &call("github/get_me", "{}", &principal)))
+    };
+    assert_eq!(me(r#""mfa":true"#), "allow [p]");
+    for none in ["", r#""mfa":null"#] {
+        assert_eq!(me(none), "deny forbidden [f]: `f` forbids the call", "{none}");
+    }
 }
