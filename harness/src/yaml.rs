@@ -272,7 +272,10 @@ fn plain(text: &str) -> Result<Json, (String, &'static str)> {
         Ok(number) => Ok(number),
         Err(error) => match error.fault {
             toolgate::JsonFault::Number(_) => Err((
-                format!("the number `{text}` {}", "fits neither a 64-bit integer nor a double without rounding"),
+                format!(
+                    "the number `{text}` {}",
+                    "is neither a 64-bit integer nor a fraction that a double holds as it is written"
+                ),
                 "put quotes around it if it is a text",
             )),
             _ => Err((

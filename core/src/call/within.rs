@@ -145,7 +145,7 @@ fn exact(number: &Number) -> Result<(), String> {
         Number::Float(value) => Number::try_from(*value).is_ok_and(|read| read == *number),
         Number::Literal(_) => false,
     };
-    good.then_some(()).ok_or_else(|| "a number fits neither a 64-bit integer nor a double".to_owned())
+    good.then_some(()).ok_or_else(|| "a number is neither a 64-bit integer nor a double as it is written".to_owned())
 }
 
 #[cfg(test)]
