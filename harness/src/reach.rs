@@ -48,13 +48,19 @@ pub struct Question<'a> {
     pub now: Timestamp,
 }
 
-/// The actors that bundles know, each once: those of their entity files, and those that their policies name.
+/// The actors that bundles know, each once: those of their entity files, and those that their policies name; behind them a
+/// stranger of each kind, for everybody whom they do not know.
 pub fn actors<'b>(bundles: impl IntoIterator<Item = &'b PolicyBundle>) -> Vec<Principal> {
     let all = bundles.into_iter().flat_map(|bundle| bundle.entities().chain(bundle.named_entities()));
-    let known: BTreeSet<&EntityRef> = all.collect();
+    let mut known: BTreeSet<&EntityRef> = all.collect();
+    let strangers = PrincipalKind::ALL.map(|kind| EntityRef::new(kind.name(), STRANGER));
+    known.retain(|one| !strangers.contains(one));
     let actor = |entity: &&EntityRef| Some(Principal::new(PrincipalKind::parse(&entity.kind)?, entity.id.to_string()));
-    known.iter().filter_map(actor).collect()
+    known.into_iter().chain(&strangers).filter_map(|one| actor(&one)).collect()
 }
+
+/// The id of somebody whom a bundle does not know.
+const STRANGER: &str = "stranger";
 
 /// What each of some chains of actors could be allowed to call, in their order; the same whatever the number of threads.
 ///
@@ -103,6 +109,10 @@ fn reached(
                     known.origins.push(*origin);
                     if width(one.standing) > width(known.standing) {
                         (known.standing, known.approvals) = (one.standing, one.approvals);
+                    } else if one.standing == known.standing {
+                        known.approvals.extend(one.approvals);
+                        known.approvals.sort();
+                        known.approvals.dedup();
                     }
                 }
             }

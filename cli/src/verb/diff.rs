@@ -1,12 +1,13 @@
 //! `toolgate diff`: what two bundles decide otherwise.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
     thread,
 };
 
-use toolgate::{ListRequest, Origin, Principal, PrincipalKind, Timestamp};
+use toolgate::{ListRequest, Origin, PolicyBundle, Principal, PrincipalKind, Timestamp};
 use toolgate_harness::{Bench, Loaded, Options, Question, Recorder, Seen, Side, actors, diff};
 
 use super::{decide, list};
@@ -60,8 +61,10 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let through: Vec<Principal> = args.through.iter().map(list::actor).collect::<Result<_, _>>()?;
     let known = actors([old, new].map(|(bench, ..)| bench.gate().bundle()));
     let other = |actor: &Principal| through.iter().all(|one| one.entity() != actor.entity());
+    let mut actors: Vec<_> = known.into_iter().filter(other).collect();
+    bound(&mut actors, [old, new].map(|(bench, ..)| bench.gate().bundle()));
     let chains: Vec<Vec<_>> =
-        known.into_iter().filter(other).map(|actor| through.iter().cloned().chain([actor]).collect()).collect();
+        actors.into_iter().map(|actor| through.iter().cloned().chain([actor]).collect()).collect();
     let mut like = ListRequest::new(Principal::new(PrincipalKind::User, "anybody"));
     like.any_session = true;
     let now = args.now.map_or_else(decide::clock, Ok)?;
@@ -75,6 +78,26 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Format::Json => writeln!(out, "{}", found.json())?,
     }
     Ok(if found.is_felt() { Exit::Found } else { Exit::Ok })
+}
+
+/// Actors whose reach is compared, at most.
+const ACTORS: usize = 100;
+
+/// Keeps as many actors as can be compared: first those that policies name and the strangers, whom policies are about.
+fn bound(actors: &mut Vec<Principal>, bundles: [&PolicyBundle; 2]) {
+    let all = actors.len();
+    if all <= ACTORS {
+        return;
+    }
+    let listed: BTreeSet<_> = bundles.into_iter().flat_map(PolicyBundle::entities).collect();
+    let named: BTreeSet<_> = bundles.into_iter().flat_map(PolicyBundle::named_entities).collect();
+    actors.sort_by_cached_key(|actor| {
+        let entity = actor.entity();
+        listed.contains(&entity) && !named.contains(&entity)
+    });
+    actors.truncate(ACTORS);
+    let why = format!("the reach of {ACTORS} of {all} actors is compared, those first that policies name");
+    render::note(&format!("{} {why}", styled(YELLOW, "warning:")));
 }
 
 /// A bundle, its tests, and their calls.

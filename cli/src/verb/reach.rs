@@ -12,25 +12,27 @@ use super::{
 use crate::{
     Format, bundle,
     exit::{Exit, Fault, at},
-    render::{BOLD, DIM, YELLOW, note, plain, plural, styled},
+    render::{BOLD, DIM, plain, plural, styled},
 };
 
 /// Tell what each actor could ever be allowed to call: what a stolen token, or an agent that obeys what it read, can do
 ///
-/// It is `list` for everybody at once, for calls of any session and task, whoever asks: what is not told, no arguments could
-/// be allowed for. Each tool is `allowed` (whatever the arguments), `depends` (on the arguments, the session or the task), or
+/// It is `list` for everybody at once, for calls of any session, task and transport, whoever asks: what is not told, no
+/// arguments could be allowed for, at that time and with the token of --call. What only a grant permits counts where --ledger
+/// has the grant. Each tool is `allowed` (whatever the arguments), `depends` (on the arguments, the session or the task), or
 /// `approval` (only with one). Nothing here grants anything.
 ///
-/// The actors are those of the entity file and those that policies name, or those that --principal and --call say. With
+/// The actors are those of the entity file, those that policies name, and a stranger of each kind for everybody else; or those
+/// that --principal and --call say. With
 /// --through, each calls through the actors that it names, as a user does through an agent.
 #[derive(clap::Args)]
-#[command(after_help = "Ends with 5 if the bundle has no tool, or knows nobody.\n\n\
+#[command(after_help = "Ends with 5 if the bundle has no tool.\n\n\
     Examples:\n  toolgate reach policies/examples/github-triage --through 'Agent::\"triage\"'\n  \
     toolgate reach my-bundle --origin retrieved      # what content that was read could order")]
 pub(crate) struct Args {
     /// The bundle: its folder, or a packed file
     bundle: PathBuf,
-    /// Whose reach, as in `User::"alice"`; once for each [default: everybody that the bundle knows]
+    /// Whose reach, as in `User::"alice"`; once for each [default: everybody that the bundle knows, and strangers]
     #[arg(long, value_name = "ENTITY")]
     principal: Vec<String>,
     /// Who calls on their behalf; once for each, the caller first
@@ -83,10 +85,6 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     like.server = args.server.clone().or(like.server);
     let server = like.server.as_deref();
     list::known(server, bundle)?;
-    if chains.is_empty() {
-        note(&format!("{} the bundle knows no actor; name one with `--principal`", styled(YELLOW, "reach:")));
-        return Ok(Exit::Nothing);
-    }
     let asked = |origin: &Origin| args.origin.is_empty() || args.origin.iter().any(|one| one.origin() == *origin);
     let origins: Vec<_> = ORIGINS.into_iter().filter(asked).collect();
     let question = Question { chains: &chains, like: &like, origins: &origins, ledger: &ledger, now };

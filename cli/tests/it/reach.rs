@@ -60,9 +60,31 @@ fn facts_from_a_file() {
 #[test]
 fn nobody_and_nothing() {
     let bench = Bench::new();
+    // Nobody is known, and everybody is a stranger.
     assert_snapshot!("reach_nobody", reach(&bench, ""));
     bench.write("b/toolgate.toml", "[bundle]\nname = \"bare\"\nversion = \"1\"\n");
     bench.write("b/policies/notes.cedar", "");
     let shown = reach(&bench, "--principal User::\"alice\"");
     assert!(shown.starts_with("exit 5\n"), "{shown}");
+}
+
+/// What calls of some actor could be allowed is never left out: whom the bundle does not know can be anybody, and calls come
+/// in any way.
+#[test]
+fn strangers_and_ways() {
+    let bench = staffed();
+    let more = r#"
+@id("agents-delete")
+permit (principal is Agent, action == Action::"notes/delete", resource);
+
+@id("local")
+permit (principal == Workload::"cron", action == Action::"notes/read", resource) when { context.transport == "stdio" };
+"#;
+    bench.write("b/policies/notes.cedar", format!("{POLICIES}{BOB}{more}"));
+    let shown = reach(&bench, "");
+    assert!(shown.contains("Agent::\"stranger\": 1 destructive"), "{shown}");
+    assert!(shown.contains("Workload::\"cron\": 1 read\n  depends      notes/read"), "{shown}");
+    bench.write("who.json", r#"{"principal": "Workload::\"cron\"", "transport": "http"}"#);
+    let shown = reach(&bench, "--call who.json");
+    assert!(shown.contains("Workload::\"cron\": nothing"), "{shown}");
 }

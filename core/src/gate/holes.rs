@@ -31,6 +31,10 @@ pub(super) fn of(
     let mut holes = Holes::default();
     if known == Known::Nothing {
         of_any_session(&mut holes);
+        // Calls of any session come in any way, unless it is said which.
+        if call.transport.is_none() {
+            holes.put(&["transport"], Hole::new(Kind::String));
+        }
     }
     let mut input = Hole { members: members(tool.shape.fields()), ..Hole::new(Kind::Record) };
     for (name, hole) in input.members.iter_mut() {

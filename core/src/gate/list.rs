@@ -31,7 +31,7 @@ pub struct ListRequest {
     /// The session that calls would belong to.
     pub session: Option<String>,
     /// Whether calls could belong to any session and task, or to none: what depends on them is then as unknown as what
-    /// depends on the arguments. `task` and `session` are not looked at.
+    /// depends on the arguments. `task` and `session` are not looked at, and no `transport` means any.
     pub any_session: bool,
     /// Who or what would ask.
     pub origin: Origin,
