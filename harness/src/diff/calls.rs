@@ -1,6 +1,6 @@
 //! Calls that two bundles decide otherwise: those of the tests, and those that are looked for by each policy that differs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toolgate::{Decision, Timestamp};
 
@@ -75,14 +75,18 @@ fn counts(decision: &Decision, policy: &str) -> bool {
 impl Ready<'_> {
     /// The calls of a test, which is played on both bundles: what happens in it may differ, too.
     fn played(&self, case: &Case) -> Vec<Flip> {
-        let [ours, theirs] = [self.bench, self.other].map(|bench| {
-            let mut calls = Vec::new();
-            run::play(bench.gate(), case, &mut |call, _, now, decision| {
-                calls.push((call.clone(), now, decision.clone()))
+        // By the place of the step and how often it came: a call that is not reserved on one side is not confirmed there.
+        let [ours, mut theirs] = [self.bench, self.other].map(|bench| {
+            let (mut times, mut calls) = (BTreeMap::<_, usize>::new(), BTreeMap::new());
+            run::play(bench.gate(), case, &mut |step, call, _, now, decision| {
+                let time = times.entry(step.place.start).or_default();
+                *time += 1;
+                calls.insert((step.place.start, *time), (call.clone(), now, decision.clone()));
             });
             calls
         });
-        let flips = ours.into_iter().zip(theirs).filter_map(|((call, now, ours), (_, _, theirs))| {
+        let flips = ours.into_iter().filter_map(|(at, (call, now, ours))| {
+            let (.., theirs) = theirs.remove(&at)?;
             let way = self.way_of(&ours, &theirs)?;
             let answers = self.in_order(ours, theirs);
             Some(Flip { way, policy: None, call, now, case: Some(case.id.clone()), before: 0, answers, test: None })
@@ -96,15 +100,20 @@ impl Ready<'_> {
         made.filter_map(|base| self.flip(&Found { base, call: base.call.clone(), before: 0 }, None)).collect()
     }
 
-    /// Calls that a policy counts in on this side alone, one for each way. One whose annotations alone differ counts on both.
+    /// Calls that a policy counts in on this side alone, one for each way. One whose annotations differ may count on both.
     fn looked_for(&self, policy: &str, near: &Near<'_>) -> Vec<Flip> {
         let [own, other] = [self.bench, self.other].map(|bench| bench.gate().bundle().policy(policy));
         let same = own.zip(other).is_some_and(|(own, other)| own.text == other.text && own.forbids == other.forbids);
+        let beside = own
+            .zip(other)
+            .is_some_and(|(own, other)| own.approval != other.approval || own.obligations != other.obligations);
         let targets = near.about(policy);
         let tools = targets.iter().map(String::as_str).collect();
         let topic = Topic { policy, text: other.map_or("", |other| &other.text), tools };
         let tells = |ours: &Decision, theirs: &Decision| {
-            let way = self.way(ours, theirs).filter(|_| counts(ours, policy) && (same || !counts(theirs, policy)))?;
+            let way = self
+                .way(ours, theirs)
+                .filter(|_| counts(ours, policy) && (same || beside || !counts(theirs, policy)))?;
             Way::ALL.iter().position(|one| *one == way)
         };
         let kinds = Way::ALL.len();

@@ -28,13 +28,16 @@ pub(super) fn passes(gate: &Gate, case: &Case) -> bool {
     case.steps.iter().enumerate().all(|(number, step)| play.step(number, step).is_ok())
 }
 
-/// Is told of a call, the ledger and the time that it is decided on, and the decision.
-pub(crate) type Watch<'w> = dyn FnMut(&ToolCall, &Ledger, Timestamp, &Decision) + 'w;
+/// Is told of a step, its call, the ledger and the time that it is decided on, and the decision.
+pub(crate) type Watch<'w> = dyn FnMut(&Step, &ToolCall, &Ledger, Timestamp, &Decision) + 'w;
 
-/// Plays a case to its end whatever its expectations say, as far as its events are taken.
+/// Plays a case to its end whatever its expectations say. An event that is refused has not happened; what comes behind it is
+/// played all the same.
 pub(crate) fn play(gate: &Gate, case: &Case, watch: &mut Watch<'_>) {
     let mut play = Play::new(gate, case, None, Some(watch));
-    let _ = case.steps.iter().enumerate().try_for_each(|(number, step)| play.step(number, step));
+    for (number, step) in case.steps.iter().enumerate() {
+        let _ = play.step(number, step);
+    }
 }
 
 /// A case that is being played.
@@ -187,7 +190,7 @@ impl<'a, 'w> Play<'a, 'w> {
             observer.decided(&Decided { case, place, call, ledger, now, decision, expect });
         }
         if let Some(watch) = &mut self.watch {
-            watch(call, before, self.now, decision);
+            watch(step, call, before, self.now, decision);
             return Ok(());
         }
         let mut details = Vec::new();

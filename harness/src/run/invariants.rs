@@ -74,7 +74,7 @@ fn each(
     let parts = generate::Parts::of(suite);
     let (mut made_up, mut more) = (0, true);
     for case in suite.cases.iter().filter(|case| case.skip.is_none()) {
-        case::play(gate, case, &mut |call, ledger, now, decision| {
+        case::play(gate, case, &mut |_, call, ledger, now, decision| {
             more = more && tell(Origin::Case(case), call, ledger, now, decision);
             for other in parts.varied(call) {
                 // The other half is for everyone asking for everything.

@@ -6,7 +6,7 @@ mod values;
 mod vary;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toolgate::{Decision, Gate, Json, Ledger, Origin, Place, Timestamp, ToolCall};
 
@@ -164,26 +164,83 @@ impl<'s> Search<'_, 's> {
     }
 }
 
-/// Calls to the tools that no test calls: the least that their schemas demand, by actors whom the bundle knows, or by nobody
-/// known.
+/// Calls to the tools, the operations of tools and the methods that no test calls: the least that their schemas demand, by
+/// actors whom the bundle knows, or by nobody known.
 pub(crate) fn made(bench: &Bench, seen: &[Seen], now: Timestamp) -> Vec<Seen> {
-    let called: BTreeSet<_> = seen.iter().map(Seen::target).collect();
     let bundle = bench.gate().bundle();
     let tools = Tools::of(bundle, seen);
     let values = Values::of(bundle, &tools, &Topic::default(), std::iter::empty());
-    let missing = tools.names().filter(|name| !called.contains(*name)).take(TOOLS);
-    let each = missing.flat_map(|name| values.principals.iter().take(ACTORS).map(move |actor| (name, actor)));
-    let made = each.filter_map(|(name, actor)| {
-        let (server, tool) = name.split_once('/')?;
-        let mut call = ToolCall::new(server, tool, actor.clone());
-        call.input = values.input(name, &Json::Null)?;
-        (call.session, call.origin) = (Some("s-new".to_owned()), Origin::User);
-        let ledger = Ledger::new();
-        let decision = bench.gate().decide(&call, &ledger, now);
-        let place = Place::whole(&"".into());
-        Some(Seen { case: String::new(), place, call, ledger, now, decision, expect: anything() })
+    let mut inputs: BTreeMap<&str, Vec<&Json>> = BTreeMap::new();
+    let targets: Vec<_> = seen.iter().map(|one| (one.target(), &one.call.input)).collect();
+    targets.iter().for_each(|(target, input)| inputs.entry(target).or_default().push(input));
+    let called = |action: &str| {
+        let (name, verb) = action.split_once('#').map_or((action, None), |(name, verb)| (name, Some(verb)));
+        inputs.get(name).is_some_and(|inputs| verb.is_none_or(|verb| inputs.iter().any(|input| chooses(input, verb))))
+    };
+    // What a test says of its caller, where calls must carry more than an actor.
+    let like = seen.iter().find(|one| one.call.credential.is_some());
+    let reports = bundle.tools();
+    let missing = reports.iter().filter(|report| !called(&report.action)).take(TOOLS);
+    let made = missing.flat_map(|report| {
+        let calls = values.principals.iter().take(ACTORS).filter_map(|actor| {
+            let (server, _) = report.action.split_once('/')?;
+            let mut call = ToolCall::new(server, "", actor.clone());
+            (call.session, call.origin) = (Some("s-new".to_owned()), Origin::User);
+            least(&call, &report.action, &values).into_iter().find_map(|call| {
+                let one = undecided(bench, call, now);
+                let one = match like.filter(|_| one.decision.basis().answers.is_empty()) {
+                    Some(like) => undecided(bench, borrowed(&one.call, &like.call), like.now),
+                    None => one,
+                };
+                // What policies never see is told, too, where no choice of an argument gets further.
+                let asked = !report.action.contains('#') || !one.decision.basis().answers.is_empty();
+                asked.then_some(one)
+            })
+        });
+        calls.collect::<Vec<_>>()
     });
     made.collect()
+}
+
+/// A call that is of no test, with what is decided of it.
+fn undecided(bench: &Bench, call: ToolCall, now: Timestamp) -> Seen {
+    let ledger = Ledger::new();
+    let decision = bench.gate().decide(&call, &ledger, now);
+    Seen { case: String::new(), place: Place::whole(&"".into()), call, ledger, now, decision, expect: anything() }
+}
+
+/// A call with what another one says of its caller's token, and of those on whose behalf it is.
+fn borrowed(call: &ToolCall, from: &ToolCall) -> ToolCall {
+    let (credential, transport) = (from.credential.clone(), from.transport.clone());
+    ToolCall { credential, transport, on_behalf_of: from.on_behalf_of.clone(), ..call.clone() }
+}
+
+/// Whether an argument says this; it is how an operation is chosen.
+fn chooses(input: &Json, verb: &str) -> bool {
+    input.as_object().is_some_and(|input| input.iter().any(|(_, value)| value.as_str() == Some(verb)))
+}
+
+/// Calls like this one to an action, with the least that its schema demands. An operation is chosen by an argument: first by
+/// those that list it.
+fn least(call: &ToolCall, action: &str, values: &Values<'_>) -> Vec<ToolCall> {
+    let (name, verb) = action.split_once('#').map_or((action, None), |(name, verb)| (name, Some(verb)));
+    let Some(call) = transplanted(call, name, values) else { return Vec::new() };
+    let Some(verb) = verb else { return vec![call] };
+    let arguments = values.arguments(name).iter().filter(|(_, property)| {
+        property.get("enum").is_some() || property.get("type").and_then(Json::as_str) == Some("string")
+    });
+    let lists = |property: &Json| {
+        let choices = property.get("enum").and_then(Json::as_array);
+        choices.is_some_and(|choices| choices.iter().any(|choice| choice.as_str() == Some(verb)))
+    };
+    let mut arguments: Vec<_> = arguments.map(|(name, property)| (!lists(property), name)).collect();
+    arguments.sort_by_key(|(other, _)| *other);
+    let chosen = arguments.into_iter().map(|(_, name)| {
+        let mut call = call.clone();
+        vary::set(&mut call, name, Some(Json::from(verb)));
+        call
+    });
+    chosen.collect()
 }
 
 /// What nothing is held against.

@@ -41,11 +41,6 @@ impl Tools {
         }
         tools
     }
-
-    /// The tools, as `server/tool`.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.arguments.keys().map(String::as_str)
-    }
 }
 
 /// Values to vary calls with: first those that stand in the policy.

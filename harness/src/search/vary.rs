@@ -101,7 +101,7 @@ fn inputs(call: &ToolCall, values: &Values<'_>, put: &mut Put<'_>) -> bool {
     false
 }
 
-fn set(call: &mut ToolCall, name: &str, value: Option<Json>) {
+pub(super) fn set(call: &mut ToolCall, name: &str, value: Option<Json>) {
     let Json::Object(input) = &call.input else { return };
     let others =
         input.iter().filter(|(other, _)| other.as_str() != name).map(|(name, value)| (name.clone(), value.clone()));

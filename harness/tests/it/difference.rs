@@ -101,17 +101,8 @@ fn on_threads(old: Sources, new: Sources, jobs: usize) -> Difference {
 
 /// The kinds of calls, there and back.
 fn check(file: &str, from: &str, to: &str, expected: &[&str], back: &[&str]) {
-    let kinds = |found: Difference| -> Vec<String> {
-        let told = |one: &toolgate_harness::Flip| {
-            let [was, is] = &one.answers;
-            format!("{} {}: {} → {}", one.way.name(), one.call.tool, was.name(), is.name())
-        };
-        let mut kinds: Vec<_> = found.calls.iter().map(told).collect();
-        kinds.dedup();
-        kinds
-    };
-    assert_eq!(kinds(between(sources(), with(file, from, to))), expected, "{from} → {to}");
-    assert_eq!(kinds(between(with(file, from, to), sources())), back, "{to} → {from}");
+    assert_eq!(kinds(&between(sources(), with(file, from, to))), expected, "{from} → {to}");
+    assert_eq!(kinds(&between(with(file, from, to), sources())), back, "{to} → {from}");
 }
 
 const CEDAR: &str = "policies/a.cedar";
@@ -129,23 +120,19 @@ fn what_policies_say_otherwise() {
         CEDAR,
         "@approval(\"ops\")\n",
         "",
-        &["narrowed send: needs_approval → deny"],
-        &["widened send: deny → needs_approval"],
+        &["narrowed send: allow → deny", "narrowed send: needs_approval → deny"],
+        &["widened send: deny → allow", "widened send: deny → needs_approval"],
     );
     check(
         CEDAR,
         "@approval(\"ops\")",
         "@approval(\"lead\")",
-        &["altered send: needs_approval → needs_approval"],
-        &["altered send: needs_approval → needs_approval"],
+        &["narrowed send: allow → needs_approval", "altered send: needs_approval → needs_approval"],
+        &["widened send: needs_approval → allow", "altered send: needs_approval → needs_approval"],
     );
-    check(
-        CEDAR,
-        "audit:notes",
-        "audit:all",
-        &["altered read: allow → allow", "altered send: allow → allow"],
-        &["altered read: allow → allow", "altered send: allow → allow"],
-    );
+    let altered = ["prompts/get", "read", "resources/read", "send"].map(|one| format!("altered {one}: allow → allow"));
+    let altered: Vec<_> = altered.iter().map(String::as_str).collect();
+    check(CEDAR, "audit:notes", "audit:all", &altered, &altered);
     let there = ["widened send: deny → needs_approval", "narrowed send: needs_approval → deny"];
     check(CEDAR, "Agent::\"bot\"", "Agent::\"clerk\"", &there, &there);
 }
@@ -156,8 +143,20 @@ fn what_other_files_say_otherwise() {
         "entities.json",
         "\"parents\": [{\"type\": \"Group\", \"id\": \"staff\"}]",
         "\"parents\": []",
-        &["narrowed read: allow → deny", "narrowed send: allow → deny", "narrowed send: needs_approval → deny"],
-        &["widened read: deny → allow", "widened send: deny → allow", "widened send: deny → needs_approval"],
+        &[
+            "narrowed prompts/get: allow → deny",
+            "narrowed read: allow → deny",
+            "narrowed resources/read: allow → deny",
+            "narrowed send: allow → deny",
+            "narrowed send: needs_approval → deny",
+        ],
+        &[
+            "widened prompts/get: deny → allow",
+            "widened read: deny → allow",
+            "widened resources/read: deny → allow",
+            "widened send: deny → allow",
+            "widened send: deny → needs_approval",
+        ],
     );
     let found = between(sources(), with("toolgate.toml", "effect = \"read\"", "effect = \"destructive\""));
     let tools: Vec<_> = found.tools.iter().map(|one| (one.id.as_str(), one.what.join(", "))).collect();
@@ -200,4 +199,93 @@ fn tests_that_tell() {
         let expected = if test.of_new == of_new { "passed" } else { "failed" };
         assert_eq!(report.verdict().name(), expected, "{}", test.yaml);
     }
+}
+
+/// With a tool of two operations, which no test calls, and policies behind the others.
+fn editing(more: &str) -> Sources {
+    let mut sources = with("toolgate.toml", "[tools.\"notes/send\"]", &format!("{EDIT}[tools.\"notes/send\"]"));
+    let edit = r#"{"name": "edit", "inputSchema": {"type": "object", "required": ["method"], "properties": {
+        "method": {"type": "string", "enum": ["append", "erase"]}}}}"#;
+    sources.insert("tools/notes.json", format!("{}, {edit}]}}", TOOLS.strip_suffix("]}").unwrap()));
+    sources.insert(CEDAR, format!("{POLICIES}{more}"));
+    sources
+}
+
+const EDIT: &str = "[tools.\"notes/edit\".operations]\nargument = \"/method\"\nappend = { effect = \"write\" }\nerase = { effect = \"destructive\" }\n";
+
+/// The kinds of calls, in words.
+fn kinds(found: &Difference) -> Vec<String> {
+    let told = |one: &toolgate_harness::Flip| {
+        let [was, is] = &one.answers;
+        format!(
+            "{} {}{}: {} → {}",
+            one.way.name(),
+            one.call.tool,
+            one.call.method.replace("tools/call", ""),
+            was.name(),
+            is.name()
+        )
+    };
+    let mut kinds: Vec<_> = found.calls.iter().map(told).collect();
+    kinds.dedup();
+    kinds
+}
+
+#[test]
+fn operations_and_methods_that_no_test_calls() {
+    let noerase = "@id(\"stays\")\nforbid (principal, action == Action::\"notes/edit#erase\", resource);\n";
+    let found = between(editing(""), editing(noerase));
+    assert_eq!(kinds(&found), ["narrowed edit: allow → deny"]);
+    assert_eq!(found.calls[0].call.input.to_string(), r#"{"method":"erase"}"#);
+    let noread = "@id(\"closed\")\nforbid (principal, action == Action::\"notes/resources/read\", resource);\n";
+    assert_eq!(kinds(&between(editing(""), editing(noread))), ["narrowed resources/read: allow → deny"]);
+}
+
+#[test]
+fn calls_that_must_carry_a_token() {
+    let wanting = |more: &str| {
+        let mut sources = editing(more);
+        let served = "[servers.notes]\naudience = \"https://notes.example/mcp\"";
+        let manifest = sources.text("toolgate.toml").unwrap().replace("[servers.notes]", served);
+        sources.insert("toolgate.toml", format!("{manifest}\n[require]\ncredential = true\n"));
+        let token = "origin: user, credential: {id: j1, issuer: 'https://idp.example', audience: ['https://notes.example/mcp'], expires: 2026-01-05T10:05:00Z, issued: 2026-01-05T10:00:00Z, bound: dpop},";
+        sources.insert("tests/a.test.yaml", TESTS.replacen("origin: user,", token, 1));
+        sources
+    };
+    let nosend = "@id(\"quiet\")\nforbid (principal, action == Action::\"notes/read\", resource);\n";
+    assert_eq!(kinds(&between(wanting(""), wanting(nosend))), ["narrowed read: allow → deny"]);
+}
+
+#[test]
+fn a_policy_that_counts_on_both_sides() {
+    // Another condition, and no approval: what both forbid can no longer be approved.
+    let new = with(CEDAR, "@approval(\"ops\")\n", "");
+    let mut new = new;
+    new.insert(CEDAR, new.text(CEDAR).unwrap().replacen("count > 10", "count > 20", 1));
+    let mut old = sources();
+    old.insert("tests/a.test.yaml", TESTS.split("  - name: she sends many").next().unwrap());
+    new.insert("tests/a.test.yaml", old.text("tests/a.test.yaml").unwrap().to_owned());
+    assert_eq!(
+        kinds(&between(old, new)),
+        ["widened send: needs_approval → allow", "narrowed send: needs_approval → deny"]
+    );
+}
+
+#[test]
+fn what_comes_behind_an_event_that_one_refuses() {
+    let behind = "      - {call: {extends: ann, tool: notes/read, input: {}, origin: agent}, expect: allow}\n";
+    let confirmed = "      - {call: {extends: ann, tool: notes/send, input: {count: 2}}, complete: false, as: two, expect: allow}\n      \
+        - {confirm: two, expect: allow}\n";
+    let tests = format!("{TESTS}{confirmed}{behind}");
+    let mut old = sources();
+    old.insert("tests/a.test.yaml", tests.clone());
+    let mut new = sources();
+    new.insert("tests/a.test.yaml", tests);
+    let strict = "\n@id(\"no-plans\")\nforbid (principal, action == Action::\"notes/read\", resource) when { context.origin == \"agent\" };\n\
+        @id(\"no-two\")\nforbid (principal, action == Action::\"notes/send\", resource) when { context.input.count == 2 };\n";
+    new.insert(CEDAR, POLICIES.replacen("@approval(\"ops\")\n", "", 1) + strict);
+    let found = between(old, new);
+    let played: Vec<_> = found.calls.iter().filter(|one| one.policy.is_none() && one.case.is_some()).collect();
+    let tools: Vec<_> = played.iter().map(|one| one.call.tool.as_str()).collect();
+    assert_eq!(tools, ["read", "send", "send", "send"], "{}", found.text());
 }
