@@ -86,7 +86,7 @@ pub(crate) fn tell(
     seen: &[Seen],
     root: &str,
     format: verb::test::Form,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> Result<Exit, Fault> {
     let demanded = args.demanded()?;
     let shapes = Shapes::load(bench.sources())?;

@@ -2,6 +2,7 @@
 
 use std::{io::Write, path::PathBuf, thread};
 
+use serde_json::json;
 use toolgate::{Mutants, PolicyBundle};
 use toolgate_harness::{Bench, Options, Recorder, Style, Verdict};
 
@@ -80,12 +81,10 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
             Exit::Nothing => "there is no test that could tell a mutant",
             _ => "the tests do not pass without any change: mutants would tell nothing",
         };
-        render::note(&format!("{} {why}", styled(YELLOW, "mutants:")));
-        return Ok(exit);
+        return none_tried(why, exit, args.format, out);
     }
     if mutants.all().is_empty() {
-        render::note(&format!("{} the bundle has no policy that could be changed", styled(YELLOW, "mutants:")));
-        return Ok(Exit::Nothing);
+        return none_tried("the bundle has no policy that could be changed", Exit::Nothing, args.format, out);
     }
     let told = bench.mutants(&mutants, &loaded, &recorder.seen(&loaded), jobs);
     match args.format {
@@ -98,4 +97,13 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         return Ok(Exit::Quality);
     }
     Ok(Exit::Ok)
+}
+
+/// Tells why no mutant was tried: people, and programs, which read the standard output.
+fn none_tried(why: &str, exit: Exit, format: Format, out: &mut impl Write) -> Result<Exit, Fault> {
+    render::note(&format!("{} {why}", styled(YELLOW, "mutants:")));
+    if format == Format::Json {
+        writeln!(out, "{}", json!({"version": 1, "score": null, "mutants": [], "why": why}))?;
+    }
+    Ok(exit)
 }

@@ -159,19 +159,30 @@ fn once(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let recorder = args.covered.wanted().then(Recorder::default);
     let observer = recorder.as_ref().map(|recorder| recorder as &dyn Observer);
     let report = report(&bench, &loaded, choice, args, observer);
-    if args.covered.takes_output() {
-        tell(&report, &loaded, &shown, args, &mut anstream::stderr())?;
-    } else {
-        tell(&report, &loaded, &shown, args, out)?;
-    }
     let exit = exit(&report);
-    match recorder {
-        Some(recorder) if exit == Exit::Ok || exit == Exit::Found => {
-            let met = covered::tell(&args.covered, &bench, &loaded, &recorder.seen(&loaded), &shown, args.format, out)?;
-            Ok(if exit == Exit::Ok { met } else { exit })
-        }
-        _ => Ok(exit),
+    let tell = |exit: Exit, out: &mut dyn Write| match args.covered.takes_output() {
+        true => tell(&report, exit, &loaded, &shown, args, &mut anstream::stderr()),
+        false => tell(&report, exit, &loaded, &shown, args, out),
+    };
+    let Some(recorder) = recorder.filter(|_| exit == Exit::Ok || exit == Exit::Found) else {
+        tell(exit, out)?;
+        return Ok(exit);
+    };
+    let judge = |out: &mut dyn Write| {
+        let seen = recorder.seen(&loaded);
+        let met = covered::tell(&args.covered, &bench, &loaded, &seen, &shown, args.format, out)?;
+        Ok::<_, Fault>(if exit == Exit::Ok { met } else { exit })
+    };
+    // A report that says how the run ends is written once the gates are judged; people read it first.
+    if args.format == Form::Json {
+        let mut behind = Vec::new();
+        let exit = judge(&mut behind)?;
+        tell(exit, out)?;
+        out.write_all(&behind)?;
+        return Ok(exit);
     }
+    tell(exit, out)?;
+    judge(out)
 }
 
 fn choice(args: &Args) -> Result<Choice, Fault> {
@@ -238,13 +249,20 @@ fn exit(report: &Report) -> Exit {
     }
 }
 
-fn tell(report: &Report, loaded: &[Loaded], root: &str, args: &Args, out: &mut impl Write) -> Result<(), Fault> {
+fn tell(
+    report: &Report,
+    exit: Exit,
+    loaded: &[Loaded],
+    root: &str,
+    args: &Args,
+    out: &mut dyn Write,
+) -> Result<(), Fault> {
     // A packed bundle has no tests in it: they are named beside it.
     let paths = args.paths.iter().filter(|_| args.bundle.is_file());
     let words: Vec<_> = std::iter::once(&args.bundle).chain(paths).map(|path| render::word(path)).collect();
     let rerun = format!("toolgate test {}", words.join(" "));
     let text = match args.format {
-        Form::Json => report.json() + "\n",
+        Form::Json => report.json_ending(exit.code()) + "\n",
         Form::Junit => report.junit(root),
         Form::Github => report.github(root),
         Form::Text => report.text(Style::Pretty, root, &rerun, args.verbose),

@@ -114,3 +114,27 @@ fn mutants() {
     assert_eq!(fates("survived"), json["survived"].as_u64().unwrap() as usize);
     assert_eq!(json["mutants"].as_array().unwrap().len(), fates("killed") + fates("survived") + fates("equivalent"));
 }
+
+/// What a program reads of a run says how the run ends.
+#[test]
+fn reports_know_the_gates() {
+    let bench = bench(READS);
+    let ends = |args: &str| {
+        let (code, text) = bench.out(&format!("test b --format json {args}"));
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["exit_code"], code, "{args}: {text}");
+        assert_eq!(json["verdict"], "passed");
+        code
+    };
+    assert_eq!(["", "--strict", "--min-coverage 100", "--min-coverage clauses=50"].map(ends), [0, 4, 4, 0]);
+    bench.write("b/tests/a.test.yaml", format!("{HEAD}{}", READS.replace("id: 1}", "id: 13}")));
+    let none_tried = |exit: i32| {
+        let (code, text) = bench.out("mutants b --format json");
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((code, json["version"].as_i64(), json["score"].is_null()), (exit, Some(1), true), "{text}");
+        assert!(json["why"].is_string(), "{text}");
+    };
+    none_tried(1);
+    std::fs::remove_file(bench.path("b/tests/a.test.yaml")).unwrap();
+    none_tried(5);
+}
