@@ -208,6 +208,18 @@ impl Node {
         }
     }
 
+    /// Without the member at that path.
+    pub(crate) fn take_at(&mut self, path: &[&str]) {
+        let (Some((first, rest)), Value::Map(entries)) = (path.split_first(), &mut self.value) else { return };
+        match rest.is_empty() {
+            true => entries.retain(|entry| entry.key != *first),
+            false => {
+                let inner = entries.iter_mut().find(|entry| entry.key == *first);
+                inner.into_iter().for_each(|entry| entry.value.take_at(rest));
+            }
+        }
+    }
+
     /// As [`Node::put_at`], of a member that is named where its value stands.
     pub(crate) fn put(&mut self, path: &[&str], value: &Node) {
         self.put_at(path, value.mark, value);

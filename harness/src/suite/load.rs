@@ -124,6 +124,13 @@ fn resolve(name: &str, file: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
+/// Refuses a version of the format that is not this one.
+fn versioned(version: &Node, reader: &mut Reader<'_>) {
+    if version.json().to_string() != "1" {
+        reader.error(version.mark, "wrong_version", "this version of the format is not known", "write `version: 1`");
+    }
+}
+
 fn read<'n>(
     from: &From<'_>,
     document: &'n Node,
@@ -137,20 +144,18 @@ fn read<'n>(
         return None;
     }
     let mut keys = reader.map(document, "a test file", "`version: 1` and `tests:`")?;
-    if let Some(version) = keys.required("version", "`version: 1`", reader)
-        && version.json().to_string() != "1"
-    {
-        reader.error(version.mark, "wrong_version", "this version of the format is not known", "write `version: 1`");
+    if let Some(version) = keys.required("version", "`version: 1`", reader) {
+        versioned(version, reader);
     }
     let now = keys.required("now", "`now: 2026-01-05T10:00:00Z`, the time at which the tests begin", reader);
     let now = now.and_then(|node| reader.time(node, "`now`")).unwrap_or(Timestamp::from_millis(0));
     keys.get("use");
-    keys.get("name");
+    keys.get("name").map(|name| reader.text(name, "`name`", "what the file is about, in words"));
     let (mut given, mut strangers) = (Vec::new(), Vec::new());
     let mut calls = Named::default();
     for fixture in fixtures {
         let Some(mut keys) = reader.map(fixture, "a fixture", "`calls:`, `given:` or `strangers:`") else { continue };
-        keys.get("version");
+        keys.get("version").into_iter().for_each(|version| versioned(version, reader));
         if let Some(node) = keys.get("calls") {
             calls.add(node, reader);
         }

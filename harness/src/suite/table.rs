@@ -152,9 +152,13 @@ fn members(path: &str) -> impl Iterator<Item = &str> {
     rest.split(between)
 }
 
+/// Puts a value where a row says. As in a call that extends another, one that is empty takes out what was there.
 fn varied(call: &mut Node, path: &str, key: Mark, value: &Node) {
     let steps: Vec<_> = members(path).collect();
-    call.put_at(&steps, key, value);
+    match value.is_null() {
+        true => call.take_at(&steps),
+        false => call.put_at(&steps, key, value),
+    }
 }
 
 /// A value in the name of a case. An actor is shown without its claims.

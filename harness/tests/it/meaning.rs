@@ -1,6 +1,6 @@
 //! What each form of a suite means: what passes, and what must not.
 
-use crate::desk::{pass, report, told};
+use crate::desk::{HEAD, bench, pass, report, told};
 
 /// That these lines are a suite whose only case fails.
 fn fails(lines: &str) {
@@ -268,4 +268,15 @@ fn an_empty_member_takes_out_what_was_there() {
     pass(&test("{extends: reads, input: {tags: [a]}}", "allow"), 1);
     let gone = test("{extends: reads, input: {id: null}}", "{deny: {reason: invalid_arguments}}");
     pass(&gone, 1);
+}
+
+/// A cell without a value takes the member out, as in a call that extends another.
+#[test]
+fn a_row_takes_members_out() {
+    let rows = "[[[x], allow], [~, allow]]";
+    let call = "{extends: reads, input: {tags: [y]}}";
+    let table = format!("{HEAD}tests:\n  - {{name: t, call: {call}, table: {{vary: [input.tags], rows: {rows}}}}}\n");
+    let bench = bench(&[("tests/a.test.yaml", &table)]);
+    let report = bench.run(&bench.suites(), &toolgate_harness::Options::default());
+    assert_eq!((report.totals().passed, report.verdict().name()), (2, "passed"), "{:?}", report.suites[0].found);
 }

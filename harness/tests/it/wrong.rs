@@ -46,6 +46,7 @@ fn suites_written_wrong() {
         ("no tests", HEAD.to_owned()),
         ("no version", HEAD.replace("version: 1\n", "") + "tests:\n" + good),
         ("another version", HEAD.replace("version: 1\n", "version: 2\n") + "tests:\n" + good),
+        ("a name that is no text", HEAD.replace("version: 1\n", "version: 1\nname: [1, 2]\n") + "tests:\n" + good),
         ("no time", HEAD.replace("now: 2026-01-05T10:00:00Z\n", "") + "tests:\n" + good),
         ("a date", HEAD.replace("T10:00:00Z", "") + "tests:\n" + good),
         ("a typo in a key of the file", format!("{HEAD}test:\n{good}")),
@@ -209,4 +210,12 @@ fn strangers() {
          (a stranger on purpose stands under `strangers: ['User::\"mallory\"']`)"
     );
     assert_eq!(found(&(suite + "strangers: ['User::\"mallory\"']\n")), "");
+}
+
+#[test]
+fn a_fixture_of_another_version() {
+    let text = HEAD.replace("version: 1\n", "version: 1\nuse: [all.yaml]\n")
+        + "tests:\n  - {name: t, call: reads, expect: allow}\n";
+    let told = told(&text, &[("tests/all.yaml", "version: 2\n")]);
+    assert_eq!(told, "tests/all.yaml:1:10: error: this version of the format is not known (write `version: 1`)");
 }
