@@ -225,7 +225,7 @@ pub(super) fn parse(file: &Arc<str>, source: &str, found: &mut Vec<Diagnostic>) 
         Ok(set) => set,
         Err(errors) => {
             let errors: cedar_policy::ParseErrors = errors;
-            found.extend(errors.iter().map(|error| validate::told("policy_syntax", error, file, source)));
+            found.extend(errors.iter().map(|error| validate::syntax(error, file, source)));
             return Vec::new();
         }
     };

@@ -20,6 +20,29 @@ pub(super) fn told(code: &'static str, error: &dyn miette::Diagnostic, file: &Ar
     })
 }
 
+/// An error of Cedar's parser, with a hint where Cedar has none: at a number with a fraction, and where a policy does not end.
+pub(super) fn syntax(error: &dyn miette::Diagnostic, file: &Arc<str>, text: &str) -> Diagnostic {
+    let told = told("policy_syntax", error, file, text);
+    let Some(span) = error.labels().and_then(|mut labels| labels.next()).map(|label| label.offset()) else {
+        return told;
+    };
+    let (before, after) = (text.get(..span).unwrap_or_default(), text.get(span..).unwrap_or_default());
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let fraction = after.get(..digits(after)).unwrap_or_default();
+    if let Some(before) = before.strip_suffix('.').filter(|_| !fraction.is_empty()) {
+        let whole = before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        return match before.get(whole..).unwrap_or_default() {
+            "" => told,
+            whole => told.help(format!("a number with a fraction is a decimal: write `decimal(\"{whole}.{fraction}\")`, and compare with `.lessThan(…)`, `.greaterThan(…)` and the like")),
+        };
+    }
+    let begins = ["@", "permit", "forbid"].iter().any(|word| after.starts_with(word));
+    match begins && before.trim_end().ends_with([')', '}']) {
+        true => told.help("a policy ends with `;`: the one before this has none"),
+        false => told,
+    }
+}
+
 /// Without the words that only repeat which policy is meant: the place says that.
 fn plain(message: &str) -> String {
     let rest = message.strip_prefix("for policy `").and_then(|rest| rest.split_once('`')).map(|(_, rest)| rest);

@@ -33,6 +33,11 @@ fn policies_that_are_refused() {
     let cases = policies(&[
         ("unknown tool", r#"@id("p") permit (principal, action == Action::"github/create_isue", resource);"#),
         (
+            "a fraction",
+            r#"@id("p") permit (principal, action == Action::"pay/send", resource) when { context.input.rate < 0.5 };"#,
+        ),
+        ("no end", "@id(\"p\") permit (principal, action, resource)\n@id(\"q\") permit (principal, action, resource);"),
+        (
             "unknown tool, in a list",
             r#"@id("p") permit (principal, action in [Action::"github/get_me", Action::"github/get_mee"], resource);"#,
         ),
