@@ -40,7 +40,9 @@ pub(super) fn flips(sides: [&Side<'_>; 2], policies: &[Changed], now: Timestamp,
         found.push(Some(one.made()));
         let near = Near::of(one.bench, &one.calls);
         let own: Vec<_> = policies.iter().filter(|policy| policy.there.get(at) == Some(&true)).collect();
-        found.extend(threads::each(own.len(), jobs, |at| own.get(at).map(|policy| one.looked_for(&policy.id, &near))));
+        found.extend(threads::each(own.len(), jobs, |at| {
+            own.get(at).map(|policy| one.looked_for(&policy.id, &near, search::share(own.len())))
+        }));
     }
     let mut found: Vec<Flip> = found.into_iter().flatten().flatten().collect();
     // Of each kind the one that stands in a test, else the one that a test was written of.
@@ -101,7 +103,7 @@ impl Ready<'_> {
     }
 
     /// Calls that a policy counts in on this side alone, one for each way. One whose annotations differ may count on both.
-    fn looked_for(&self, policy: &str, near: &Near<'_>) -> Vec<Flip> {
+    fn looked_for(&self, policy: &str, near: &Near<'_>, tries: usize) -> Vec<Flip> {
         let [own, other] = [self.bench, self.other].map(|bench| bench.gate().bundle().policy(policy));
         let same = own.zip(other).is_some_and(|(own, other)| own.text == other.text && own.forbids == other.forbids);
         let beside = own
@@ -117,7 +119,7 @@ impl Ready<'_> {
             Way::ALL.iter().position(|one| *one == way)
         };
         let kinds = Way::ALL.len();
-        let pair = Pair { ours: self.bench.gate(), theirs: self.other.gate(), kinds, tells: &tells };
+        let pair = Pair { ours: self.bench.gate(), theirs: self.other.gate(), kinds, tries, tells: &tells };
         let found = search::find(&pair, &topic, near);
         found.iter().filter_map(|found| self.flip(found, Some(policy))).collect()
     }

@@ -40,7 +40,7 @@ pub(super) fn find(bench: &Bench, mutated: &Gate, mutant: &Mutant, near: &Near<'
     let tools = mutant.actions.iter().map(|action| search::tool(action)).collect();
     let topic = Topic { policy: &mutant.policy, text: &mutant.after, tools };
     let tells = |ours: &Decision, theirs: &Decision| (shown(ours) != shown(theirs)).then_some(0);
-    let pair = Pair { ours: bench.gate(), theirs: mutated, kinds: 1, tells: &tells };
+    let pair = Pair { ours: bench.gate(), theirs: mutated, kinds: 1, tries: search::TRIES, tells: &tells };
     let found = search::find(&pair, &topic, near).pop()?;
     let Found { base, before, .. } = found;
     search::written(bench, &name(mutant), &found).and_then(|(file, test, suite)| {

@@ -21,7 +21,13 @@ use crate::{
 };
 
 /// Calls that are tried for one topic.
-const TRIES: usize = 3_000;
+pub(crate) const TRIES: usize = 3_000;
+
+/// Calls that are tried for all topics of one bundle together, as long as each has [`FEWEST`].
+const ALL_TRIES: usize = 60_000;
+
+/// Calls that are tried for one topic of very many.
+const FEWEST: usize = 200;
 
 /// Calls that are tried for a better one, once one was found.
 const BETTER: usize = 500;
@@ -65,6 +71,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) theirs: &'a Gate,
     /// How many kinds of calls are looked for.
     pub(crate) kinds: usize,
+    /// Calls that are tried.
+    pub(crate) tries: usize,
     /// The kind of a call that was answered so, if it tells them.
     pub(crate) tells: &'a dyn Fn(&Decision, &Decision) -> Option<usize>,
 }
@@ -115,6 +123,11 @@ impl<'s> Search<'_, 's> {
     }
 }
 
+/// Calls that are tried for each of so many topics.
+pub(crate) fn share(topics: usize) -> usize {
+    ALL_TRIES.checked_div(topics).unwrap_or(TRIES).clamp(FEWEST, TRIES)
+}
+
 /// Looks for calls that tell two gates, one of each kind. `near`: the calls of the tests.
 pub(crate) fn find<'s>(pair: &Pair<'_>, topic: &Topic<'_>, near: &Near<'s>) -> Vec<Found<'s>> {
     let values = &near.values(topic);
@@ -127,7 +140,7 @@ pub(crate) fn find<'s>(pair: &Pair<'_>, topic: &Topic<'_>, near: &Near<'s>) -> V
         bases.extend(others.filter_map(|tool| Some((one, transplanted(&one.call, tool, values)?))));
     }
     let none = || (0..pair.kinds).map(|_| None).collect();
-    let mut search = Search { pair, tries: TRIES, found: none(), odd: none() };
+    let mut search = Search { pair, tries: pair.tries, found: none(), odd: none() };
     search.all(&bases, values);
     search.found.into_iter().zip(search.odd).filter_map(|(found, odd)| found.or(odd)).collect()
 }
