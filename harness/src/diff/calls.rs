@@ -58,7 +58,12 @@ pub(super) fn flips(sides: [&Side<'_>; 2], policies: &[Changed], now: Timestamp,
 fn kind(flip: &Flip) -> impl Ord + use<> {
     let answer = |decision: &Decision| {
         let codes: Vec<_> = decision.reasons().iter().map(|reason| reason.code()).collect();
-        (decision.name(), decision.basis().policies.clone(), codes)
+        let by = match decision {
+            Decision::NeedsApproval { by, .. } => by.clone(),
+            _ => Vec::new(),
+        };
+        let with: Vec<_> = decision.obligations().iter().map(ToString::to_string).collect();
+        (decision.name(), decision.basis().policies.clone(), codes, by, with)
     };
     let [was, is] = &flip.answers;
     (flip.way, crate::seen::target(&flip.call), answer(was), answer(is))
@@ -162,7 +167,8 @@ impl Ready<'_> {
 
     /// A test that passes on this side, and fails on the other.
     fn test(&self, policy: &str, way: Way, found: &Found<'_>) -> Option<Test> {
-        let name = format!("{} by {policy}", way.name());
+        let of = if self.of_new { "new" } else { "old" };
+        let name = format!("{} by {policy}, as the {of} bundle has it", way.name());
         let (file, yaml, suite) = search::written(self.bench, &name, found)?;
         let case = suite.cases.first().filter(|_| suite.is_valid())?;
         let tells = run::passes(self.bench.gate(), case) && !run::passes(self.other.gate(), case);
