@@ -426,6 +426,14 @@ fn defaults_of_branches_and_of_members_without_a_name() {
         check(&map, r#"{"m":{"k":{}}}"#, forbidden);
         check(&map, r#"{"m":{"k":{"to":"ann"}}}"#, "allow [p]");
     }
+    // As deep as arguments may be, with a choice of forms at every level.
+    let again = r##"{"anyOf":[{"$ref":"#/$defs/again"},{"type":"string"}]}"##;
+    let node = format!(r#"{{"type":"object","properties":{{"n":{again},"to":{{"type":"string","default":"eve"}}}}}}"#);
+    let says = format!("destinations = [\"{}/to\"]", "/n".repeat(24));
+    let deep = tool_with(&format!(r#""properties":{{"n":{again}}},"$defs":{{"again":{node}}}"#), &says, eve);
+    let input = |within: &str| format!("{}{within}{}", r#"{"n":"#.repeat(24), "}".repeat(24));
+    check(&deep, &input("{}"), forbidden);
+    check(&deep, &input(r#"{"to":"ann"}"#), "allow [p]");
     let odd = tool_with(
         r#""properties":{"mode":{"enum":["a"],"default":"b"},"note":{"default":null}}"#,
         "",

@@ -10,6 +10,9 @@ use crate::json::{Json, Object};
 /// What one filled-in default costs, in steps: a schema whose defaults nest could ask for 2^32 of them.
 const COST: u32 = 100;
 
+/// Levels of a value and of the forms that each of them has, at most.
+const LEVELS: usize = 2 * DEPTH;
+
 /// How often defaults that rest on each other are looked at again.
 const PASSES: usize = 4;
 
@@ -20,7 +23,9 @@ pub(super) fn fill(graph: &Graph, id: Id, value: &mut Json, fuel: &mut u32) -> b
 }
 
 fn step(graph: &Graph, id: Id, value: &mut Json, level: usize, fuel: &mut u32) {
-    let Some(node) = graph.node(id).filter(|_| level <= DEPTH && *fuel > 0) else { return };
+    // What is filled in no further could be what a policy looks for.
+    *fuel = if level > LEVELS { 0 } else { *fuel };
+    let Some(node) = graph.node(id).filter(|_| *fuel > 0) else { return };
     let mut branches = Vec::new();
     for inner in node.sure.iter().filter_map(|id| graph.node(*id)) {
         *fuel = fuel.saturating_sub(1);
