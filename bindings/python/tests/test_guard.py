@@ -128,7 +128,7 @@ class Asking(Server):
 
 def test_a_user_approves_once_what_a_tool_asks_twice_for_more(guarded: Any, tmp_path: Path) -> None:
     sessions = ["s1"]
-    guard, server = guarded(session=lambda request: sessions[-1], labels=lambda request, result: ["x"]), Asking()
+    guard, server = guarded(session=lambda request: sessions[-1]), Asking()
 
     def call(**more: Any) -> Any:
         return handle(guard, server, request(params={"name": "write", "arguments": {}} | more))
@@ -143,7 +143,33 @@ def test_a_user_approves_once_what_a_tool_asks_twice_for_more(guarded: Any, tmp_
     assert (server.ran, call(requestState="theirs")["requestState"]) != (3, "theirs")
     records = told(tmp_path)
     assert [one["decision"] for one in records if one["kind"] == "confirmation"] == ["allow", "allow"]
-    assert [(one["status"], one["labels"]) for one in records if one["kind"] == "outcome"] == [("done", ["x"])]
+    assert [one["status"] for one in records if one["kind"] == "outcome"] == ["done"]
+
+
+def test_what_a_round_has_brought_counts_at_once(guarded: Any, tmp_path: Path) -> None:
+    for session, ended in ((None, []), ("s1", [("done", ["secret"])])):
+        server = Asking()
+        guard = guarded(session=lambda request, session=session: session, labels=lambda *_: ["secret"])
+        server.asks = False
+        handle(guard, server, request(params=READ))
+        assert server.ran == 1
+        assert [(one["status"], one["labels"]) for one in told(tmp_path) if one["kind"] == "outcome"] == ended
+
+
+def test_a_client_that_comes_back_too_late_makes_a_call_like_any_other(guarded: Any) -> None:
+    now = [1_000]
+    guard, server = guarded(clock=lambda: now[0]), Asking()
+    handle(guard, server, request(params=READ))
+    now[0] += 3 * 24 * 3_600_000
+    answer = handle(guard, server, request(params=READ | {"requestState": "theirs"}))
+    assert (answer.get("requestState"), server.ran) == ("theirs", 2)
+
+
+def test_a_call_that_waits_keeps_nothing_of_what_was_asked(guarded: Any) -> None:
+    guard = guarded()
+    handle(guard, Asking(), request(params=READ))
+    (kept,) = guard._continuing.values()
+    assert not any(hasattr(one, "to_json") for one in vars(kept).values())
 
 
 def test_audit_is_met_where_records_are_kept(tmp_path: Path) -> None:

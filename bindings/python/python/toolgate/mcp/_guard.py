@@ -8,7 +8,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import Decision, Event, EventError, Gate, Identity, Ledger, Obligation, Record, UsageError
@@ -89,8 +89,11 @@ class Challenge(Refused):
 class Kept:
     """A call whose tool has asked for more input."""
 
-    record: Record
-    """The decision that reserved it."""
+    id: int
+    """The id of the decision that reserved it. What was asked is kept no longer than its answer takes."""
+
+    reserved: dict[str, Any]
+    """What the ledger took of it."""
 
     labels: tuple[str, ...] = ()
     """What it has brought so far, besides what the manifest says."""
@@ -294,10 +297,10 @@ class Guard:
         if kept is None:
             return None
         reserved, now = kept, self.now()
-        failed = self._completion(reserved.record, "failed", reserved.labels)
+        failed = self._completion(reserved.id, "failed", reserved.labels)
 
         def proceed() -> Record | None:
-            record = self._answers.proceed(call, reserved.record.id, self.ledger, now)
+            record = self._answers.proceed(call, reserved.id, self.ledger, now)
             try:
                 if record.allowed:
                     self._records.decided(record, request.what)
@@ -305,7 +308,11 @@ class Guard:
             except BaseException:
                 failed()
                 raise
-            failed()
+            try:
+                failed()
+            except EventError as fault:
+                # Its reservation may have ended long ago.
+                LOG.warning("a call has no end: %s", fault)
             return None
 
         going = await change(self.ledger, proceed, lambda going: failed() if going is not None else None)
@@ -323,8 +330,8 @@ class Guard:
             if one is None:
                 continue
             try:
-                await change(self.ledger, self._completion(one.record, "timed_out", one.labels))
-            except EventError as fault:
+                await change(self.ledger, self._completion(one.id, "timed_out", one.labels))
+            except Exception as fault:
                 LOG.warning("a call has no end: %s", fault)
 
     async def _decided(
@@ -342,41 +349,41 @@ class Guard:
         unsupported = self._answers.unsupported(record)
         # What has begun is not undone.
         if unsupported is not None and kept is not None:
-            await change(self.ledger, self._completion(record, "failed", kept.labels))
+            await change(self.ledger, self._completion(record.id, "failed", kept.labels))
             return _refused(unsupported)
         if unsupported is not None:
             await change(self.ledger, lambda: self._records.told(self.gate.abort(record, self.ledger, self.ledger.now)))
             return _refused(unsupported)
-        reserved, before = (kept.record, kept.labels) if kept is not None else (record, ())
+        kept = kept or Kept(record.id, _reserved(record))
+        before = kept.labels
         try:
             result = await port.run()
-            await self._started(reserved, result)
+            await self._started(kept.reserved, result)
             for obligation in record.obligations:
                 changed = self._obligations[obligation.kind](request, obligation, result)
                 result = changed if changed is not None else result
             new = _list(self._labels(request, result)) if self._labels is not None else []
             labels = tuple(dict.fromkeys([*before, *new]))
-            if result.get("resultType") == "input_required":
-                await self._keep(call, result.get("requestState"), Kept(reserved, labels))
+            if result.get("resultType") == "input_required" and not _brings(kept.reserved, new):
+                await self._keep(call, result.get("requestState"), replace(kept, labels=labels))
                 return result
             status: Literal["done", "failed"] = "failed" if result.get("isError") else "done"
             digest = _digest(result)
         except Exception:
-            await change(self.ledger, self._completion(record, "failed", before))
+            await change(self.ledger, self._completion(record.id, "failed", before))
             raise
         except BaseException:
             # Whoever is given up may not wait for anything any more.
-            self._completion(record, "timed_out", before)()
+            self._completion(record.id, "timed_out", before)()
             raise
-        await change(self.ledger, self._completion(record, status, labels, digest))
+        await change(self.ledger, self._completion(record.id, status, labels, digest))
         return result
 
-    async def _started(self, record: Record, result: dict[str, Any]) -> None:
+    async def _started(self, reserved: dict[str, Any], result: dict[str, Any]) -> None:
         """A task of the protocol that the server has started belongs to whoever called."""
         task = result if result.get("resultType") == "task" else result.get("task")
         id = task.get("taskId") if isinstance(task, dict) else None
-        reserved = record.event.to_dict().get("call_reserved") if record.event is not None else None
-        if not isinstance(id, str) or reserved is None:
+        if not isinstance(id, str) or not reserved:
             return
         owner, session = reserved["chain"][-1], reserved.get("session")
         try:
@@ -386,7 +393,7 @@ class Guard:
 
     def _completion(
         self,
-        record: Record,
+        call: int,
         status: Literal["done", "failed", "timed_out"],
         labels: Collection[str] = (),
         digest: str | None = None,
@@ -404,11 +411,11 @@ class Guard:
                 if fault is not None:
                     raise fault
                 outcome: Any = {"status": status, "labels": labels, "output_digest": digest}
-                traces = self.gate.complete(record, self.ledger, now, **outcome)
+                traces = self.gate.complete(call, self.ledger, now, **outcome)
             except Exception:
                 # The host's labels or its time are none. Nobody gets the result, and the call has an end all the same.
                 if labels or self._clock is not None:
-                    self._records.told(self.gate.complete(record, self.ledger, self.ledger.now, status="failed"))
+                    self._records.told(self.gate.complete(call, self.ledger, self.ledger.now, status="failed"))
                 raise
             self._records.told(traces)
 
@@ -465,6 +472,17 @@ def _refused(refusal: dict[str, Any] | None) -> dict[str, Any]:
         raise Refused(refusal["error"]["code"], refusal["error"]["message"], refusal["error"]["data"])
     result: dict[str, Any] = refusal["result"]
     return result
+
+
+def _reserved(record: Record) -> dict[str, Any]:
+    reserved: dict[str, Any] = record.event.to_dict().get("call_reserved", {}) if record.event is not None else {}
+    return reserved
+
+
+def _brings(reserved: dict[str, Any], labels: Collection[str]) -> bool:
+    """Whether a round has brought what its session does not hold yet. The client has it, so that it counts at once: the
+    call is over."""
+    return reserved.get("session") is not None and not set(labels) <= set(reserved.get("labels", ()))
 
 
 def _list(labels: Collection[str]) -> list[str]:
