@@ -176,7 +176,8 @@ export class Guard {
       await this.#end(kept, { status: 'failed', labels: kept.labels });
       throw error;
     }
-    await this.#end(kept, { status: 'failed', labels: kept.labels });
+    // Its reservation may have ended long ago.
+    await this.#end(kept, { status: 'failed', labels: kept.labels }).catch((error) => this.#fault(error));
     return null;
   }
 
@@ -224,12 +225,16 @@ export class Guard {
       if (typeof labels === 'string') throw new UsageError('`labels` gives a list of texts, not one text');
       const all = [...new Set([...kept.labels, ...labels])];
       outcome = { labels: all, output_digest: await digest(result) };
-      if (result?.resultType === 'input_required') {
-        status = null;
+      const asks = result?.resultType === 'input_required';
+      if (asks && request.aborted()) {
+        // Nobody has got what the tool goes on from.
+        status = 'timed_out';
+      } else if (asks && !brings(kept, labels)) {
         await this.#keep(turn, result.requestState, { ...kept, labels: all });
-        return result;
+        status = null;
+      } else if (result?.isError !== true) {
+        status = 'done';
       }
-      if (result?.isError !== true) status = 'done';
       return result;
     } catch (error) {
       if (request.aborted()) status = 'timed_out';
@@ -410,6 +415,12 @@ class Refused extends Error {
 /** Whether a state is of a guard. */
 function sealed(state) {
   return typeof state === 'string' && state.startsWith('1.') && state.includes('.sha256:');
+}
+
+/** Whether a round has brought what its session does not hold yet. The client has it, so that it counts at once: the call is over. */
+function brings({ event }, labels) {
+  const { session, labels: held = [] } = JSON.parse(event).event.call_reserved;
+  return typeof session === 'string' && labels.some((label) => !held.includes(label));
 }
 
 /** What the host gives to be called can be. */

@@ -27,7 +27,7 @@ function asks(requestState) {
 }
 
 /** A client of a guarded server, what its user was asked, what its tool ran with, and what was recorded. */
-async function served({ states = [null], session = () => 's', who, authInfo, verify }) {
+async function served({ states = [null], session = () => 's', who, authInfo, verify, labels, now, cancels = () => {} }) {
   const seen = { asked: [], ran: [], told: [], records: [] };
   const onRecord = ({ decision, event, json }) => {
     seen.records.push(json);
@@ -35,7 +35,7 @@ async function served({ states = [null], session = () => 's', who, authInfo, ver
     if (name !== 'tools_listed' && !name.startsWith('approval')) seen.told.push(name);
   };
   const gate = Gate.unpack(bundle);
-  const guard = new Guard({ gate, ledger: new Ledger(), session, who, onRecord });
+  const guard = new Guard({ gate, ledger: new Ledger(), session, who, labels, now, onRecord });
   const handler = createMcpHandler(() => {
     const server = new McpServer({ name: 'notes', version: '1.0.0' }, { requestState: verify && { verify } });
     guard.protect(server);
@@ -43,6 +43,7 @@ async function served({ states = [null], session = () => 's', who, authInfo, ver
       const said = context.mcpReq.requestState() ?? null;
       const state = said?.state ?? said;
       seen.ran.push(state);
+      cancels(context);
       const next = states[states.indexOf(state) + 1];
       return next === undefined ? { content: [] } : asks(next);
     });
@@ -81,6 +82,31 @@ test('what was approved in a session does not go on in another', async () => {
   await client.callTool({ name: 'write', arguments: {} });
   assert.deepEqual(ran.slice(0, 2), [null, null]);
   assert.deepEqual(asked.slice(0, 3), ['Approve notes/write', 'What name', 'Approve notes/write']);
+});
+
+test('what a round has brought counts at once', async () => {
+  const asks = { states: [null, 'one'], who: alice, labels: (_, result) => (result.resultType === undefined ? [] : ['secret']) };
+  for (const [session, rounds] of [['s', 1], [undefined, 2]]) {
+    let calls = 0;
+    // What comes after the tool's question in a session is another call, which nobody approves.
+    const { client, told } = await served({ ...asks, session: () => (calls++, session), now: () => 1_000 });
+    client.setRequestHandler('elicitation/create', ({ params }) =>
+      params.message.startsWith('Approve') && calls > 3 ? { action: 'decline' } : { action: 'accept', content: { approve: true, name: 'x' } },
+    );
+    await client.callTool({ name: 'write', arguments: {} });
+    const first = told.indexOf('call_completed');
+    assert.equal(told.slice(0, first).filter((name) => name === 'allow').length, rounds, String(told));
+  }
+});
+
+test('a client that comes back too late makes a call like any other', async () => {
+  let now = 1_000;
+  const { client, ran, asked } = await served({ states: [null, 'one'], who: alice, now: () => now, cancels: () => {
+    now += 3 * 24 * 3_600_000;
+  } });
+  const late = await client.callTool({ name: 'write', arguments: {} }).catch((error) => error);
+  assert.equal(asked.filter((one) => one.startsWith('Approve')).length > 1, true, String(late));
+  assert.deepEqual(ran.slice(0, 1), [null]);
 });
 
 test('the record says why nobody is known', async () => {
