@@ -109,6 +109,15 @@ test('a client that comes back too late makes a call like any other', async () =
   assert.deepEqual(ran.slice(0, 1), [null]);
 });
 
+test('a question that nobody gets ends the call', async () => {
+  // The first round, which brings the approval, has a context of its own.
+  const signal = AbortSignal.abort();
+  const cancels = ({ mcpReq }) => Object.defineProperty(mcpReq, 'signal', { value: signal });
+  const { client, told } = await served({ states: [null, 'one', 'two'], who: alice, cancels });
+  await client.callTool({ name: 'write', arguments: {} }).catch(() => {});
+  assert.deepEqual(told.slice(0, 4), ['needs_approval', 'allow', 'allow', 'call_completed']);
+});
+
 test('the record says why nobody is known', async () => {
   const authInfo = { token: 'secret', clientId: 'client', scopes: [], extra: { iss: 'https://other.example', sub: 'alice' } };
   const { client, ran, records } = await served({ authInfo });
