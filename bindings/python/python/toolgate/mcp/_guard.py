@@ -325,7 +325,8 @@ class Guard:
             over = [self._continuing.pop(key, None)]
             self._continuing[key] = kept
             if len(self._continuing) > CONTINUING:
-                over.append(self._continuing.pop(next(iter(self._continuing))))
+                # Another thread may have gone on with it.
+                over.append(self._continuing.pop(next(iter(self._continuing)), None))
         for one in over:
             if one is None:
                 continue
