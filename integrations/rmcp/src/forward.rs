@@ -141,9 +141,10 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
                 if resumed {
                     (request.input_responses, request.request_state) = (None, None);
                 }
+                let ct = context.ct.clone();
                 let result = self.inner.call_tool(request, context).await;
                 if let Ok(CallToolResponse::InputRequired(asked)) = &result {
-                    running.waits(asked.request_state.as_deref());
+                    running.waits(asked.request_state.as_deref(), ct.is_cancelled());
                     return result;
                 }
                 if let Ok(CallToolResponse::Task(task)) = &result {
@@ -171,9 +172,12 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
                 if resumed {
                     (request.input_responses, request.request_state) = (None, None);
                 }
+                let ct = context.ct.clone();
                 let result = self.inner.get_prompt(request, context).await;
                 match &result {
-                    Ok(GetPromptResponse::InputRequired(asked)) => running.waits(asked.request_state.as_deref()),
+                    Ok(GetPromptResponse::InputRequired(asked)) => {
+                        running.waits(asked.request_state.as_deref(), ct.is_cancelled())
+                    }
                     _ => running.ended(result.is_err()),
                 }
                 result
@@ -193,9 +197,12 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
                 if resumed {
                     (request.input_responses, request.request_state) = (None, None);
                 }
+                let ct = context.ct.clone();
                 let result = self.inner.read_resource(request, context).await;
                 match &result {
-                    Ok(ReadResourceResponse::InputRequired(asked)) => running.waits(asked.request_state.as_deref()),
+                    Ok(ReadResourceResponse::InputRequired(asked)) => {
+                        running.waits(asked.request_state.as_deref(), ct.is_cancelled())
+                    }
                     _ => running.ended(result.is_err()),
                 }
                 result

@@ -71,9 +71,10 @@ impl Running {
 }
 
 impl Running {
-    /// The tool has asked for more input, by a state of its own: the call goes on when the client comes back with it.
-    pub(crate) fn waits(mut self, state: Option<&str>) {
-        if let Some((id, call)) = self.call.take() {
+    /// The tool has asked for more input, by a state of its own: the call goes on when the client comes back with it. A client
+    /// that waits for the call no longer has not got it.
+    pub(crate) fn waits(mut self, state: Option<&str>, given_up: bool) {
+        if !given_up && let Some((id, call)) = self.call.take() {
             self.host.shared.keep_going(&call, state, id);
         }
     }

@@ -29,6 +29,8 @@ struct Pages {
     ran: Arc<AtomicUsize>,
     changed: bool,
     endless: bool,
+    /// The client gives its call up while the tool runs.
+    cancelled: bool,
     /// The states that a tool goes on from, the empty one first.
     states: &'static [&'static str],
 }
@@ -59,9 +61,12 @@ impl ServerHandler for Pages {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         self.ran.fetch_add(1, Ordering::Relaxed);
+        if self.cancelled {
+            context.ct.cancel();
+        }
         let state = request.request_state.unwrap_or_default();
         if let Some(next) = self.states.iter().skip_while(|one| **one != state).nth(1) {
             return Ok(CallToolResponse::InputRequired(InputRequiredResult::from_request_state(*next)));
@@ -259,6 +264,15 @@ async fn a_user_approves_once_what_a_tool_asks_twice_for_more() {
     let again = wire.ask("tools/call", modern(json!({"requestState": "two"}))).await;
     assert_eq!(again["result"]["resultType"], "input_required", "{again}");
     assert_eq!(server.ran.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_gets_ends_the_call() {
+    let server = Pages { states: &["", "one"], cancelled: true, ..Pages::default() };
+    let mut wire = Wire::to(server, OPEN, |settings| settings).await;
+    let ask = wire.ask("tools/call", modern(json!({})));
+    let _ = tokio::time::timeout(Duration::from_secs(2), ask).await;
+    assert!(wire.records().contains(r#""status":"timed_out""#), "{}", wire.records());
 }
 
 /// A full disk.
