@@ -236,6 +236,35 @@ fn a_tool_may_ask_for_more_as_often_as_it_likes() {
 }
 
 #[test]
+fn what_was_approved_goes_on_for_nobody_else() {
+    let pay = |more: &str| call("pay/send", r#"{"to":"a@b.example","amount":1}"#, more);
+    let (mine, key) = (r#""session":"s1""#, r#""credential":{"id":"jti-2","audience":["https://pay.example"]}"#);
+    let mut scene = Scene::at_the_desk(GATED);
+    let (asked, _) = scene.authorize(&pay(mine));
+    scene.tell(&scene.approval(&asked, "ops", "User::\"olga\"", HOUR));
+    let id = scene.reserve(&pay(mine));
+    assert_eq!(scene.proceed(&pay(mine), id), "allow [staff-may]");
+    scene.ledger = toolgate::Ledger::restore(&scene.ledger.snapshot()).unwrap();
+    for other in [r#""session":"s2""#, "", &format!("{mine},{key}")] {
+        assert!(!scene.proceed(&pay(other), id).starts_with("allow"), "{other}");
+    }
+    assert_eq!(scene.proceed(&pay(mine), id), "allow [staff-may]");
+    assert!(scene.told(&format!(r#"{{"call_aborted":{id}}}"#)).is_err(), "no approval comes back");
+    // A session of the same name is another one.
+    scene.tell(r#"{"session_ended":"s1"}"#);
+    let _ = scene.told(r#"{"session_opened":{"id":"s1","owner":"User::\"alice\""}}"#);
+    assert!(!scene.proceed(&pay(mine), id).starts_with("allow"));
+    // Nor for who says yes no longer.
+    let mut scene = Scene::at_the_desk(GATED);
+    let (asked, _) = scene.authorize(&pay(mine));
+    scene.tell(&scene.approval(&asked, "ops", "User::\"olga\"", HOUR));
+    let id = scene.reserve(&pay(mine));
+    assert_eq!(scene.proceed(&pay(mine), id), "allow [staff-may]");
+    scene.tell(r#"{"revoked":{"principal":"User::\"olga\""}}"#);
+    assert_eq!(scene.proceed(&pay(mine), id), "needs_approval ops [ask-ops]");
+}
+
+#[test]
 fn a_task_completed_while_a_call_waits_in_a_queue() {
     let mut scene = Scene::at_the_desk(POLICIES);
     let open = r#"{"task_opened":{"id":"t1","purpose":"x","initiator":"User::\"alice\"","tools":["read"],"expires":"2026-01-05T11:00:00Z"}}"#;
@@ -256,7 +285,7 @@ fn a_task_completed_while_a_call_waits_in_a_queue() {
     assert_eq!(scene.ask(&mine), denied("baseline/task-over"));
 }
 
-/// Everything that can be revoked or halted stops a call that was reserved and has not run yet.
+/// Everything that can be revoked or halted stops a call that was reserved and has not run yet, or whose tool waits for more.
 #[test]
 fn revoked_between_reservation_and_run() {
     let every = [
@@ -280,9 +309,11 @@ fn revoked_between_reservation_and_run() {
             r#""task":"t1","session":"s1",{},"principal":"Agent::\"bot\"","on_behalf_of":[{{"type":"User","id":"alice","claims":{{"tenant":"acme"}}}}]"#,
             credential("")
         );
-        let id = scene.reserve(&me(&more));
+        let (id, going) = (scene.reserve(&me(&more)), scene.reserve(&me(&more)));
+        assert!(scene.proceed(&me(&more), going).starts_with("allow"), "{event}");
         scene.tell(event);
         assert_eq!(scene.confirm(&me(&more), id), denied(rule), "{event}");
+        assert_eq!(scene.proceed(&me(&more), going), denied(rule), "its tool has asked for more: {event}");
         assert_eq!(scene.ask(&me(&more)), denied(rule), "{event}");
     }
 }
