@@ -22,7 +22,7 @@ from conftest import FILES
 from toolgate import Gate, JournalError, Ledger, ToolgateError, UsageError, verify
 from toolgate.mcp import Guard, Request, challenges
 from toolgate.mcp._durable import change
-from toolgate.mcp._guard import Challenge, Port, Refused
+from toolgate.mcp._port import Challenge, Port, Refused
 from toolgate.mcp._install import install
 from toolgate.mcp._records import RecordFile
 from toolgate.mcp._request import CHALLENGES, claims_of

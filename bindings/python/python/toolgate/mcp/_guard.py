@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +15,7 @@ from .._core import McpAnswers, McpRequest
 from .._errors import StateError
 from ._durable import change
 from ._options import GuardOptions
+from ._port import Challenge, Port, Refused
 from ._records import LOG, Records
 from ._request import Request, claims_of
 
@@ -27,62 +27,6 @@ LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/te
 
 CONTINUING = 1_024
 """Calls at once whose tool has asked for more input. Who lets more of them lie loses the oldest."""
-
-PAGES = 1_000
-"""Pages of one list."""
-
-
-class Port(ABC):
-    """What a guard needs of the SDK for one request."""
-
-    modern: bool
-    """Whether the client takes `input_required` (2026-07-28)."""
-
-    asks: bool
-    """Whether the client can ask its user."""
-
-    failed: BaseException | None = None
-    """What the server raised, if it did."""
-
-    async def run(self) -> dict[str, Any]:
-        """Runs what was asked for. The result, as it goes over the wire."""
-        try:
-            return await self.answer()
-        except BaseException as failed:
-            self.failed = failed
-            raise
-
-    @abstractmethod
-    async def answer(self) -> dict[str, Any]:
-        """As `run`."""
-
-    @abstractmethod
-    async def list_tools(self) -> dict[str, Any]:
-        """What the server's own tools/list shows, all pages."""
-
-    @abstractmethod
-    async def ask(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Asks the client's user, and waits for the answer."""
-
-    @abstractmethod
-    def resumed(self) -> None:
-        """The request brought an answer to the guard: what runs is the request without it."""
-
-
-class Refused(Exception):
-    """A JSON-RPC error in place of a result."""
-
-    def __init__(self, code: int, message: str, data: dict[str, Any] | None) -> None:
-        super().__init__(message)
-        self.code, self.message, self.data = code, message, data
-
-
-class Challenge(Refused):
-    """HTTP 403 in place of any answer. The error is what a client gets where nobody turns it into one."""
-
-    def __init__(self, authenticate: str) -> None:
-        super().__init__(-31403, "Denied: the call needs more scopes.", None)
-        self.authenticate = authenticate
 
 
 @dataclass(frozen=True)
@@ -156,8 +100,7 @@ class Guard:
         """Answers a request: by running it, or by a refusal.
 
         Raises `Refused` where the answer is a JSON-RPC error, and what the server raised. What goes wrong in the
-        guard, or in
-        what the host gave it, is a refusal too, and the client learns nothing of it.
+        guard, or in what the host gave it, is a refusal too, and the client learns nothing of it.
         """
         try:
             if request.method in LISTS:

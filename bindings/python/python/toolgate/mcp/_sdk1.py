@@ -10,7 +10,8 @@ from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.server import request_ctx
 from mcp.shared.exceptions import McpError
 
-from ._guard import PAGES, Challenge, Guard, Port, Refused
+from ._guard import Guard
+from ._port import PAGES, Challenge, Port, Refused
 from ._request import Request, verified_token
 
 Handler = Callable[[Any], Awaitable[types.ServerResult]]

@@ -11,7 +11,8 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
-from ._guard import PAGES, Challenge, Guard, Port, Refused
+from ._guard import Guard
+from ._port import PAGES, Challenge, Port, Refused
 from ._request import Request, verified_token
 
 MODERN = "2026-07-28"
