@@ -3,25 +3,7 @@
 use toolgate::{Ledger, ListRequest, Origin, PolicyBundle, Principal, PrincipalKind, Sources, Timestamp, wire};
 use toolgate_harness::{Bench, Difference, Options, Question, Recorder, Side, actors, diff};
 
-const MANIFEST: &str = r#"
-[bundle]
-name = "notes"
-version = "1"
-[servers.notes]
-[tools."notes/read"]
-effect = "read"
-[tools."notes/send"]
-effect = "write"
-egress = true
-"#;
-
-const TOOLS: &str = r#"{"tools": [
-    {"name": "read", "inputSchema": {"type": "object"}},
-    {"name": "send", "inputSchema": {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer"}}}}]}"#;
-
-const ENTITIES: &str = r#"[
-    {"uid": {"type": "Group", "id": "staff"}, "attrs": {}, "parents": []},
-    {"uid": {"type": "User", "id": "ann"}, "attrs": {}, "parents": [{"type": "Group", "id": "staff"}]}]"#;
+use crate::notes;
 
 const POLICIES: &str = r#"@id("staff")
 @obligation("audit:notes")
@@ -53,13 +35,7 @@ tests:
 "#;
 
 fn sources() -> Sources {
-    let mut sources = Sources::default();
-    sources.insert("toolgate.toml", MANIFEST);
-    sources.insert("tools/notes.json", TOOLS);
-    sources.insert("entities.json", ENTITIES);
-    sources.insert("policies/a.cedar", POLICIES);
-    sources.insert("tests/a.test.yaml", TESTS);
-    sources
+    notes::sources(POLICIES, TESTS)
 }
 
 /// With something else in one of the files.
@@ -84,11 +60,10 @@ fn on_threads(old: Sources, new: Sources, jobs: usize) -> Difference {
         (bench, suites, seen)
     });
     let now = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
-    let known = actors(ready.iter().map(|(bench, ..)| bench.gate().bundle()));
+    let known = actors(ready.iter().map(|(bench, ..)| bench.gate().bundle()), &[]);
     let chains: Vec<_> = known.into_iter().map(|actor| vec![actor]).collect();
     let like = ListRequest { any_session: true, ..ListRequest::new(Principal::new(PrincipalKind::User, "x")) };
-    let origins = [Origin::User, Origin::Agent, Origin::Retrieved];
-    let asked = Question { chains: &chains, like: &like, origins: &origins, ledger: &Ledger::new(), now };
+    let asked = Question { chains: &chains, like: &like, origins: &Origin::ALL, ledger: &Ledger::new(), now };
     let [old, new] = ready.each_ref().map(|(bench, suites, seen)| Side { bench, suites, seen });
     let found = diff(&old, &new, &asked, jobs);
     // A call that is told can be put to `decide`.
@@ -206,7 +181,7 @@ fn editing(more: &str) -> Sources {
     let mut sources = with("toolgate.toml", "[tools.\"notes/send\"]", &format!("{EDIT}[tools.\"notes/send\"]"));
     let edit = r#"{"name": "edit", "inputSchema": {"type": "object", "required": ["method"], "properties": {
         "method": {"type": "string", "enum": ["append", "erase"]}}}}"#;
-    sources.insert("tools/notes.json", format!("{}, {edit}]}}", TOOLS.strip_suffix("]}").unwrap()));
+    sources.insert("tools/notes.json", format!("{}, {edit}]}}", notes::TOOLS.strip_suffix("]}").unwrap()));
     sources.insert(CEDAR, format!("{POLICIES}{more}"));
     sources
 }

@@ -19,6 +19,7 @@ mod import;
 mod junit;
 mod meaning;
 mod mutants;
+mod notes;
 mod schema;
 mod session;
 mod silent;

@@ -3,25 +3,7 @@
 use toolgate::{Mutants, PolicyBundle, Shapes, Sources};
 use toolgate_harness::{Bench, Coverage, Fate, Measure, Options, Outcome, Recorder, Seen};
 
-const MANIFEST: &str = r#"
-[bundle]
-name = "notes"
-version = "1"
-[servers.notes]
-[tools."notes/read"]
-effect = "read"
-[tools."notes/send"]
-effect = "write"
-egress = true
-"#;
-
-const TOOLS: &str = r#"{"tools": [
-    {"name": "read", "inputSchema": {"type": "object"}},
-    {"name": "send", "inputSchema": {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer"}}}}]}"#;
-
-const ENTITIES: &str = r#"[
-    {"uid": {"type": "Group", "id": "staff"}, "attrs": {}, "parents": []},
-    {"uid": {"type": "User", "id": "ann"}, "attrs": {}, "parents": [{"type": "Group", "id": "staff"}]}]"#;
+use crate::notes;
 
 const POLICIES: &str = r#"@id("staff")
 @obligation("audit:notes")
@@ -39,13 +21,7 @@ permit (principal == Agent::"bot", action == Action::"notes/send", resource);
 const HEAD: &str = "version: 1\nnow: 2026-01-05T10:00:00Z\ncalls:\n  ann: {principal: 'User::\"ann\"', origin: user}\n";
 
 fn sources(tests: &str) -> Sources {
-    let mut sources = Sources::default();
-    sources.insert("toolgate.toml", MANIFEST);
-    sources.insert("tools/notes.json", TOOLS);
-    sources.insert("entities.json", ENTITIES);
-    sources.insert("policies/a.cedar", POLICIES);
-    sources.insert("tests/a.test.yaml", format!("{HEAD}tests:\n{tests}"));
-    sources
+    notes::sources(POLICIES, &format!("{HEAD}tests:\n{tests}"))
 }
 
 /// A run of these tests, all of which pass.
@@ -241,9 +217,18 @@ fn methods_that_are_decided_as_others_are_tests_of_these() {
 fn arguments_of_a_kind_are_varied_within_it() {
     let tests = "  - {name: a, call: {extends: ann, tool: notes/mail, input: {to: a@own.example, url: 'https://own.example/'}}, expect: allow}\n";
     let mut sources = sources(tests);
-    sources.insert("toolgate.toml", format!("{MANIFEST}[tools.\"notes/mail\".arguments]\n\"/to\" = {{ kind = \"email\" }}\n\"/url\" = {{ kind = \"url\" }}\n"));
+    sources.insert(
+        "toolgate.toml",
+        format!(
+            "{}[tools.\"notes/mail\".arguments]\n\"/to\" = {{ kind = \"email\" }}\n\"/url\" = {{ kind = \"url\" }}\n",
+            notes::MANIFEST
+        ),
+    );
     let mail = r#"{"name": "mail", "inputSchema": {"type": "object", "required": ["to", "url"], "properties": {"to": {"type": "string"}, "url": {"type": "string"}}}}, "#;
-    sources.insert("tools/notes.json", TOOLS.replace("{\"name\": \"read\"", &format!("{mail}{{\"name\": \"read\"")));
+    sources.insert(
+        "tools/notes.json",
+        notes::TOOLS.replace("{\"name\": \"read\"", &format!("{mail}{{\"name\": \"read\"")),
+    );
     let policies = "@id(\"own\") forbid (principal, action == Action::\"notes/mail\", resource) when { context.input.to.domain != \"own.example\" };
 @id(\"home\") forbid (principal, action == Action::\"notes/mail\", resource) when { context.input.url.host != \"own.example\" };\n";
     sources.insert("policies/b.cedar", policies);
