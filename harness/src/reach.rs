@@ -49,14 +49,15 @@ pub struct Question<'a> {
 }
 
 /// The actors that bundles know, each once: those of their entity files, and those that their policies name; behind them a
-/// stranger of each kind, for everybody whom they do not know.
-pub fn actors<'b>(bundles: impl IntoIterator<Item = &'b PolicyBundle>) -> Vec<Principal> {
+/// stranger of each kind, for everybody whom they do not know. Without those through whom they call.
+pub fn actors<'b>(bundles: impl IntoIterator<Item = &'b PolicyBundle>, through: &[Principal]) -> Vec<Principal> {
     let all = bundles.into_iter().flat_map(|bundle| bundle.entities().chain(bundle.named_entities()));
     let mut known: BTreeSet<&EntityRef> = all.collect();
     let strangers = PrincipalKind::ALL.map(|kind| EntityRef::new(kind.name(), STRANGER));
     known.retain(|one| !strangers.contains(one));
-    let actor = |entity: &&EntityRef| Some(Principal::new(PrincipalKind::parse(&entity.kind)?, entity.id.to_string()));
-    known.into_iter().chain(&strangers).filter_map(|one| actor(&one)).collect()
+    let actor = |entity: &EntityRef| Some(Principal::new(PrincipalKind::parse(&entity.kind)?, entity.id.to_string()));
+    let actors = known.into_iter().chain(&strangers).filter_map(actor);
+    actors.filter(|actor| through.iter().all(|one| one.entity() != actor.entity())).collect()
 }
 
 /// The id of somebody whom a bundle does not know.
@@ -124,7 +125,7 @@ fn reached(
 }
 
 /// How much a standing lets through.
-pub(crate) fn width(standing: Standing) -> u8 {
+fn width(standing: Standing) -> u8 {
     match standing {
         Standing::Hidden => 0,
         Standing::Approval => 1,

@@ -50,28 +50,26 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
-    let mut benches = Vec::new();
-    for path in [&args.old, &args.new] {
-        match bench(path, args.format, out)? {
-            Ok(bench) => benches.push(bench),
-            Err(exit) => return Ok(exit),
-        }
-    }
-    let [old, new] = benches.as_slice() else { return Ok(Exit::Invalid) };
+    let old = match bench(&args.old, args.format, out)? {
+        Ok(ready) => ready,
+        Err(exit) => return Ok(exit),
+    };
+    let new = match bench(&args.new, args.format, out)? {
+        Ok(ready) => ready,
+        Err(exit) => return Ok(exit),
+    };
     let through: Vec<Principal> = args.through.iter().map(list::actor).collect::<Result<_, _>>()?;
-    let known = actors([old, new].map(|(bench, ..)| bench.gate().bundle()));
-    let other = |actor: &Principal| through.iter().all(|one| one.entity() != actor.entity());
-    let mut actors: Vec<_> = known.into_iter().filter(other).collect();
-    bound(&mut actors, [old, new].map(|(bench, ..)| bench.gate().bundle()));
+    let bundles = [&old, &new].map(|(bench, ..)| bench.gate().bundle());
+    let mut actors = actors(bundles, &through);
+    bound(&mut actors, bundles);
     let chains: Vec<Vec<_>> =
         actors.into_iter().map(|actor| through.iter().cloned().chain([actor]).collect()).collect();
     let mut like = ListRequest::new(Principal::new(PrincipalKind::User, "anybody"));
     like.any_session = true;
     let now = args.now.map_or_else(decide::clock, Ok)?;
-    let origins = [Origin::User, Origin::Agent, Origin::Retrieved];
-    let asked = Question { chains: &chains, like: &like, origins: &origins, ledger: &Default::default(), now };
+    let asked = Question { chains: &chains, like: &like, origins: &Origin::ALL, ledger: &Default::default(), now };
     let jobs = thread::available_parallelism().map_or(1, usize::from);
-    let [old, new] = [old, new].map(|(bench, suites, seen)| Side { bench, suites, seen });
+    let [old, new] = [&old, &new].map(|(bench, suites, seen)| Side { bench, suites, seen });
     let found = diff(&old, &new, &asked, jobs);
     match args.format {
         Format::Text => write!(out, "{}", plain_lines(&found.text()))?,

@@ -59,8 +59,6 @@ pub(crate) struct Args {
     format: Format,
 }
 
-const ORIGINS: [Origin; 3] = [Origin::User, Origin::Agent, Origin::Retrieved];
-
 /// Names of actions that one line tells.
 const TOLD: usize = 8;
 
@@ -86,7 +84,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let server = like.server.as_deref();
     list::known(server, bundle)?;
     let asked = |origin: &Origin| args.origin.is_empty() || args.origin.iter().any(|one| one.origin() == *origin);
-    let origins: Vec<_> = ORIGINS.into_iter().filter(asked).collect();
+    let origins: Vec<_> = Origin::ALL.into_iter().filter(asked).collect();
     let question = Question { chains: &chains, like: &like, origins: &origins, ledger: &ledger, now };
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let reaches = reach(&gate, &question, jobs);
@@ -104,10 +102,7 @@ fn chains(args: &Args, file: Option<&ListRequest>, bundle: &PolicyBundle) -> Res
     let whose: Vec<Vec<Principal>> = match file {
         _ if !named.is_empty() => named.into_iter().map(|actor| vec![actor]).collect(),
         Some(file) => vec![std::iter::once(&file.principal).chain(&file.on_behalf_of).cloned().collect()],
-        None => {
-            let other = |actor: &Principal| through.iter().all(|one| one.entity() != actor.entity());
-            actors([bundle]).into_iter().filter(other).map(|actor| vec![actor]).collect()
-        }
+        None => actors([bundle], &through).into_iter().map(|actor| vec![actor]).collect(),
     };
     Ok(whose.into_iter().map(|actors| through.iter().cloned().chain(actors).collect()).collect())
 }

@@ -27,7 +27,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    pub(crate) const ALL: [Self; 3] = [Self::User, Self::Agent, Self::Retrieved];
+    /// Every origin there is.
+    pub const ALL: [Self; 3] = [Self::User, Self::Agent, Self::Retrieved];
 
     /// `user`, `agent` or `retrieved`.
     pub fn name(self) -> &'static str {

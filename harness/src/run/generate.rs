@@ -67,7 +67,7 @@ impl<'s> Parts<'s> {
             change(&mut other);
             made.push(other);
         };
-        for origin in [Origin::User, Origin::Agent, Origin::Retrieved] {
+        for origin in Origin::ALL {
             if origin != call.origin {
                 with(&|other| other.origin = origin);
             }

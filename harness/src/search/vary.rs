@@ -17,7 +17,7 @@ pub(super) fn each(
         change(&mut changed);
         found(changed)
     };
-    for origin in [Origin::User, Origin::Agent, Origin::Retrieved] {
+    for origin in Origin::ALL {
         if origin != call.origin && put(&|call| call.origin = origin) {
             return true;
         }
