@@ -23,15 +23,20 @@ fn root() -> PathBuf {
 
 /// Every Rust file below `folder`, relative to it, and its text.
 fn sources(folder: &Path) -> BTreeMap<String, String> {
+    files(folder, &[".rs"])
+}
+
+/// Every file below `folder` whose name ends so, relative to it, and its text.
+fn files(folder: &Path, ends: &[&str]) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut next = vec![folder.to_owned()];
     while let Some(path) = next.pop() {
         for entry in fs::read_dir(&path).unwrap().map(Result::unwrap) {
             let path = entry.path();
             let name = entry.file_name().into_string().unwrap();
-            if path.is_dir() && name != "target" && !name.starts_with('.') {
+            if path.is_dir() && name != "target" && name != "node_modules" && name != "dist" && !name.starts_with('.') {
                 next.push(path);
-            } else if name.ends_with(".rs") {
+            } else if ends.iter().any(|end| name.ends_with(end)) {
                 let relative = path.strip_prefix(folder).unwrap().to_str().unwrap().replace('\\', "/");
                 found.insert(relative, fs::read_to_string(&path).unwrap());
             }
@@ -42,7 +47,7 @@ fn sources(folder: &Path) -> BTreeMap<String, String> {
 }
 
 fn is_test(file: &str) -> bool {
-    file.ends_with("/tests.rs") || file.starts_with("tests/") || file.contains("/tests/")
+    file.ends_with("/tests.rs") || file.starts_with("tests/") || file.contains("/tests/") || file.contains("/test/")
 }
 
 fn none(faults: Vec<String>) {
@@ -51,7 +56,8 @@ fn none(faults: Vec<String>) {
 
 #[test]
 fn files_are_short() {
-    let over = sources(&root()).into_iter().filter_map(|(file, text)| {
+    let written = [".rs", ".py", ".pyi", ".js", ".mjs", ".ts"];
+    let over = files(&root(), &written).into_iter().filter_map(|(file, text)| {
         let (lines, limit) = (text.lines().count(), if is_test(&file) { TEST_LINES } else { LINES });
         (lines > limit).then(|| format!("{file}: {lines} lines, more than {limit}"))
     });
