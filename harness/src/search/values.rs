@@ -1,6 +1,9 @@
 //! What calls are varied with: the entities of the bundle, and the constants of its policies with their neighbours.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use regex_lite::Regex;
 use toolgate::{EntityRef, Json, PolicyBundle, Principal, PrincipalKind};
@@ -155,15 +158,17 @@ impl<T: Clone + Ord> Few<T> {
     }
 }
 
+static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#""((?:[^"\\]|\\.)*)""#).ok());
+static DIGITS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\d+").ok());
+
 /// The texts and the numbers that stand in a policy, with what lies beside them.
 fn constants(text: &str, strings: &mut Few<String>, numbers: &mut Few<i64>) {
-    let Ok(quoted) = Regex::new(r#""((?:[^"\\]|\\.)*)""#) else { return };
+    let (Some(quoted), Some(digits)) = (&*QUOTED, &*DIGITS) else { return };
     for found in quoted.captures_iter(text).filter_map(|found| found.get(1)) {
         let text = found.as_str();
         ["", "x"].map(|filled| text.replace('*', filled)).into_iter().for_each(|text| strings.put(text));
         text.split('/').for_each(|part| strings.put(decoded(part)));
     }
-    let Ok(digits) = Regex::new(r"\d+") else { return };
     for number in digits.find_iter(text).filter_map(|found| found.as_str().parse::<i64>().ok()) {
         [number.saturating_sub(1), number, number.saturating_add(1)].into_iter().for_each(|near| numbers.put(near));
     }
