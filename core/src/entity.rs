@@ -254,6 +254,14 @@ impl Reach {
         Ok(Self(reached))
     }
 
+    /// Adds entities that are not there yet.
+    #[cfg(feature = "author")]
+    pub(crate) fn add(&mut self, entities: impl Iterator<Item = Arc<Entity>>) {
+        for entity in entities {
+            self.0.entry(entity.id.clone()).or_insert(entity);
+        }
+    }
+
     #[cfg(feature = "oracle")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
         self.0.values()

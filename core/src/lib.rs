@@ -85,7 +85,7 @@ pub use engine::Engine;
 pub use engine::Truth;
 pub use error::{Diagnostic, Error, Place, Severity};
 #[cfg(feature = "author")]
-pub use gate::Conditions;
+pub use gate::{Conditions, Replayed, Replayer};
 #[cfg(feature = "explain")]
 pub use gate::{
     Difference, Explained, ExplainedAtom, Explanation, Finding, Nearest, NearestPermit, Refusal, Survey, Who,
@@ -107,6 +107,8 @@ pub use policy::{Atom, Part, Policy, PolicyBundle};
 #[cfg(feature = "author")]
 pub use policy::{Feasible, Mutant, Mutants, Operator, Shapes, too_deep_to_parse};
 pub use reason::Reason;
+#[cfg(feature = "author")]
+pub use record::KeptRecord;
 pub use record::{Chain, ChainError, DecisionRecord, Trace, verify};
 pub use shared::{Made, SharedGate, SharedLedger};
 pub use sources::Sources;

@@ -38,6 +38,7 @@ mod search;
 mod mutants;
 mod reach;
 mod diff;
+mod replay;
 mod session;
 #[cfg(feature = "cargo")]
 pub mod testing;
@@ -46,6 +47,7 @@ pub use coverage::{Count, Coverage, Environment, Figure, Item, Measure, PolicyCo
 pub use diff::{Changed, Difference, Flip, Moved, Side, Test, Way, diff};
 pub use mutants::{Fate, MutantReport, Score, Tried, Witness};
 pub use reach::{Question, Reach, Reached, actors, reach, reach_json, unreached};
+pub use replay::{Change, Line, Replay, Untold};
 pub use report::{Atom, CaseReport, Failure, Outcome, Report, Standing, Style, Tested, Totals, Verdict, View};
 pub use run::{Bench, Choice, ChoiceError, Decided, Job, Loaded, Observer, Options, is_suite, unknown_cases};
 pub use seen::{Recorder, Seen};

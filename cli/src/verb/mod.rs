@@ -12,4 +12,5 @@ pub(crate) mod mutants;
 pub(crate) mod pack;
 pub(crate) mod pin;
 pub(crate) mod reach;
+pub(crate) mod replay;
 pub(crate) mod test;

@@ -163,7 +163,7 @@ impl<'f, S: Source<'f>> Machine<'_, 'f, S> {
     }
 
     /// Whether a rule is satisfied: its scope first, which cannot err, then its conditions.
-    fn rule(&mut self, rule: &Rule, link: Option<&Link<'f>>) -> Computed<bool> {
+    pub(super) fn rule(&mut self, rule: &Rule, link: Option<&Link<'f>>) -> Computed<bool> {
         let in_scope = self.acts(rule)
             && self.scope(&rule.principal, Var::Principal, link.and_then(|link| link.principal))?
             && self.scope(&rule.resource, Var::Resource, link.and_then(|link| link.resource))?;

@@ -17,6 +17,8 @@ mod operands;
 mod ops;
 mod outcome;
 mod packed;
+#[cfg(feature = "author")]
+mod partly;
 mod possible;
 mod program;
 mod reads;
@@ -43,6 +45,8 @@ pub(crate) use holes::{Hole, Holes, Kind};
 pub(crate) use live::{About, Inner, Live, Looked, Member, Where};
 pub(crate) use outcome::Outcome;
 pub(crate) use packed::{pack_reads, unpack_reads};
+#[cfg(feature = "author")]
+pub(crate) use partly::{Came, Lacking, Partial, Unsure};
 pub(crate) use possible::Mapped;
 pub(crate) use program::Program;
 #[cfg(feature = "explain")]

@@ -17,6 +17,8 @@ mod list;
 #[cfg(feature = "explain")]
 mod nearest;
 mod owned;
+#[cfg(feature = "author")]
+mod replay;
 #[cfg(feature = "explain")]
 mod scopes;
 #[cfg(feature = "explain")]
@@ -29,7 +31,10 @@ mod tests;
 mod who;
 
 #[cfg(feature = "author")]
-pub use conditions::Conditions;
+pub use {
+    conditions::Conditions,
+    replay::{Replayed, Replayer},
+};
 pub use filter::{Filtered, filter_list, filter_tools};
 pub use list::{ListRequest, Listed, Standing};
 #[cfg(feature = "explain")]

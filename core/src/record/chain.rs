@@ -63,11 +63,7 @@ pub fn verify<'l>(
     let mut last = after;
     for (index, line) in lines.into_iter().enumerate() {
         let number = index + 1;
-        let (body, tail) = line.rsplit_once(",\"digest\":\"").ok_or(ChainError::Unreadable(number))?;
-        let digest = tail.strip_suffix("\"}").and_then(Digest::parse).ok_or(ChainError::Unreadable(number))?;
-        if Digest::of_text(Domain::Record, &format!("{body}}}")) != digest {
-            return Err(ChainError::Changed(number));
-        }
+        let (digest, body) = opened(line, number)?;
         let previous = body.rsplit_once("\"previous\":").map(|(_, tail)| tail).ok_or(ChainError::Unreadable(number))?;
         let previous = match previous {
             "null" => None,
@@ -82,4 +78,14 @@ pub fn verify<'l>(
         last = Some(digest);
     }
     Ok(last)
+}
+
+/// The digest of a line, which is that of its content, and the content but for its end.
+pub(super) fn opened(line: &str, number: usize) -> Result<(Digest, &str), ChainError> {
+    let (body, tail) = line.rsplit_once(",\"digest\":\"").ok_or(ChainError::Unreadable(number))?;
+    let digest = tail.strip_suffix("\"}").and_then(Digest::parse).ok_or(ChainError::Unreadable(number))?;
+    if Digest::of_text(Domain::Record, &format!("{body}}}")) != digest {
+        return Err(ChainError::Changed(number));
+    }
+    Ok((digest, body))
 }

@@ -1,6 +1,8 @@
 //! The trace of a decision: one record, its redaction, and chains of records.
 
 mod chain;
+#[cfg(feature = "author")]
+mod kept;
 pub(crate) mod redact;
 mod shown;
 #[cfg(test)]
@@ -10,6 +12,13 @@ mod trace;
 use std::{borrow::Cow, sync::Arc};
 
 pub use chain::{Chain, ChainError, verify};
+#[cfg(feature = "author")]
+pub use kept::KeptRecord;
+#[cfg(feature = "author")]
+pub(crate) use {
+    kept::{Hop, Kept, hides, sealed},
+    redact::REDACTED,
+};
 pub(crate) use trace::Told;
 pub use trace::Trace;
 

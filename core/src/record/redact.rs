@@ -8,7 +8,7 @@ use crate::{
     scan,
 };
 
-const REDACTED: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "[redacted]";
 
 /// How well-known secrets begin, and how long they are at least.
 const PREFIXES: [(&str, usize); 18] = [

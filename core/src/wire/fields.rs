@@ -151,19 +151,34 @@ impl<'a> Fields<'a> {
         digests.try_gather::<_, String, _>().map(Some)
     }
 
-    /// A list of objects.
-    pub(super) fn each<T>(
-        &mut self,
-        key: &'static str,
-        read: impl Fn(&mut Fields<'_>) -> Result<T, String>,
-    ) -> Result<Vec<T>, String> {
+    /// The objects of a list.
+    fn items(&mut self, key: &'static str) -> Result<Vec<Fields<'static>>, String> {
         let pointer = self.pointer(key);
         let items = match self.value(key) {
             None => return Ok(Vec::new()),
             Some(Json::Array(items)) => items.into_iter().enumerate(),
             Some(_) => return Err(format!("`{pointer}` is no list")),
         };
-        items.map(|(index, item)| Fields::of(item, format!("{pointer}/{index}"))?.read(&read)).collect()
+        items.map(|(index, item)| Fields::of(item, format!("{pointer}/{index}"))).collect()
+    }
+
+    /// As [`Fields::each`], of objects that may have more members than are asked for.
+    #[cfg(feature = "author")]
+    pub(super) fn each_open<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Fields<'_>) -> Result<T, String>,
+    ) -> Result<Vec<T>, String> {
+        self.items(key)?.into_iter().map(|mut fields| read(&mut fields)).collect()
+    }
+
+    /// A list of objects.
+    pub(super) fn each<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Fields<'_>) -> Result<T, String>,
+    ) -> Result<Vec<T>, String> {
+        self.items(key)?.into_iter().map(|fields| fields.read(&read)).collect()
     }
 
     /// A list of at least one entity.

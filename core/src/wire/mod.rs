@@ -8,6 +8,8 @@ mod event;
 mod explanation;
 mod fields;
 mod host;
+#[cfg(feature = "author")]
+mod kept;
 mod lines;
 mod listing;
 pub mod mcp;
@@ -22,6 +24,8 @@ pub use event::{JournalError, event_of, read_event, read_journal, write_event};
 #[cfg(feature = "explain")]
 pub use explanation::explanation;
 pub use host::{bundle, diagnostic, event, event_line, identity, read_sources, summary};
+#[cfg(feature = "author")]
+pub use kept::read_record;
 pub use lines::RecordLines;
 pub use listing::listing;
 pub use replay::Replay;

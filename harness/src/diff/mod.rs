@@ -5,6 +5,7 @@ mod calls;
 mod texts;
 mod told;
 
+pub(crate) use told::short;
 use toolgate::{Decision, Standing, Timestamp, ToolCall};
 
 use crate::{

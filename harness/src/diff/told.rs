@@ -137,7 +137,7 @@ fn flip(one: &Flip) -> String {
 }
 
 /// An answer in a few words: `deny by no-forks`.
-fn short(decision: &Decision) -> String {
+pub(crate) fn short(decision: &Decision) -> String {
     let policies = &decision.basis().policies;
     let by = if policies.is_empty() { String::new() } else { format!(" by {}", policies.join(", ")) };
     let codes: Vec<_> = decision.reasons().iter().map(|reason| reason.code()).collect();

@@ -6,7 +6,7 @@ use toolgate::{PolicyBundle, Sources};
 use toolgate_harness::{Bench, Options};
 
 /// A bundle's folder, as text files by name.
-fn sources(folder: &Path) -> Sources {
+pub(crate) fn sources(folder: &Path) -> Sources {
     let mut sources = Sources::default();
     let mut next = vec![PathBuf::new()];
     while let Some(inner) = next.pop() {
@@ -23,11 +23,17 @@ fn sources(folder: &Path) -> Sources {
     sources
 }
 
+/// The folders of all example bundles.
+pub(crate) fn folders() -> Vec<PathBuf> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/examples");
+    let entries = std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_dir()).collect()
+}
+
 #[test]
 fn examples_pass() {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/examples");
     let mut passed = 0;
-    for folder in std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+    for folder in folders() {
         let sources = sources(&folder);
         let bundle = PolicyBundle::load_strict(&sources).unwrap();
         let bench = Bench::new(bundle, sources);

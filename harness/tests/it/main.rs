@@ -17,6 +17,7 @@ mod hostile;
 mod holes;
 mod import;
 mod junit;
+mod kept;
 mod meaning;
 mod mutants;
 mod notes;

@@ -131,7 +131,7 @@ pub(crate) struct Principals {
 }
 
 /// An attribute of a principal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Attribute {
     pub(crate) ty: AttributeType,
     /// The claim it is read from; otherwise the bundle's entities say it.

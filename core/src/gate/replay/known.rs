@@ -1,0 +1,320 @@
+//! What is known of a call that is on record: from the record itself, from the bundle that decided it, and from the one that
+//! is asked now.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    Credential, PolicyBundle, PrincipalKind, ToolCall,
+    call::Binding,
+    catalog::{Attribute, AttributeType},
+    engine::{Lacking, Root, Unsure, duration},
+    facts::{CONTEXT, Fact, FactType, Gathered},
+    gate::Gate,
+    id::EntityRef,
+    json::{Json, Number},
+    record::{Hop, KeptRecord, REDACTED, hides},
+    time::Timestamp,
+    value::{Record, Value},
+};
+
+/// Facts that follow from the call and from the manifest alone.
+const PLAIN: [&str; 17] = [
+    "now",
+    "tool",
+    "server",
+    "destinations",
+    "objects",
+    "origin",
+    "transport",
+    "session.present",
+    "session.id",
+    "task.id",
+    "delegation.depth",
+    "delegation.cycle",
+    "delegation.has_initiator",
+    "delegation.caller",
+    "delegation.initiator",
+    "delegation.actors",
+    "environment.server",
+];
+
+/// Facts of what has happened that the manifest has a part in.
+const JUDGED: [&str; 12] = [
+    "credential.audience_matches",
+    "credential.seen_elsewhere",
+    "session.seen",
+    "status.credential_audience_matches",
+    "status.credential_seen_elsewhere",
+    "status.environment_matches",
+    "status.task_covers_destinations",
+    "status.task_covers_objects",
+    "status.task_covers_tool",
+    "task.covers_destinations",
+    "task.covers_objects",
+    "task.covers_tool",
+];
+
+/// States of a credential that are `absent` only where there is none.
+const CREDENTIAL: [&str; 4] =
+    ["credential_expired", "credential_audience_matches", "credential_bound", "credential_not_yet_valid"];
+
+/// What is at hand.
+pub(super) struct World<'w> {
+    pub(super) gate: &'w Gate,
+    pub(super) maker: &'w PolicyBundle,
+    /// Whether its entities are those of the gate's bundle.
+    pub(super) same_entities: bool,
+    pub(super) kept: &'w KeptRecord,
+    pub(super) hops: &'w [Hop],
+}
+
+/// Whether the call came with a credential, and one of which nothing is known; nothing if that is not on record.
+pub(super) fn credential(kept: &KeptRecord, maker: &PolicyBundle) -> Option<Option<Credential>> {
+    let hop = kept.hops.as_ref()?.first()?;
+    let state = CREDENTIAL.iter().find_map(|name| hop.fact(&["status", name])?.as_str());
+    let there = match state {
+        Some(state) => state != "absent",
+        None if hop.fact(&["credential"]).is_some() => true,
+        // What policies looked at, and was not there.
+        None if looked(maker, kept.action()?, Root::Context, &["credential"]) => false,
+        None => return None,
+    };
+    Some(there.then(|| Credential {
+        id: None,
+        issuer: None,
+        audience: Vec::new(),
+        expires: None,
+        issued: None,
+        not_before: None,
+        bound: Binding::None,
+        key: None,
+        scopes: Vec::new(),
+    }))
+}
+
+/// Whether the policies of the bundle that decided could look at a path, so that it is on record, or was not there.
+fn looked(maker: &PolicyBundle, action: &str, root: Root, path: &[&str]) -> bool {
+    let path: Vec<_> = path.iter().map(|name| (*name).to_owned()).collect();
+    maker.about(action).is_some_and(|about| about.reads.touches(root, &path))
+}
+
+impl World<'_> {
+    fn looked(&self, root: Root, path: &[&str]) -> bool {
+        self.kept.action().is_some_and(|action| looked(self.maker, action, root, path))
+    }
+
+    /// Whether both manifests say in the same way who actors are.
+    pub(super) fn knows_actors(&self) -> bool {
+        let [new, old] = [self.gate.bundle(), self.maker].map(|bundle| &bundle.catalog.principals);
+        new.attributes == old.attributes && new.groups_claim == old.groups_claim
+    }
+
+    /// Gives each actor the claims that can be told, and says what of the actors cannot.
+    pub(super) fn actors(&self, call: &mut ToolCall) -> Lacking {
+        let mut lacking = Lacking::default();
+        let groups_claim = &self.gate.bundle().catalog.principals.groups_claim;
+        for (actor, hop) in std::iter::once(&mut call.principal).chain(&mut call.on_behalf_of).zip(self.hops) {
+            let id = actor.entity();
+            // Every claim is a tag.
+            let mut unsure = Unsure { tags: true, ..Unsure::default() };
+            if let Some(claim) = groups_claim {
+                let groups = self.groups(&id);
+                let names = groups.iter().map(|id| Json::from(&*id.id)).collect();
+                actor.claims.insert(claim.clone(), Json::Array(names));
+                let above = |id| self.gate.bundle().store.upwards(id, usize::MAX);
+                unsure.groups = Some(groups.iter().flat_map(above).cloned().collect());
+            }
+            for (name, attribute) in self.declared(actor.kind) {
+                let Some(claim) = &attribute.claim else { continue };
+                match self.claimed(hop, name, attribute) {
+                    Some(value) => actor.claims.extend(value.map(|value| (claim.clone(), value))),
+                    None => {
+                        unsure.attributes.insert(name.clone(), None);
+                        // What must be there is there, whatever it is.
+                        let any = attribute.required.then(|| some(attribute, self.gate.bundle()));
+                        actor.claims.extend(any.map(|any| (claim.clone(), any)));
+                    }
+                }
+            }
+            match self.tenant(&id, hop) {
+                Some(tenant) => {
+                    actor.claims.extend(tenant.map(|tenant| ("tenant".to_owned(), tenant.as_str().into())));
+                }
+                None => drop(unsure.attributes.insert("tenant".to_owned(), None)),
+            }
+            lacking.entities.insert(id, unsure);
+        }
+        lacking
+    }
+
+    /// Groups that an actor was in: policies applied to him that are for these.
+    fn groups(&self, actor: &EntityRef) -> BTreeSet<EntityRef> {
+        if !self.same_entities {
+            // What these groups are in is not what it was.
+            return BTreeSet::new();
+        }
+        let answers = self.kept.decision.basis().answers.iter().filter(|answer| answer.principal == *actor);
+        let applied = answers.flat_map(|answer| answer.permits.iter().chain(&answer.forbids));
+        let places = applied.filter_map(|id| self.maker.policies.iter().position(|policy| policy.id == *id));
+        let within = places.filter_map(|place| self.maker.program().principal_in(place));
+        within.filter(|id| &*id.kind == "Group").cloned().collect()
+    }
+
+    fn declared(&self, kind: PrincipalKind) -> impl Iterator<Item = (&String, &Attribute)> {
+        self.gate.bundle().catalog.principals.attributes.get(&kind).into_iter().flatten()
+    }
+
+    /// The claim that an attribute was read from, or that there was none; nothing if that is not on record.
+    fn claimed(&self, hop: &Hop, name: &str, attribute: &Attribute) -> Option<Option<Json>> {
+        if !self.looked(Root::Principal, &[name]) {
+            return None;
+        }
+        let Some(shown) = hop.attributes.get(name) else { return Some(None) };
+        let claim = match attribute.ty {
+            AttributeType::Level => {
+                let level = level_of(shown)?;
+                self.gate.bundle().catalog.levels.index(&level.id)?;
+                Json::String(level.id.to_string())
+            }
+            _ if hides(shown) => return None,
+            _ => shown.clone(),
+        };
+        Some(Some(claim))
+    }
+
+    /// The tenant as a claim, where the bundle does not say it; nothing if it is not on record.
+    fn tenant(&self, id: &EntityRef, hop: &Hop) -> Option<Option<String>> {
+        let said = |bundle: &PolicyBundle| match bundle.store.get(id)?.attributes.get("tenant")? {
+            Value::String(tenant) => Some(tenant.to_string()),
+            _ => None,
+        };
+        let (old, new) = (said(self.maker), said(self.gate.bundle()));
+        if !self.looked(Root::Principal, &["tenant"]) {
+            // No claim contradicted the bundle.
+            return (new.is_some() && old == new).then_some(None);
+        }
+        let Some(shown) = hop.attributes.get("tenant") else { return Some(None) };
+        let shown = shown.as_str().filter(|text| !text.contains(REDACTED))?;
+        match (old, new) {
+            (_, Some(new)) if new == shown => Some(None),
+            // It was a claim: the bundle did not say it.
+            (None, None) => Some(Some(shown.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// What each actor's question sees, and what of it is not known.
+    pub(super) fn contexts(
+        &self,
+        call: &ToolCall,
+        (credential, alike): (Option<Option<Credential>>, bool),
+        gathered: &Gathered,
+        mut lacking: Lacking,
+    ) -> (Vec<Record>, Lacking) {
+        let mut contexts: Vec<_> = gathered.hops.iter().map(|(_, context)| context.clone()).collect();
+        for fact in CONTEXT {
+            let path: Vec<_> = fact.names().collect();
+            let name = path.join(".");
+            if PLAIN.contains(&name.as_str()) || self.is_settled(&name, call, credential.as_ref()) {
+                continue;
+            }
+            let sure = self.looked(Root::Context, &path) && (alike || !JUDGED.contains(&name.as_str()));
+            let known: Option<Vec<_>> = self.hops.iter().map(|hop| self.value(hop, fact, &path)).collect();
+            match known.filter(|_| sure) {
+                Some(known) => known.into_iter().zip(&mut contexts).for_each(|(value, context)| put(context, &path, value)),
+                None => {
+                    contexts.iter_mut().for_each(|context| put(context, &path, None));
+                    lacking.context.insert(path.into_iter().map(str::to_owned).collect());
+                }
+            }
+        }
+        if credential.is_none() {
+            lacking.context.insert(vec!["credential".to_owned()]);
+        }
+        // It is held against the pin.
+        let tool = self.drifted().filter(|_| alike).map(Value::Bool);
+        let unsure = Unsure { attributes: [("drifted".to_owned(), tool)].into(), ..Unsure::default() };
+        if let Some(Value::Entity(tool)) = contexts.first().and_then(|context| context.get("tool")) {
+            lacking.entities.insert(tool.clone(), unsure);
+        }
+        (contexts, lacking)
+    }
+
+    /// Whether a fact follows from something being absent: the task, the session, the credential.
+    fn is_settled(&self, name: &str, call: &ToolCall, credential: Option<&Option<Credential>>) -> bool {
+        let of = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
+        let server = self.gate.bundle().catalog.servers.get(&call.server);
+        (call.task.is_none() && of(&["task.", "status.task_"]))
+            || (call.session.is_none() && of(&["session.", "status.session_", "usage.session.", "usage.distinct_"]))
+            || (credential.is_some_and(Option::is_none) && of(&["credential.", "status.credential_"]))
+            || (name == "status.environment_matches" && server.is_some_and(|server| server.environment.is_none()))
+    }
+
+    /// What a fact was, or that it was absent; nothing if the record does not tell.
+    fn value(&self, hop: &Hop, fact: &Fact, path: &[&str]) -> Option<Option<Value>> {
+        let Some(shown) = hop.fact(path) else {
+            // Only what may be absent was.
+            return fact.path.contains('?').then_some(None);
+        };
+        let text = || shown.as_str().filter(|text| !text.contains(REDACTED));
+        let value = match fact.ty {
+            FactType::Bool => Value::Bool(shown.as_bool()?),
+            FactType::Long => match shown {
+                Json::Number(Number::Int(value)) => Value::Long(*value),
+                _ => return None,
+            },
+            FactType::String | FactType::Word(_) => Value::string(text()?),
+            FactType::Strings if hides(shown) => return None,
+            FactType::Strings => {
+                let items = shown.as_array()?.iter().map(Json::as_str).collect::<Option<Vec<_>>>()?;
+                Value::strings(items)
+            }
+            FactType::Datetime => Value::Datetime(Timestamp::parse(text()?)?),
+            FactType::Duration => Value::Duration(duration(text()?)?),
+            FactType::Entity(_) => {
+                let level = level_of(shown)?;
+                self.gate.bundle().catalog.levels.index(&level.id)?;
+                Value::Entity(level)
+            }
+        };
+        Some(Some(value))
+    }
+
+    /// Whether the tool had drifted; nothing if that is not on record.
+    fn drifted(&self) -> Option<bool> {
+        self.hops.first()?.fact(&["tool", "drifted"])?.as_bool()
+    }
+}
+
+/// Puts what stands at a path of the context; nothing, if there is to be nothing.
+fn put(context: &mut Record, path: &[&str], value: Option<Value>) {
+    match path {
+        [] => {}
+        [name] => match value {
+            Some(value) => drop(context.insert((*name).into(), value)),
+            None => drop(context.remove(*name)),
+        },
+        [name, rest @ ..] => {
+            if let Some(Value::Record(members)) = context.get_mut(*name) {
+                put(members, rest, value);
+            }
+        }
+    }
+}
+
+/// A level as a record shows it: by itself, or opened.
+fn level_of(shown: &Json) -> Option<EntityRef> {
+    let text = shown.as_str().or_else(|| shown.get("id")?.as_str())?;
+    EntityRef::parse(text).filter(|id| &*id.kind == "Level")
+}
+
+/// Any claim that fits an attribute.
+fn some(attribute: &Attribute, bundle: &PolicyBundle) -> Json {
+    match attribute.ty {
+        AttributeType::Bool => Json::Bool(false),
+        AttributeType::Long => Json::Number(Number::Int(0)),
+        AttributeType::String => "".into(),
+        AttributeType::Strings => Json::Array(Vec::new()),
+        AttributeType::Level => bundle.catalog.levels.name(0).into(),
+    }
+}
