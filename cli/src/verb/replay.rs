@@ -27,7 +27,7 @@ use crate::{
 #[derive(clap::Args)]
 #[command(
     after_help = "Ends with 0 if nothing would be decided otherwise, 1 if something would, 3 if a bundle is not valid, 4 with \
-    --strict if something cannot be told, 5 if no decision is on record.\n\n\
+    --strict if something cannot be told, 5 if no decision is on record of which it can be told.\n\n\
     Examples:\n  toolgate replay my-bundle records.jsonl --was old-bundle\n  \
     zcat records/*.gz | toolgate replay my-bundle - --was v1.toolgate --was v2.toolgate --format json"
 )]
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Format::Json => writeln!(out, "{}", replay.json())?,
     }
     Ok(match replay.decisions() {
-        0 => Exit::Nothing,
+        all if all == replay.unknown() => Exit::Nothing,
         _ if replay.changes().next().is_some() => Exit::Found,
         _ if args.strict && replay.unknown() > 0 => Exit::Quality,
         _ => Exit::Ok,

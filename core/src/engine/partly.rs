@@ -73,32 +73,29 @@ impl Program {
     }
 
     /// What the principal is in, by the scope of a policy.
-    pub(crate) fn principal_in(&self, policy: PolicyIndex) -> Option<&EntityRef> {
-        let rule = self.rules.iter().find(|rule| rule.policy == policy)?;
+    pub(crate) fn scope_group(&self, policy: PolicyIndex) -> Option<&EntityRef> {
+        self.principal_in(self.rules.iter().find(|rule| rule.policy == policy)?)
+    }
+
+    fn principal_in(&self, rule: &Rule) -> Option<&EntityRef> {
         match rule.principal.entity {
             ScopeEntity::In(place) => self.entities.get(place as usize),
             _ => None,
         }
     }
 
-    /// The entities that a rule names.
+    /// The entities that the conditions of a rule name.
     fn mentions(&self, rule: &Rule) -> Vec<EntityRef> {
         let mut named = Vec::new();
-        let mut entity = |place: u32| named.extend(self.entities.get(place as usize).cloned());
-        for scope in [&rule.principal, &rule.resource] {
-            if let ScopeEntity::Is(place) | ScopeEntity::In(place) = scope.entity {
-                entity(place);
-            }
-        }
-        let code = self.code.get(rule.code.clone()).unwrap_or_default();
-        for op in code {
-            if let Op::VarIn { entity: place, .. } | Op::VarIs { entity: place, .. } = op {
-                entity(*place);
-            }
-        }
-        for op in code {
-            if let Op::Constant(place) | Op::SlotEq { constant: place, .. } = op {
-                self.constants.get(*place as usize).into_iter().for_each(|value| mentioned(value, &mut named));
+        for op in self.code.get(rule.code.clone()).unwrap_or_default() {
+            match op {
+                Op::VarIn { entity, .. } | Op::VarIs { entity, .. } => {
+                    named.extend(self.entities.get(*entity as usize).cloned());
+                }
+                Op::Constant(place) | Op::SlotEq { constant: place, .. } => {
+                    self.constants.get(*place as usize).into_iter().for_each(|value| mentioned(value, &mut named));
+                }
+                _ => {}
             }
         }
         named
@@ -129,14 +126,21 @@ impl<'f> Partly<'_, 'f> {
         }
         let principal = self.asked.question.principal;
         let of_kind = |kind| machine.known(Var::Principal).is_some_and(|known| known.kind == Some(kind));
-        if !rule.principal.kind.is_none_or(of_kind) || !machine.scope(&rule.resource, Var::Resource, None).unwrap_or(true) {
+        if !rule.principal.kind.is_none_or(of_kind)
+            || !machine.scope(&rule.resource, Var::Resource, None).unwrap_or(true)
+        {
             return None;
         }
-        let open = |groups: &BTreeSet<EntityRef>| {
-            self.program.mentions(rule).iter().any(|id| &*id.kind == "Group" && !groups.contains(id))
-        };
-        if self.unsure(principal).and_then(|one| one.groups.as_ref()).is_some_and(open) {
-            return Some(Came::Unknown(BTreeSet::from([format!("the groups of {principal}")])));
+        let known = self.unsure(principal).and_then(|one| one.groups.as_ref());
+        let is_open = |id: &EntityRef| &*id.kind == "Group" && known.is_some_and(|known| !known.contains(id));
+        let unknown = || Some(Came::Unknown(BTreeSet::from([format!("the groups of {principal}")])));
+        if self.program.mentions(rule).iter().any(is_open) {
+            return unknown();
+        }
+        if self.program.principal_in(rule).is_some_and(is_open) {
+            // Whoever it is about, its conditions may say no.
+            let fails = matches!(machine.run(rule.code.clone()), Ok(false)) && self.needed.take().is_empty();
+            return if fails { None } else { unknown() };
         }
         let came = machine.rule(rule, None);
         let needed = self.needed.take();

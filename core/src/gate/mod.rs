@@ -30,13 +30,13 @@ mod tests;
 #[cfg(feature = "explain")]
 mod who;
 
+pub use filter::{Filtered, filter_list, filter_tools};
+pub use list::{ListRequest, Listed, Standing};
 #[cfg(feature = "author")]
 pub use {
     conditions::Conditions,
     replay::{Replayed, Replayer},
 };
-pub use filter::{Filtered, filter_list, filter_tools};
-pub use list::{ListRequest, Listed, Standing};
 #[cfg(feature = "explain")]
 pub use {
     explain::{Explained, ExplainedAtom, Explanation, Refusal},

@@ -14,13 +14,13 @@ use std::{borrow::Cow, sync::Arc};
 pub use chain::{Chain, ChainError, verify};
 #[cfg(feature = "author")]
 pub use kept::KeptRecord;
+pub(crate) use trace::Told;
+pub use trace::Trace;
 #[cfg(feature = "author")]
 pub(crate) use {
     kept::{Hop, Kept, hides, sealed},
     redact::REDACTED,
 };
-pub(crate) use trace::Told;
-pub use trace::Trace;
 
 use crate::{
     call::ToolCall,

@@ -127,11 +127,13 @@ fn answer(fields: &mut Fields<'_>, grants: &[GrantUse]) -> Result<Answer, String
         principal: fields.entity("principal")?,
         resource: fields.entity("resource")?,
         permits: ids(fields, "permits"),
-        grants: used.iter().map(|one| GrantUse { grant: one.clone(), template: template(one).unwrap_or_default() }).collect(),
+        grants: used
+            .iter()
+            .map(|one| GrantUse { grant: one.clone(), template: template(one).unwrap_or_default() })
+            .collect(),
         forbids: ids(fields, "forbids"),
-        errors: fields.each_open("errors", |fields| {
-            Ok((fields.required("policy")?.into(), fields.required("error")?))
-        })?,
+        errors: fields
+            .each_open("errors", |fields| Ok((fields.required("policy")?.into(), fields.required("error")?)))?,
     })
 }
 

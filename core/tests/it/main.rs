@@ -24,6 +24,7 @@ mod nearest;
 mod oracle;
 mod packed;
 mod records;
+mod replay;
 mod scenarios;
 mod scene;
 mod shared;

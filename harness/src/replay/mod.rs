@@ -70,13 +70,19 @@ impl Replay {
             Err(kind) => *self.others.entry(kind).or_default() += 1,
             Ok(kept) => match replayer.put(&kept) {
                 Replayed::Decided(new) => self.decided(kept, new, at),
-                Replayed::Untold(why) => {
-                    let fresh = Untold { why: why.clone(), count: 0, first: at };
-                    self.untold.entry(why).or_insert(fresh).count += 1;
+                Replayed::Untold(why) => self.unknown_for(why, at),
+                Replayed::Foreign(name, version, digest) => {
+                    let why = format!("the bundle {name} {version} decided it, which is not at hand ({digest})");
+                    self.unknown_for(vec![why, "name that bundle, too: --was BUNDLE".to_owned()], at);
                 }
             },
         }
         Ok(())
+    }
+
+    fn unknown_for(&mut self, why: Vec<String>, at: Line) {
+        let fresh = Untold { why: why.clone(), count: 0, first: at };
+        self.untold.entry(why).or_insert(fresh).count += 1;
     }
 
     fn decided(&mut self, kept: KeptRecord, new: Decision, at: Line) {
@@ -87,8 +93,7 @@ impl Replay {
         let action = kept.action().unwrap_or_default().to_owned();
         let answers = format!("{} → {}", told::short(&kept.decision), told::short(&new));
         let about = (kept.at.to_string(), kept.chain().map(str::to_owned).collect());
-        let fresh =
-            Change { way, action: action.clone(), old: kept.decision, new, count: 0, first: at, about };
+        let fresh = Change { way, action: action.clone(), old: kept.decision, new, count: 0, first: at, about };
         self.changes.entry((way, action, answers)).or_insert(fresh).count += 1;
     }
 

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use toolgate::wire;
 
 use super::{Line, Replay};
-pub(super) use crate::diff::short;
 use crate::Way;
+pub(super) use crate::diff::short;
 
 /// Entries that are told one by one; the JSON has all.
 const ENTRIES: usize = 40;
@@ -17,7 +17,10 @@ impl Replay {
         let mut way = None;
         for (at, one) in self.changes().enumerate() {
             if at == ENTRIES {
-                out.push_str(&format!("… and {} more ways to be decided otherwise\n", self.changes().count() - ENTRIES));
+                out.push_str(&format!(
+                    "… and {} more ways to be decided otherwise\n",
+                    self.changes().count() - ENTRIES
+                ));
                 break;
             }
             if way != Some(one.way) {

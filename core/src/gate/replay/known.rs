@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Same;
 use crate::{
     Credential, PolicyBundle, PrincipalKind, ToolCall,
     call::Binding,
@@ -38,21 +39,19 @@ const PLAIN: [&str; 17] = [
     "environment.server",
 ];
 
-/// Facts of what has happened that the manifest has a part in.
-const JUDGED: [&str; 12] = [
-    "credential.audience_matches",
-    "credential.seen_elsewhere",
-    "session.seen",
-    "status.credential_audience_matches",
-    "status.credential_seen_elsewhere",
-    "status.environment_matches",
-    "status.task_covers_destinations",
-    "status.task_covers_objects",
-    "status.task_covers_tool",
-    "task.covers_destinations",
-    "task.covers_objects",
-    "task.covers_tool",
-];
+/// Whether a fact of what has happened is as the record has it: of some, the manifest has a part in it.
+fn holds(name: &str, same: Same) -> bool {
+    match name {
+        "credential.audience_matches"
+        | "credential.seen_elsewhere"
+        | "status.credential_audience_matches"
+        | "status.credential_seen_elsewhere"
+        | "status.environment_matches" => same.server,
+        "session.seen" => same.levels,
+        _ if name.starts_with("task.covers_") || name.starts_with("status.task_covers_") => same.action,
+        _ => true,
+    }
+}
 
 /// States of a credential that are `absent` only where there is none.
 const CREDENTIAL: [&str; 4] =
@@ -156,7 +155,7 @@ impl World<'_> {
         let answers = self.kept.decision.basis().answers.iter().filter(|answer| answer.principal == *actor);
         let applied = answers.flat_map(|answer| answer.permits.iter().chain(&answer.forbids));
         let places = applied.filter_map(|id| self.maker.policies.iter().position(|policy| policy.id == *id));
-        let within = places.filter_map(|place| self.maker.program().principal_in(place));
+        let within = places.filter_map(|place| self.maker.program().scope_group(place));
         within.filter(|id| &*id.kind == "Group").cloned().collect()
     }
 
@@ -207,7 +206,7 @@ impl World<'_> {
     pub(super) fn contexts(
         &self,
         call: &ToolCall,
-        (credential, alike): (Option<Option<Credential>>, bool),
+        (credential, same): (Option<Option<Credential>>, Same),
         gathered: &Gathered,
         mut lacking: Lacking,
     ) -> (Vec<Record>, Lacking) {
@@ -218,10 +217,12 @@ impl World<'_> {
             if PLAIN.contains(&name.as_str()) || self.is_settled(&name, call, credential.as_ref()) {
                 continue;
             }
-            let sure = self.looked(Root::Context, &path) && (alike || !JUDGED.contains(&name.as_str()));
+            let sure = self.looked(Root::Context, &path) && holds(&name, same);
             let known: Option<Vec<_>> = self.hops.iter().map(|hop| self.value(hop, fact, &path)).collect();
             match known.filter(|_| sure) {
-                Some(known) => known.into_iter().zip(&mut contexts).for_each(|(value, context)| put(context, &path, value)),
+                Some(known) => {
+                    known.into_iter().zip(&mut contexts).for_each(|(value, context)| put(context, &path, value))
+                }
                 None => {
                     contexts.iter_mut().for_each(|context| put(context, &path, None));
                     lacking.context.insert(path.into_iter().map(str::to_owned).collect());
@@ -232,7 +233,7 @@ impl World<'_> {
             lacking.context.insert(vec!["credential".to_owned()]);
         }
         // It is held against the pin.
-        let tool = self.drifted().filter(|_| alike).map(Value::Bool);
+        let tool = self.drifted().filter(|_| same.pin).map(Value::Bool);
         let unsure = Unsure { attributes: [("drifted".to_owned(), tool)].into(), ..Unsure::default() };
         if let Some(Value::Entity(tool)) = contexts.first().and_then(|context| context.get("tool")) {
             lacking.entities.insert(tool.clone(), unsure);

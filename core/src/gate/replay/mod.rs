@@ -4,8 +4,6 @@
 //! it is told so, with what is missing.
 
 mod known;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 
@@ -46,6 +44,22 @@ pub enum Replayed {
     Decided(Decision),
     /// That cannot be told: why, each reason once.
     Untold(Vec<String>),
+    /// Another bundle decided it, which is not at hand: its name, version and digest.
+    Foreign(String, String, Digest),
+}
+
+/// What two bundles say the same of, as far as a call is concerned.
+#[derive(Clone, Copy, Default)]
+struct Same {
+    levels: bool,
+    /// Of the server, what credentials are held against.
+    server: bool,
+    /// The action, and what the call touches.
+    action: bool,
+    /// The tool's definition.
+    pin: bool,
+    /// All that policies may look at.
+    all: bool,
 }
 
 /// What came of the policies for one hop and one resource.
@@ -89,11 +103,10 @@ impl<'g> Replayer<'g> {
     /// ```
     pub fn put(&self, kept: &KeptRecord) -> Replayed {
         let (name, version, digest) = &kept.bundle;
-        let answer = match self.makers.iter().find(|maker| maker.bundle.digest() == *digest) {
-            Some(maker) => self.answer(kept, maker),
-            None => Err(vec![format!("the bundle {name} {version} ({digest}) decided it, which is not at hand")]),
-        };
-        answer.map_or_else(Replayed::Untold, Replayed::Decided)
+        match self.makers.iter().find(|maker| maker.bundle.digest() == *digest) {
+            Some(maker) => self.answer(kept, maker).map_or_else(Replayed::Untold, Replayed::Decided),
+            None => Replayed::Foreign(name.clone(), version.clone(), *digest),
+        }
     }
 
     fn answer(&self, kept: &KeptRecord, maker: &Maker<'_>) -> Result<Decision, Vec<String>> {
@@ -105,7 +118,13 @@ impl<'g> Replayer<'g> {
         let credential = known::credential(kept, maker.bundle);
         let (mut call, hidden) = asked.call(credential.clone().flatten()).map_err(|why| vec![why])?;
         let (gate, now, ledger) = (self.gate, kept.at, Ledger::new());
-        let world = known::World { gate, maker: maker.bundle, same_entities: maker.same_entities, kept, hops: kept.hops.as_deref().unwrap_or_default() };
+        let world = known::World {
+            gate,
+            maker: maker.bundle,
+            same_entities: maker.same_entities,
+            kept,
+            hops: kept.hops.as_deref().unwrap_or_default(),
+        };
         let lacking = world.actors(&mut call);
         let admitted = match gate.admit(&call, &ledger, now) {
             Err(_) if !hidden.is_empty() => return Err(why("the record hides arguments of it")),
@@ -120,6 +139,9 @@ impl<'g> Replayer<'g> {
             return Ok(Decision::refused(fault, None));
         }
         if kept.hops.is_none() {
+            if maker.bundle.digest() == gate.bundle.digest() {
+                return Ok(kept.decision.clone());
+            }
             return Err(why("it was refused before any policy was asked: no facts are on record"));
         }
         if require.credential && credential.is_none() {
@@ -128,8 +150,8 @@ impl<'g> Replayer<'g> {
         if !world.knows_actors() {
             return Err(why("the manifest says otherwise who actors are ([principals], [groups])"));
         }
-        let alike = self.alike(&call, &admitted, maker);
-        if !hidden.is_empty() && !(alike && rests_on_shown(kept, &admitted)) {
+        let same = self.same(&call, &admitted, maker);
+        if !hidden.is_empty() && !(same.action && same.pin && rests_on_shown(kept, &admitted)) {
             return Err(why("the record hides arguments of it"));
         }
         let about = gate.bundle.about(&admitted.action.id).ok_or_else(|| why("the bundle has no such action"))?;
@@ -143,7 +165,7 @@ impl<'g> Replayer<'g> {
         // The session may have seen any of them.
         let levels = gate.bundle.catalog.levels.names().iter();
         gathered.entities.add(levels.filter_map(|name| Some(gate.bundle.store.find("Level", name)?.entity.clone())));
-        let (contexts, mut lacking) = world.contexts(&call, (credential, alike), &gathered, lacking);
+        let (contexts, mut lacking) = world.contexts(&call, (credential, same), &gathered, lacking);
         lacking.context.extend(hidden.into_iter().map(|path| [vec!["input".to_owned()], path].concat()));
         let mut judged = Vec::new();
         for ((principal, _), context) in gathered.hops.iter().zip(&contexts) {
@@ -151,31 +173,36 @@ impl<'g> Replayer<'g> {
                 let question = Question { principal, action: &gathered.action, resource, context };
                 let source = gate.bundle.asked(&question, &gathered.entities);
                 let partial = gate.bundle.program().partly(&source, &lacking);
-                judged.push(self.judged((principal, resource), partial, kept, (maker, alike)));
+                judged.push(self.judged((principal, resource), partial, kept, (maker, same)));
             }
         }
         self.combined(&judged, kept, maker)
     }
 
-    /// Whether both bundles say the same of the server, the tool, and what the call touches.
-    fn alike(&self, call: &ToolCall, admitted: &Admitted<'_>, maker: &Maker<'_>) -> bool {
+    /// What both bundles say the same of, as far as the call is concerned.
+    fn same(&self, call: &ToolCall, admitted: &Admitted<'_>, maker: &Maker<'_>) -> Same {
         let (old, new) = (&maker.bundle.catalog, &self.gate.bundle.catalog);
-        let Ok(Admission::Decide(was)) = old.admit(call) else { return false };
+        let Ok(Admission::Decide(was)) = old.admit(call) else { return Same::default() };
         let server = |of: &Admitted<'_>| {
-            let Server { audience, origin, environment, verified, .. } = of.server;
-            (audience.clone(), origin.clone(), environment.clone(), *verified)
+            let Server { audience, origin, environment, .. } = of.server;
+            (audience.clone(), origin.clone(), environment.clone())
         };
-        let tool = |of: &Admitted<'_>| (of.tool.pin, of.tool.owner.clone(), of.tool.purpose.clone());
         let action = |of: &Admitted<'_>| {
-            let Action { id, effect, egress, level, .. } = of.action;
-            (id.clone(), effect.0, egress.0, level.0)
+            let Action { id, effect, egress, .. } = of.action;
+            (id.clone(), effect.0, egress.0, of.destinations.clone(), of.resources.clone())
         };
-        let touched = |of: &Admitted<'_>| (of.destinations.clone(), of.resources.clone());
-        old.levels.names() == new.levels.names()
-            && server(&was) == server(admitted)
-            && tool(&was) == tool(admitted)
-            && action(&was) == action(admitted)
-            && touched(&was) == touched(admitted)
+        let rest =
+            |of: &Admitted<'_>| (of.server.verified, of.tool.owner.clone(), of.tool.purpose.clone(), of.action.level.0);
+        let same = Same {
+            levels: old.levels.names() == new.levels.names(),
+            server: server(&was) == server(admitted),
+            action: action(&was) == action(admitted),
+            pin: was.tool.pin == admitted.tool.pin,
+            all: false,
+        };
+        let schema = maker.bundle.schema_digest() == self.gate.bundle.schema_digest();
+        let rest = rest(&was) == rest(admitted) && schema && maker.same_entities;
+        Same { all: rest && same.levels && same.server && same.action && same.pin, ..same }
     }
 
     /// What came of the policies, with what the record says of those that are as they were.
@@ -184,17 +211,16 @@ impl<'g> Replayer<'g> {
         (principal, resource): (&'q EntityRef, &'q EntityRef),
         partial: Vec<Partial>,
         kept: &KeptRecord,
-        (maker, alike): (&Maker<'_>, bool),
+        (maker, same): (&Maker<'_>, Same),
     ) -> Judged<'q> {
         let policies = &self.gate.bundle.policies;
         let answers = &kept.decision.basis().answers;
         let was = answers.iter().find(|one| one.principal == *principal && one.resource == *resource);
         // A policy that is as it was says what it said, where all that it may look at is as it was.
-        let same = alike && maker.same_entities && maker.bundle.schema_digest() == self.gate.bundle.schema_digest();
         let said = |index: PolicyIndex| {
             let policy = policies.get(index)?;
             let old = maker.bundle.policy(&policy.id)?;
-            was.filter(|_| same && old.text == policy.text && old.forbids == policy.forbids)
+            was.filter(|_| same.all && old.text == policy.text && old.forbids == policy.forbids)
         };
         let mut judged = Judged { principal, resource, known: Evaluation::default(), open: Vec::new() };
         for Partial { policy: index, came } in partial {
