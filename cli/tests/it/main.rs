@@ -22,6 +22,7 @@ mod list;
 mod pack;
 mod pin;
 mod reach;
+mod replay;
 mod test;
 mod usage;
 #[cfg(unix)]
