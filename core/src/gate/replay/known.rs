@@ -292,7 +292,7 @@ fn put(context: &mut Record, path: &[&str], value: Option<Value>) {
     match path {
         [] => {}
         [name] => match value {
-            Some(value) => drop(context.insert((*name).into(), value)),
+            Some(value) => context.insert((*name).into(), value),
             None => drop(context.remove(*name)),
         },
         [name, rest @ ..] => {

@@ -152,7 +152,8 @@ impl<'g> Replayer<'g> {
             return Err(why("the manifest says otherwise who actors are ([principals], [groups])"));
         }
         let same = self.same(&call, &admitted, maker);
-        if !hidden.is_empty() && !(same.action && same.pin && rests_on_shown(kept, &admitted)) {
+        let rests = same.action && same.pin && rests_on_shown(kept, &admitted);
+        if !hidden.is_empty() && !rests {
             return Err(why("the record hides arguments of it"));
         }
         let about = gate.bundle.about(&admitted.action.id).ok_or_else(|| why("the bundle has no such action"))?;
