@@ -30,7 +30,7 @@ mod _core {
         gate::Gate,
         identity::Identity,
         ledger::Ledger,
-        mcp::{McpAnswers, McpRequest},
+        mcp::{McpAnswers, McpContinuing, McpRequest},
         record::{Chain, Record, Trace, verify},
         report::{Condition, Diagnostic, Explained, Explanation, Listed, Obligation},
         suites::Suites,

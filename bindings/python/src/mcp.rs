@@ -1,9 +1,11 @@
 //! What the adapters in `toolgate.mcp` need of `toolgate::wire::mcp`.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use pyo3::{prelude::*, types::PyDict};
 use toolgate::{
     Decision, Json, ToolCall,
-    wire::mcp::{self, Challenge, Refusal, Rendering, Sealer},
+    wire::mcp::{self, Challenge, Continuing, Refusal, Rendering, Sealer},
 };
 
 use crate::{
@@ -34,19 +36,6 @@ impl McpRequest {
         &self.call.method
     }
 
-    /// What the reservation is kept under while the tool waits for more input; `None` where the request brings no answer.
-    #[getter]
-    fn continues(&self) -> Option<String> {
-        let brought = self.state.is_some() || self.responses.is_some();
-        brought.then(|| self.continuation(self.state.as_deref()))
-    }
-
-    /// As `continues`, of a state that the tool has answered with.
-    #[pyo3(signature = (state))]
-    fn continuation(&self, state: Option<&str>) -> String {
-        mcp::continuation(&self.call, state.unwrap_or_default()).to_string()
-    }
-
     /// The tool's name; empty for other methods than `tools/call`.
     #[getter]
     fn tool(&self) -> &str {
@@ -61,6 +50,37 @@ impl McpRequest {
 
     fn __repr__(&self) -> String {
         format!("<McpRequest {} {} by {}>", self.call.method, self.call.tool, self.call.principal.entity())
+    }
+}
+
+/// Calls whose tool has asked for more input, until the client comes back with it.
+#[pyclass(frozen, module = "toolgate")]
+pub(crate) struct McpContinuing(Mutex<Continuing<Py<PyAny>>>);
+
+impl McpContinuing {
+    fn lock(&self) -> MutexGuard<'_, Continuing<Py<PyAny>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl McpContinuing {
+    #[new]
+    fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    /// Keeps what is known of a call whose tool has answered with `state`, if with any. Gives what is known of the call that
+    /// nobody can go on with any more.
+    #[pyo3(signature = (request, state, kept))]
+    fn keep(&self, request: &McpRequest, state: Option<&str>, kept: Py<PyAny>) -> Option<Py<PyAny>> {
+        self.lock().keep(&request.call, state, kept)
+    }
+
+    /// What is known of the call that goes on with this request, if it is one.
+    fn take(&self, request: &McpRequest) -> Option<Py<PyAny>> {
+        let brought = request.state.is_some() || request.responses.is_some();
+        brought.then(|| self.lock().take(&request.call, request.state.as_deref())).flatten()
     }
 }
 

@@ -168,8 +168,29 @@ def test_a_client_that_comes_back_too_late_makes_a_call_like_any_other(guarded: 
 def test_a_call_that_waits_keeps_nothing_of_what_was_asked(guarded: Any) -> None:
     guard = guarded()
     handle(guard, Asking(), request(params=READ))
-    (kept,) = guard._continuing.values()
-    assert not any(hasattr(one, "to_json") for one in vars(kept).values())
+    call: Any = guard._call(request(params=READ | {"requestState": "theirs"}))
+    kept = guard._continuing.take(call)
+    assert kept is not None and not any(hasattr(one, "to_json") for one in vars(kept).values())
+
+
+def test_who_lets_calls_wait_displaces_nobody_else(guarded: Any, tmp_path: Path) -> None:
+    asks = ["bob"]
+    guard = guarded(who=lambda request: {"principal": f'User::"{asks[-1]}"'}, session=lambda request: asks[-1])
+
+    def waits(who: str, state: str) -> None:
+        asks.append(who)
+        handle(guard, Server({"resultType": "input_required", "inputRequests": {}, "requestState": state}))
+
+    def goes_on(who: str, state: str) -> bool:
+        asks.append(who)
+        handle(guard, Server(), request(params=READ | {"requestState": state}))
+        return told(tmp_path)[-2]["kind"] == "confirmation"
+
+    waits("bob", "bobs")
+    for n in range(65):
+        waits("alice", f"n{n}")
+    assert [one["status"] for one in told(tmp_path) if one["kind"] == "outcome"] == ["timed_out"]
+    assert [goes_on("alice", "n0"), goes_on("alice", "n1"), goes_on("bob", "bobs")] == [False, True, True]
 
 
 def test_audit_is_met_where_records_are_kept(tmp_path: Path) -> None:

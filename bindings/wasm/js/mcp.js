@@ -3,6 +3,7 @@
 
 import { REQUESTS } from './api.js';
 import { EventError, StateError, UsageError } from './errors.js';
+import { Continuing } from './going.js';
 import { port } from './sdk.js';
 
 export { UsageError } from './errors.js';
@@ -14,8 +15,6 @@ const OPTIONS = new Set([
   'gate', 'ledger', 'server', 'principal', 'who', 'issuer', 'session', 'task', 'origin', 'rendering', 'obligations', 'scopes', 'labels',
   'onRecord', 'onFault', 'key', 'now',
 ]);
-/** Calls at once whose tool has asked for more input. Who lets more of them lie loses the oldest. */
-const CONTINUING = 1_024;
 /** What a listing is asked with: nothing of a session or a task. */
 const LISTED = ['principal', 'on_behalf_of', 'credential', 'origin', 'transport'];
 
@@ -33,7 +32,7 @@ export class Guard {
   #sealer = null;
   #held = null;
   /** Calls whose tool has asked for more input, until the client comes back with it: what was approved is approved of all rounds. */
-  #continuing = new Map();
+  #continuing = new Continuing();
   /** Whether all that the server shows was held against the pins: of one page, a client can ask for no other. */
   #whole = false;
 
@@ -155,12 +154,8 @@ export class Guard {
   #take(turn, { state, responses }) {
     if (this.#continuing.size === 0 || (state === undefined && responses === undefined)) return undefined;
     // A server's `requestState.verify` may make another value of its state: then the call is the oldest one like this.
-    const other = state !== undefined && typeof state !== 'string';
-    const call = turn.continuation(other ? '' : (state ?? ''));
-    const key = other ? [...this.#continuing].find(([, one]) => one.call === call)?.[0] : call;
-    const kept = this.#continuing.get(key);
-    this.#continuing.delete(key);
-    return kept;
+    if (state !== undefined && typeof state !== 'string') return this.#continuing.takeLike(turn.continuation(''));
+    return this.#continuing.take(turn.continuation(state ?? ''));
   }
 
   /** The record of a call that goes on with what its tool has asked for; without one, it is a call like any other. */
@@ -183,20 +178,10 @@ export class Guard {
 
   /** Keeps a call whose tool has asked for more input. The one that nobody can go on with any more has an end. */
   async #keep(turn, state, kept) {
-    const key = turn.continuation(state ?? '');
-    const over = [this.#continuing.get(key)];
-    this.#continuing.delete(key);
-    this.#continuing.set(key, { ...kept, call: turn.continuation('') });
-    if (this.#continuing.size > CONTINUING) {
-      const [oldest, one] = this.#continuing.entries().next().value;
-      this.#continuing.delete(oldest);
-      over.push(one);
-    }
-    for (const one of over) {
-      if (one === undefined) continue;
-      // Its reservation may have ended long ago.
-      await this.#end(one, { status: 'timed_out', labels: one.labels }).catch((error) => this.#fault(error));
-    }
+    const over = this.#continuing.keep(turn.continuation(state ?? ''), turn.continuation(''), kept);
+    if (over === undefined) return;
+    // Its reservation may have ended long ago.
+    await this.#end(over, { status: 'timed_out', labels: over.labels }).catch((error) => this.#fault(error));
   }
 
   /** Does what a decision says. `kept`: what is known of a call that goes on. */

@@ -9,7 +9,7 @@ import { Gate, Ledger } from 'toolgate';
 import * as author from 'toolgate/author';
 import { Guard } from 'toolgate/mcp';
 
-const TOOL = { name: 'write', inputSchema: { type: 'object' } };
+const TOOL = { name: 'write', inputSchema: { type: 'object', properties: { n: { type: 'integer' } } } };
 const bundle = author.Gate.load({
   'toolgate.toml': '[bundle]\nname = "notes"\nversion = "1"\n[servers.notes]\n[identity]\nissuers = ["https://idp.example"]\n',
   'tools/notes.json': JSON.stringify({ tools: [TOOL] }),
@@ -116,6 +116,30 @@ test('a question that nobody gets ends the call', async () => {
   const { client, told } = await served({ states: [null, 'one', 'two'], who: alice, cancels });
   await client.callTool({ name: 'write', arguments: {} }).catch(() => {});
   assert.deepEqual(told.slice(0, 4), ['needs_approval', 'allow', 'allow', 'call_completed']);
+});
+
+test('who lets calls wait displaces nobody else', async () => {
+  const bob = ({ params }) => params.arguments?.n === 0;
+  const who = (about) => ({ principal: bob(about) ? 'User::"bob"' : 'User::"alice"' });
+  const { client, asked, told } = await served({ states: [null, 'one'], who, session: (about) => (bob(about) ? 'b' : 'a') });
+  let waits, answer;
+  const waiting = new Promise((resolve) => (waits = resolve));
+  client.setRequestHandler('elicitation/create', ({ params }) => {
+    asked.push(params.message.split('?')[0]);
+    if (params.message.startsWith('Approve')) return { action: 'accept', content: { approve: true } };
+    if (answer !== undefined) throw new Error('nobody is there');
+    return new Promise((resolve) => waits((answer = () => resolve({ action: 'accept', content: { name: 'x' } }))));
+  });
+  const call = (n) => client.callTool({ name: 'write', arguments: { n } });
+  const bobs = call(0);
+  await waiting;
+  for (let n = 1; n <= 64; n++) await call(n).catch(() => {});
+  assert.equal(told.includes('call_completed'), false);
+  await call(65).catch(() => {});
+  assert.equal(told.filter((name) => name === 'call_completed').length, 1);
+  answer();
+  assert.equal((await bobs).isError, undefined);
+  assert.equal(asked.filter((one) => one.startsWith('Approve')).length, 66, 'bob was asked once');
 });
 
 test('the record says why nobody is known', async () => {

@@ -17,6 +17,7 @@ __all__ = [
     "Ledger",
     "Listed",
     "McpAnswers",
+    "McpContinuing",
     "McpRequest",
     "Obligation",
     "Record",
@@ -370,9 +371,12 @@ class McpRequest:
     def tool(self) -> str: ...
     @property
     def state(self) -> str | None: ...
-    @property
-    def continues(self) -> str | None: ...
-    def continuation(self, state: str | None) -> str: ...
+
+@final
+class McpContinuing:
+    def __new__(cls) -> McpContinuing: ...
+    def keep(self, request: McpRequest, state: str | None, kept: Any) -> Any: ...
+    def take(self, request: McpRequest) -> Any: ...
 
 @final
 class McpAnswers:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import Decision, Event, EventError, Gate, Identity, Ledger, Obligation, Record, UsageError
-from .._core import McpAnswers, McpRequest
+from .._core import McpAnswers, McpContinuing, McpRequest
 from .._errors import StateError
 from ._durable import change
 from ._options import GuardOptions
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "skills/list"})
 """Lists are filtered."""
-
-CONTINUING = 1_024
-"""Calls at once whose tool has asked for more input. Who lets more of them lie loses the oldest."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ class Guard:
         self._holding = threading.Lock()
         # Calls whose tool has asked for more input, until the client comes back with it: what was approved is approved
         # of all rounds.
-        self._continuing: dict[str, Kept] = {}
+        self._continuing = McpContinuing()
         key, rendering = options.get("key", os.urandom(32)), options.get("rendering", "tool_error")
         self._answers = McpAnswers(gate, rendering, list(self._obligations), key)
 
@@ -235,8 +232,7 @@ class Guard:
     async def _proceeds(self, call: McpRequest, request: Request) -> tuple[Record, Kept] | None:
         """The record of a call that goes on with what its tool has asked for, and what is kept of it; without one, it
         is a call like any other."""
-        key = call.continues if self._continuing else None
-        kept = self._continuing.pop(key, None) if key is not None else None
+        kept: Kept | None = self._continuing.take(call)
         if kept is None:
             return None
         reserved, now = kept, self.now()
@@ -263,20 +259,13 @@ class Guard:
 
     async def _keep(self, call: McpRequest, state: Any, kept: Kept) -> None:
         """Keeps a call whose tool has asked for more input. The one that nobody can go on with any more has an end."""
-        key = call.continuation(state if isinstance(state, str) else None)
-        with self._holding:
-            over = [self._continuing.pop(key, None)]
-            self._continuing[key] = kept
-            if len(self._continuing) > CONTINUING:
-                # Another thread may have gone on with it.
-                over.append(self._continuing.pop(next(iter(self._continuing)), None))
-        for one in over:
-            if one is None:
-                continue
-            try:
-                await change(self.ledger, self._completion(one.id, "timed_out", one.labels))
-            except Exception as fault:
-                LOG.warning("a call has no end: %s", fault)
+        over: Kept | None = self._continuing.keep(call, state if isinstance(state, str) else None, kept)
+        if over is None:
+            return
+        try:
+            await change(self.ledger, self._completion(over.id, "timed_out", over.labels))
+        except Exception as fault:
+            LOG.warning("a call has no end: %s", fault)
 
     async def _decided(
         self, call: McpRequest, request: Request, port: Port, record: Record, kept: Kept | None = None
