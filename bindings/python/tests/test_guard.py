@@ -193,6 +193,13 @@ def test_who_lets_calls_wait_displaces_nobody_else(guarded: Any, tmp_path: Path)
     assert [goes_on("alice", "n0"), goes_on("alice", "n1"), goes_on("bob", "bobs")] == [False, True, True]
 
 
+def test_a_stream_tells_of_no_resource_that_may_not_be_read(guarded: Any) -> None:
+    server = Server({})
+    for filters, ran in (({"resourceSubscriptions": ["file:///etc"]}, 0), ({"toolsListChanged": True}, 1)):
+        answer = handle(guarded(), server, request("subscriptions/listen", {"notifications": filters}))
+        assert (server.ran, isinstance(answer, Refused)) == (ran, ran == 0)
+
+
 def test_audit_is_met_where_records_are_kept(tmp_path: Path) -> None:
     gate = Gate.load(FILES | {"policies/notes.cedar": FILES["policies/notes.cedar"].replace("redact:/ssn", "audit")})
     options: dict[str, Any] = {"principal": 'User::"alice"', "session": lambda request: "s1"}

@@ -31,8 +31,8 @@ impl Fault {
 pub(crate) enum Admission<'c> {
     /// Policies decide.
     Decide(Admitted<'c>),
-    /// The protocol's own task: only its owner may ask.
-    Owner(String),
+    /// The protocol's own tasks: only their owner may ask.
+    Owner(Vec<String>),
     /// Nothing to decide.
     Pass,
 }
@@ -97,8 +97,16 @@ impl Catalog {
             Some(method::Rule::Owner) => {
                 let id = call.input.get("taskId").and_then(Json::as_str);
                 let fault = || Fault::new(Reason::InvalidArguments, format!("`{}` names no `taskId`", call.method));
-                return Ok(Admission::Owner(id.ok_or_else(fault)?.to_owned()));
+                return Ok(Admission::Owner(vec![id.ok_or_else(fault)?.to_owned()]));
             }
+            Some(method::Rule::Listen) => match listened(&call.input)? {
+                (None, tasks) if tasks.is_empty() => return Ok(Admission::Pass),
+                (None, tasks) => return Ok(Admission::Owner(tasks)),
+                (Some(uri), _) => {
+                    let input = Object::from([("uri".to_owned(), uri)]);
+                    (server.method(method::RESOURCES_READ)?, Cow::Owned(Json::Object(input)))
+                }
+            },
             Some(method::Rule::Passed) => return Ok(Admission::Pass),
             Some(method::Rule::Refused) => {
                 let detail = format!("`{}` is not for a client to send", call.method);
@@ -145,6 +153,33 @@ fn completed<'c>(server: &'c Server, input: &Json) -> Result<(&'c Tool, Json), F
     let value = text(key).ok_or_else(|| Fault::new(Reason::InvalidArguments, format!("`ref` has no `{key}`")))?;
     let input = Object::from([(key.to_owned(), value.into())]);
     Ok((server.method(name)?, Json::Object(input)))
+}
+
+/// What `subscriptions/listen` asks to be told of, besides lists: a resource, as `resources/subscribe`, or tasks of the protocol,
+/// whose results are told with them. Each resource is a decision of its own, and what is not known is not passed.
+fn listened(input: &Json) -> Result<(Option<Json>, Vec<String>), Fault> {
+    let fault = |detail: String| Fault::new(Reason::InvalidArguments, detail);
+    let (mut resources, mut tasks) = (Vec::new(), Vec::new());
+    let filter = input.get("notifications").and_then(Json::as_object).into_iter().flatten();
+    let beside = input.as_object().into_iter().flatten();
+    for (name, asked) in
+        beside.filter(|(name, asked)| *name != "notifications" || asked.as_object().is_none()).chain(filter)
+    {
+        match (name.as_str(), asked) {
+            (_, Json::Null | Json::Bool(_)) => {}
+            ("resourceSubscriptions", Json::Array(uris)) => resources.extend(uris.iter().cloned()),
+            ("taskIds", Json::Array(ids)) if ids.iter().all(|id| id.as_str().is_some()) => {
+                tasks.extend(ids.iter().filter_map(Json::as_str).map(str::to_owned));
+            }
+            _ => return Err(fault(format!("nobody knows what `{}` asks to be told of", name.escape_debug()))),
+        }
+    }
+    if resources.len() > 1 || !(resources.is_empty() || tasks.is_empty()) {
+        return Err(fault(
+            "a stream tells of one resource, or of tasks: open another for what else there is".to_owned(),
+        ));
+    }
+    Ok((resources.pop(), tasks))
 }
 
 impl Tool {

@@ -18,6 +18,8 @@ pub(crate) enum Rule {
     Completion,
     /// Only the owner of the protocol's task may ask.
     Owner,
+    /// `subscriptions/listen`: as for the resource, or for the protocol's tasks, that it asks to be told of.
+    Listen,
     /// Nothing to decide: it carries no authority, or the answer is filtered.
     Passed,
     /// Never: it is the server's to send, or it would show what belongs to others.
@@ -42,10 +44,10 @@ const TABLE: &[(&str, Rule)] = &[
     ("tasks/update", Rule::Owner),
     ("tasks/cancel", Rule::Owner),
     ("tasks/list", Rule::Refused),
+    ("subscriptions/listen", Rule::Listen),
     ("initialize", Rule::Passed),
     ("ping", Rule::Passed),
     ("server/discover", Rule::Passed),
-    ("subscriptions/listen", Rule::Passed),
     ("tools/list", Rule::Passed),
     ("resources/list", Rule::Passed),
     ("resources/templates/list", Rule::Passed),

@@ -160,7 +160,7 @@ impl Gate {
         let admitted = match self.admit(call, ledger, now) {
             Err(fault) => return nothing(Decision::refused(fault, None)),
             Ok(Admission::Pass) => return nothing(passed()),
-            Ok(Admission::Owner(id)) => return nothing(self.owned(call, &id, ledger, now)),
+            Ok(Admission::Owner(ids)) => return nothing(self.owned(call, &ids, ledger, now)),
             Ok(Admission::Decide(admitted)) => admitted,
         };
         let Some(about) = self.bundle.about(&admitted.action.id) else {

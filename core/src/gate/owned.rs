@@ -9,7 +9,7 @@ use crate::{
 
 impl Gate {
     /// A task of the protocol belongs to whoever started it. What every call must carry, halt and revocation hold here too.
-    pub(super) fn owned(&self, call: &ToolCall, id: &str, ledger: &Ledger, now: Timestamp) -> Decision {
+    pub(super) fn owned(&self, call: &ToolCall, ids: &[String], ledger: &Ledger, now: Timestamp) -> Decision {
         let refused = |reason, detail: &str| Decision::refused(Fault::new(reason, detail), None);
         let catalog = &self.bundle.catalog;
         let tenants = missing(call, catalog.require).and_then(|()| tenants(call, catalog, &self.bundle.store));
@@ -45,15 +45,19 @@ impl Gate {
         if session.is_some_and(|one| one.owner != call.initiator().entity() || !one.accepts(call.key())) {
             return refused(Reason::Forbidden, "the session belongs to another principal, or to another key");
         }
-        match ledger.mcp_task(&call.server, id, now) {
-            Some(task) if task.owner != call.initiator().entity() => self.not_owner(call, id),
-            // What the task brings was counted in the session that started it.
-            Some(task) if task.session != call.session => {
-                refused(Reason::NotTaskOwner, &format!("the protocol's task `{id}` was started in another session"))
+        for id in ids {
+            match ledger.mcp_task(&call.server, id, now) {
+                Some(task) if task.owner != call.initiator().entity() => return self.not_owner(call, id),
+                // What the task brings was counted in the session that started it.
+                Some(task) if task.session != call.session => {
+                    let detail = format!("the protocol's task `{id}` was started in another session");
+                    return refused(Reason::NotTaskOwner, &detail);
+                }
+                Some(_) => {}
+                None => return self.not_owner(call, id),
             }
-            Some(_) => passed(),
-            None => self.not_owner(call, id),
         }
+        passed()
     }
 
     fn not_owner(&self, call: &ToolCall, id: &str) -> Decision {

@@ -183,6 +183,7 @@ fn methods_other_than_tools_call() {
         "deny forbidden [docs]: `docs` forbids the call",
     );
     check(&desk, &ask("resources/read", "{}"), "deny invalid_arguments []: `/uri` missing; the schema requires it");
+    check(&desk, &ask("subscriptions/listen", r#"{"notifications":{"toolsListChanged":true}}"#), "allow []");
     check(&desk, &ask("notifications/progress", "{}"), "allow []");
     check(&desk, &ask("tools/list", "{}"), "allow []");
     check(
@@ -199,6 +200,41 @@ fn methods_other_than_tools_call() {
         vec![owner, revoked],
         "deny forbidden []: calls are halted, or an actor, the session, the server, the task or the credential is revoked",
     );
+}
+
+/// A stream is no way around `resources/subscribe` and `tasks/get`.
+#[test]
+fn what_a_stream_tells_of_is_decided() {
+    let desk = gate(&format!(
+        "{POLICIES}\n@id(\"docs\") forbid (principal, action == Action::\"github/resources/read\", resource) unless {{ context.input.uri like \"docs://*\" }};
+        @id(\"read\") permit (principal, action == Action::\"github/resources/read\", resource);"
+    ));
+    let owner = Event::McpTaskCreated { server: "github".into(), id: "x".into(), owner: user("alice"), session: None };
+    let listen = |input: &str, expected: &str| {
+        let ask = format!(
+            r#"{{"server":"github","method":"subscriptions/listen","input":{input},"principal":"User::\"alice\""}}"#
+        );
+        check_at(&desk, &ask, vec![owner.clone()], expected);
+    };
+    let told = |filter: &str| format!(r#"{{"notifications":{{"toolsListChanged":true,{filter}}}}}"#);
+    listen("{}", "allow []");
+    listen(&told(r#""resourceSubscriptions":[],"taskIds":[]"#), "allow []");
+    listen(&told(r#""resourceSubscriptions":["docs://a"]"#), "allow [read]");
+    listen(&told(r#""resourceSubscriptions":["file:///etc"]"#), "deny forbidden [docs]: `docs` forbids the call");
+    let one =
+        "deny invalid_arguments []: a stream tells of one resource, or of tasks: open another for what else there is";
+    listen(&told(r#""resourceSubscriptions":["docs://a","file:///etc"]"#), one);
+    listen(&told(r#""resourceSubscriptions":["docs://a"],"taskIds":["x"]"#), one);
+    let fits = "deny invalid_arguments []: `/uri` is the integer `7`; write a string";
+    listen(&told(r#""resourceSubscriptions":[7]"#), fits);
+    listen(&told(r#""taskIds":["x"]"#), "allow []");
+    let other = "deny not_task_owner []: the protocol's task `y` is not known to be User::\"alice\"'s";
+    listen(&told(r#""taskIds":["x","y"]"#), other);
+    listen(r#"{"taskIds":["y"]}"#, other);
+    let unknown = |name: &str| format!("deny invalid_arguments []: nobody knows what `{name}` asks to be told of");
+    listen(&told(r#""taskIds":[7]"#), &unknown("taskIds"));
+    listen(&told(r#""TaskIds":["y"]"#), &unknown("TaskIds"));
+    listen(r#"{"notifications":["y"]}"#, &unknown("notifications"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use rmcp::{
         ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult, PaginatedRequestParams,
         ProgressNotificationParam, ProtocolVersion, ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult,
         ReadResourceRequestParams, ReadResourceResponse, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
-        SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
+        SubscriptionFilter, SubscriptionsListenRequestParams, Tool, UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -338,7 +338,11 @@ impl<S: ServerHandler> ServerHandler for Gated<S> {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        self.inner.listen(context).await
+        let request = context.request_context().clone();
+        // What the server will tell of, which may be less than was asked for.
+        let filter = SubscriptionsListenRequestParams::new(context.accepted().clone());
+        let run = || self.inner.listen(context);
+        self.host.plain("subscriptions/listen", &filter, &request, run).await
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {

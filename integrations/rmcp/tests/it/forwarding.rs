@@ -16,9 +16,9 @@ use rmcp::{
     model::{
         GetSkillRequestParams, GetSkillResult, ListResourcesResult, ListSkillsResult, PaginatedRequestParams,
         ReadResourceDirectoryRequestParams, Resource, ServerCapabilities, ServerConfig, Skill, SkillFrontmatter,
-        SkillResources,
+        SkillResources, SubscriptionFilter,
     },
-    service::RequestContext,
+    service::{RequestContext, SubscriptionContext},
 };
 use serde_json::json;
 use toolgate::{Gate, Ledger, PolicyBundle, Principal, PrincipalKind, Reason, Sources, Timestamp, ToolCall};
@@ -94,8 +94,8 @@ fn skill(uri: &str) -> Skill {
 
 impl ServerHandler for Skilled {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_resources().enable_skills_with_directory_read();
-        ServerConfig::new(capabilities.build())
+        let capabilities = ServerCapabilities::builder().enable_resources().enable_resources_subscribe();
+        ServerConfig::new(capabilities.enable_skills_with_directory_read().build())
     }
 
     async fn list_skills(
@@ -139,6 +139,15 @@ impl ServerHandler for Eager {
     ) -> impl Future<Output = Result<GetSkillResult, ErrorData>> + Send + '_ {
         self.0.fetch_add(1, Ordering::Relaxed);
         ready(Ok(GetSkillResult::new(skill(&request.uri))))
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(requested.clone())
+    }
+
+    async fn listen(&self, _: SubscriptionContext) -> Result<(), ErrorData> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -196,5 +205,22 @@ async fn what_is_denied_has_not_begun() {
     for (uri, ran) in [("skill://closed/review/SKILL.md", 0), ("skill://open/review/SKILL.md", 1)] {
         let answer = client.request("skills/get", &json!({"uri": uri}), None, None).await;
         assert_eq!(server.0.load(Ordering::Relaxed), ran, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_tells_of_no_resource_that_may_not_be_read() {
+    let server = Eager::default();
+    let open = r#"@id("open") permit (principal, action == Action::"notes/resources/read", resource)
+        when { context.input.uri like "docs://open/*" };"#;
+    let mut client = client(server.clone(), open).await;
+    for (filter, ran) in [
+        (json!({"resourceSubscriptions": ["docs://closed/a"]}), 0),
+        (json!({"resourceSubscriptions": ["docs://open/a"]}), 1),
+        (json!({"resourcesListChanged": true}), 2),
+    ] {
+        let answer = client.request("subscriptions/listen", &json!({"notifications": filter}), None, None).await;
+        assert_eq!(server.0.load(Ordering::Relaxed), ran, "{answer}");
+        assert_eq!(answer.get("error").is_some(), ran == 0, "{answer}");
     }
 }
