@@ -16,6 +16,9 @@ use crate::{
     settings::Ask,
 };
 
+/// Questions that may be left without an answer. A client may ask for one call again and again, and the ledger counts it once.
+const QUESTIONS: usize = 64;
+
 /// A call that waits.
 pub(super) struct Waiting {
     /// The client's request.
@@ -42,6 +45,11 @@ impl Connection {
         let Some(question) = mcp::elicitation(gate, &record) else {
             return self.denied(gate, asked, Some(&call), &record);
         };
+        if self.waiting.len() >= QUESTIONS {
+            self.denied(gate, asked, Some(&call), &record);
+            return self
+                .note(&format!("nobody was asked about {}: {QUESTIONS} questions have no answer yet", what(&call)));
+        }
         match host.settings.ask {
             Ask::Client if !asked.elicits => {
                 self.denied(gate, asked, Some(&call), &record);

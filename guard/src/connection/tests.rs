@@ -290,6 +290,20 @@ fn the_user_is_asked_by_elicitation() {
 }
 
 #[test]
+fn nobody_is_asked_without_end() {
+    for ask in [Ask::Client, Ask::Terminal] {
+        let mut guard = Guard::ready(r#"{"elicitation":{}}"#, |settings| settings.ask = ask);
+        let questions = (1..=65).filter(|id| {
+            let outputs = guard.connection.client_says(&call(&id.to_string(), "write", "{}"));
+            let denied = outputs.iter().any(|output| format!("{output:?}").contains("needs_approval"));
+            assert_eq!(denied, *id == 65, "{id}: {outputs:?}");
+            !denied
+        });
+        assert_eq!(questions.count(), 64);
+    }
+}
+
+#[test]
 fn people_are_told_that_the_user_said_no() {
     let mut guard = Guard::ready(r#"{"elicitation":{}}"#, |_| ());
     let asked = guard.client(&call("1", "write", "{}"), &["client* elicitation/create"]);
