@@ -115,6 +115,44 @@ def test_how_a_call_ends(guarded: Any, tmp_path: Path, result: Any, status: str)
     assert [one["status"] for one in told(tmp_path) if one["kind"] == "outcome"] == [status]
 
 
+def test_a_cancellation_stays_one_where_no_outcome_can_be_written(guarded: Any) -> None:
+    def full(traces: Any) -> None:
+        raise OSError("no space left on device")
+
+    guard = guarded()
+    handle(guard, Server())
+    guard._records.told = full
+    assert isinstance(handle(guard, Server(asyncio.CancelledError())), asyncio.CancelledError)
+
+
+def test_a_cancellation_stays_one_where_no_refusal_can_be_written(guarded: Any) -> None:
+    class Given(Server):
+        asks, modern = True, False
+
+        async def ask(self, params: dict[str, Any]) -> dict[str, Any]:
+            guard._records.told = fails
+            raise asyncio.CancelledError
+
+    guard = guarded()
+    given_up = handle(guard, Given(), request(params={"name": "write", "arguments": {}}))
+    assert isinstance(given_up, asyncio.CancelledError)
+
+
+def test_a_cancellation_stays_one_where_nothing_can_be_taken_back(gate: Gate, tmp_path: Path) -> None:
+    async def given_up() -> None:
+        def cancel() -> None:
+            # The thread has come to its end, and nobody knows yet.
+            time.sleep(0.2)
+            task.cancel()
+
+        ledger, loop = Ledger.open(tmp_path / "ledger.jsonl", gate), asyncio.get_running_loop()
+        task = asyncio.ensure_future(change(ledger, lambda: loop.call_soon_threadsafe(cancel), fails))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(given_up())
+
+
 class Asking(Server):
     """A tool that asks twice for more, and is done then. What it can go on from is no secret."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import Ledger
+from ._records import LOG
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
@@ -48,9 +50,17 @@ async def change(ledger: Ledger, step: Callable[[], T], undo: Callable[[T], None
             given_up, left = True, list(came)
         if undo is not None:
             for one in left:
-                undo(one)
+                left_behind(partial(undo, one))
         raise
     return changed
+
+
+def left_behind(step: Callable[[], object]) -> None:
+    """What a cancellation leaves to be done. Nothing that goes wrong with it takes its place."""
+    try:
+        step()
+    except Exception:
+        LOG.exception("what a cancelled request has left is not known to the ledger, or stands on no record")
 
 
 def _threads() -> CapacityLimiter:

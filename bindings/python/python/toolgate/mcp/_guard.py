@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import Decision, Event, EventError, Gate, Identity, Ledger, Obligation, Record, UsageError
 from .._core import McpAnswers, McpContinuing, McpRequest
 from .._errors import StateError
-from ._durable import change
+from ._durable import change, left_behind
 from ._options import GuardOptions
 from ._port import Challenge, Port, Refused
 from ._records import LOG, Records
@@ -158,7 +158,8 @@ class Guard:
             # Whoever is given up may not wait for anything any more.
             given_up = self._answers.confirmation(record, call, {})
             if given_up is not None:
-                self._records.told(self.ledger.apply(self.gate, given_up[0], self.ledger.now))
+                refusal = given_up[0]
+                left_behind(lambda: self._records.told(self.ledger.apply(self.gate, refusal, self.ledger.now)))
             raise
 
     async def _resumed(self, call: McpRequest, request: Request, port: Port) -> dict[str, Any]:
@@ -307,7 +308,7 @@ class Guard:
             raise
         except BaseException:
             # Whoever is given up may not wait for anything any more.
-            self._completion(record.id, "timed_out", before)()
+            left_behind(self._completion(record.id, "timed_out", before))
             raise
         await change(self.ledger, self._completion(record.id, status, labels, digest))
         return result
