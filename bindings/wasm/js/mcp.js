@@ -187,13 +187,21 @@ export class Guard {
   /** Does what a decision says. `kept`: what is known of a call that goes on. */
   async #run(turn, request, run, record, kept = { id: record.id, event: record.event, labels: [] }) {
     const { rendering, obligations } = this.#options;
-    const refusal = turn.refusal(rendering, []);
-    if (refusal !== null) return refused(refusal);
-    if (record.id === null) return await run();
-    const unsupported = turn.unsupported(Object.keys(obligations), rendering);
+    // What has begun is not undone.
+    const stop = () => (kept.event === record.event ? this.#abort(record) : this.#end(kept, { status: 'failed', labels: kept.labels }));
+    let unsupported;
+    try {
+      const refusal = turn.refusal(rendering, []);
+      if (refusal !== null) return refused(refusal);
+      if (record.id === null) return await run();
+      unsupported = turn.unsupported(Object.keys(obligations), rendering);
+    } catch (error) {
+      // The gate failed in itself while the record was being kept.
+      if (record.decision === 'allow') await stop();
+      throw error;
+    }
     if (unsupported !== null) {
-      // What has begun is not undone.
-      await (kept.event === record.event ? this.#abort(record) : this.#end(kept, { status: 'failed', labels: kept.labels }));
+      await stop();
       return refused(unsupported);
     }
     let status = 'failed';

@@ -1,7 +1,7 @@
 // One request of the protocol at a gate, for the adapter: the module decides and words everything.
 
 import { Handle } from './engine.js';
-import { freeze } from './errors.js';
+import { InstanceError, freeze } from './errors.js';
 import { CALL, text, wire } from './json.js';
 
 export class Requests {
@@ -91,64 +91,70 @@ class Turn {
 
   /** The tool that is called, or the method. */
   name() {
-    return this.#requests.call(() => this.#raw.name());
+    return this.#call(() => this.#raw.name());
   }
 
   /** The record of a request that makes no call. */
   refused() {
-    const told = this.#requests.call(() => this.#raw.refused());
+    const told = this.#call(() => this.#raw.refused());
     return told === undefined ? null : this.#requests.read(told);
   }
 
   resume(ledger, sealer, now) {
     const held = this.#requests.held(ledger);
-    const told = this.#requests.call((gate) => this.#raw.resume(gate, held, sealer.get(), now));
+    const told = this.#call((gate) => this.#raw.resume(gate, held, sealer.get(), now));
     return parsed(told);
   }
 
   missingScopes(ledger, needed, now) {
     const held = this.#requests.held(ledger);
-    return JSON.parse(this.#requests.call((gate) => this.#raw.missingScopes(gate, held, JSON.stringify(needed), now)));
+    return JSON.parse(this.#call((gate) => this.#raw.missingScopes(gate, held, JSON.stringify(needed), now)));
   }
 
   authorize(ledger, now) {
     const held = this.#requests.held(ledger);
-    return this.#requests.recorded(ledger, this.#requests.call((gate) => this.#raw.authorize(gate, held, now)));
+    return this.#requests.recorded(ledger, this.#call((gate) => this.#raw.authorize(gate, held, now)));
   }
 
   /** What the reservation is kept under while the tool waits for more input. */
   continuation(state) {
-    return this.#requests.call(() => this.#raw.continuation(state));
+    return this.#call(() => this.#raw.continuation(state));
   }
 
   /** As `authorize`, of a reserved call whose tool has asked for more input. */
   proceed(ledger, id, now) {
     const held = this.#requests.held(ledger);
-    return this.#requests.recorded(ledger, this.#requests.call((gate) => this.#raw.proceed(gate, id, held, now)));
+    return this.#requests.recorded(ledger, this.#call((gate) => this.#raw.proceed(gate, id, held, now)));
   }
 
   refusal(rendering, scopes, metadata) {
-    return parsed(this.#requests.call((gate) => this.#raw.refusal(gate, rendering, JSON.stringify(scopes), metadata)));
+    return parsed(this.#call((gate) => this.#raw.refusal(gate, rendering, JSON.stringify(scopes), metadata)));
   }
 
   unsupported(known, rendering) {
-    return parsed(this.#requests.call(() => this.#raw.unsupported(JSON.stringify(known), rendering)));
+    return parsed(this.#call(() => this.#raw.unsupported(JSON.stringify(known), rendering)));
   }
 
   declined(rendering) {
-    return JSON.parse(this.#requests.call(() => this.#raw.declined(rendering)));
+    return JSON.parse(this.#call(() => this.#raw.declined(rendering)));
   }
 
   inputRequired(sealer) {
-    return parsed(this.#requests.call((gate) => this.#raw.inputRequired(gate, sealer.get())));
+    return parsed(this.#call((gate) => this.#raw.inputRequired(gate, sealer.get())));
   }
 
   elicitation() {
-    return parsed(this.#requests.call((gate) => this.#raw.elicitation(gate)));
+    return parsed(this.#call((gate) => this.#raw.elicitation(gate)));
   }
 
   confirmation(answer) {
-    return parsed(this.#requests.call(() => this.#raw.confirmation(JSON.stringify(answer))));
+    return parsed(this.#call(() => this.#raw.confirmation(JSON.stringify(answer))));
+  }
+
+  /** A request is of one instance. After a trap there is another one, which knows nothing of it. */
+  #call(work) {
+    if (this.#generation !== this.#requests.generation) throw new InstanceError('the gate failed in itself while the request was on its way');
+    return this.#requests.call(work);
   }
 
   free() {

@@ -109,3 +109,34 @@ test('a guarded server refuses what trapped, and goes on', async () => {
   assert.ok(faults[0] instanceof InstanceError);
   assert.equal((await call()).content[0].text, 'ran');
 });
+
+test('a call that is on its way while another one traps does not run, and has an end', async () => {
+  const { Gate, Ledger, told } = trapping('turn');
+  const { bundle } = example('filesystem-0');
+  const handlers = new Map();
+  const server = {
+    setRequestHandler: (method, handler) => handlers.set(method, handler),
+    assertCanSetRequestHandler() {},
+    getClientCapabilities: () => ({}),
+  };
+  const [seen, kept, ran] = [[], [], []];
+  const onRecord = async ({ decision, event }) => {
+    if (event !== null) seen.push(Object.keys(JSON.parse(event).event)[0]);
+    if (decision === 'allow') await kept.shift()?.();
+  };
+  const gate = Gate.unpack(Uint8Array.from(Buffer.from(bundle, 'base64')));
+  const who = () => ({ principal: 'User::"ana"', session: 's1', origin: 'user' });
+  guard(server, { gate, ledger: new Ledger(), who, onRecord, now: () => 1_767_607_200_000 });
+  server.setRequestHandler('tools/list', () => ({ tools: [] }));
+  server.setRequestHandler('tools/call', () => ({ content: ran.push(1) && [] }));
+  const params = { name: 'read_text_file', arguments: { path: '/srv/data/report.txt' } };
+  const call = () => handlers.get('tools/call')({ method: 'tools/call', params }, { mcpReq: {} });
+  kept.push(async () => {
+    told.trap = true;
+    await assert.rejects(call);
+  });
+  await assert.rejects(call, { code: -32603 });
+  assert.deepEqual([seen.slice(-2), ran, told.instances], [['call_reserved', 'call_aborted'], [], 2]);
+  await call();
+  assert.deepEqual([seen.slice(-2), ran], [['call_reserved', 'call_completed'], [1]]);
+});
