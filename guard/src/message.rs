@@ -136,13 +136,12 @@ fn present<'de: 'l, 'l, D: Deserializer<'de>>(from: D) -> Result<Option<&'l RawV
 impl<'l> Message<'l> {
     /// Reads what a client wrote.
     pub(crate) fn of_client(line: &'l str) -> Result<Self, Malformed> {
+        if is_list(line) {
+            return Err(Malformed { id: None, code: -32_600, why: "a batch: send each message by itself".to_owned() });
+        }
         let wire: Strict<'_> = serde_json::from_str(line).map_err(|error| {
             let code = if error.is_syntax() || error.is_eof() { -32_700 } else { -32_600 };
-            let why = match line.trim_start().starts_with('[') {
-                true => "a batch: send each message by itself".to_owned(),
-                false => error.to_string(),
-            };
-            Malformed { id: None, code, why }
+            Malformed { id: None, code, why: error.to_string() }
         })?;
         if wire.jsonrpc != "2.0" {
             let why = "`jsonrpc` is not \"2.0\"".to_owned();
@@ -161,6 +160,9 @@ impl<'l> Message<'l> {
 
     /// Reads what a server wrote.
     pub(crate) fn of_server(line: &'l str) -> Result<Self, Malformed> {
+        if is_list(line) {
+            return Err(Malformed { id: None, code: -32_600, why: "a batch".to_owned() });
+        }
         let wire = serde_json::from_str(line);
         Self::of(wire.map_err(|error| Malformed { id: None, code: -32_700, why: error.to_string() })?)
     }
@@ -182,6 +184,12 @@ impl<'l> Message<'l> {
             _ => wrong("neither a request, a notification nor a response"),
         }
     }
+}
+
+/// Whether a line is a list. Its members could be read as those of one message, in order, where a server that takes batches reads
+/// each as a message of its own.
+fn is_list(line: &str) -> bool {
+    line.trim_start().starts_with('[')
 }
 
 /// A JSON object whose values stay the text that they are.
@@ -277,6 +285,7 @@ mod tests {
         check("{", "-32700");
         check("[]", "-32600  a batch");
         check(r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, "-32600  a batch");
+        check(r#" ["2.0",1,null,null,{"jsonrpc":"2.0","id":1,"method":"ping"},null]"#, "-32600  a batch");
         check(r#"{"id":1,"method":"ping"}"#, "-32600  missing field `jsonrpc`");
         check(r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, r#"-32600 1 `jsonrpc` is not "2.0""#);
         check(r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, "-32600  `id` is neither");

@@ -528,6 +528,19 @@ fn the_end_answers_whoever_waits() {
 
 /// A server knows the ids of what the guard asks it itself. With them it could ask the user something else under the id of the
 /// guard's question, and the answer would approve.
+/// A server that takes batches would run the call.
+#[test]
+fn no_call_hides_in_an_answer_that_is_a_list() {
+    let mut guard = Guard::ready("{}", |_| ());
+    let drop = call("9", "drop", "{}");
+    guard.server(&request("7", "roots/list", "{}"), &["client roots/list"]);
+    let outputs = guard.connection.client_says(&format!(r#"["2.0",7,null,null,{drop},null]"#));
+    assert!(outputs.iter().all(|output| matches!(output, Output::ToClient(_))), "{outputs:?}");
+    guard.client(&call("1", "read", "{}"), &["server tools/call"]);
+    guard.server(r#"[1,null,null,{"content":[]},null]"#, &[]);
+    guard.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, &["client 1 result"]);
+}
+
 #[test]
 fn a_server_does_not_know_the_ids_of_the_guards_questions() {
     let mut guard = Guard::new(|_| ());
