@@ -55,6 +55,7 @@ pub(crate) fn test() -> Result<(), String> {
     )?;
     let filesystem = root().join("policies/examples/filesystem");
     step(Command::new(compile("test/protocol.c")?).arg(&filesystem).arg(filesystem.join("tools/filesystem.json")))?;
+    step(&mut Command::new(compile("test/approvals.c")?))?;
     step(&mut Command::new(compile("test/threads.c")?))?;
     let example = compile("examples/decide.c")?;
     step(&mut Command::new(example))?;

@@ -2,7 +2,7 @@
  * toolgate decides, in-process and in Cedar, whether one MCP tool call may happen.
  *
  * Written by `cargo xtask c header` from bindings/c/src. Texts are UTF-8, those without a length end with a zero byte. Times are in
- * milliseconds since 1970. Gates, ledgers and records may be used by many threads at once; freeing one may not.
+ * milliseconds since 1970. Gates, ledgers, records, sealers and chains may be used by many threads at once; freeing one may not.
  */
 
 #ifndef TOOLGATE_H
@@ -11,24 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/**
- * The answer to a call. Only one of them lets it run; the numbers do not change.
- */
-typedef enum {
-  /**
-   * It must not run.
-   */
-  TOOLGATE_VERDICT_DENY = 0,
-  /**
-   * It may run.
-   */
-  TOOLGATE_VERDICT_ALLOW = 1,
-  /**
-   * It must not run until somebody has approved it.
-   */
-  TOOLGATE_VERDICT_NEEDS_APPROVAL = 2,
-} toolgate_verdict;
 
 /**
  * What came of a function that can fail. The numbers do not change.
@@ -58,7 +40,52 @@ typedef enum {
    * A fault of toolgate. The handles can be used on.
    */
   TOOLGATE_STATUS_FAULT = 5,
+  /**
+   * What a client brought back does not count.
+   */
+  TOOLGATE_STATUS_STATE = 6,
 } toolgate_status;
+
+/**
+ * The answer to a call. Only one of them lets it run; the numbers do not change.
+ */
+typedef enum {
+  /**
+   * It must not run.
+   */
+  TOOLGATE_VERDICT_DENY = 0,
+  /**
+   * It may run.
+   */
+  TOOLGATE_VERDICT_ALLOW = 1,
+  /**
+   * It must not run until somebody has approved it.
+   */
+  TOOLGATE_VERDICT_NEEDS_APPROVAL = 2,
+} toolgate_verdict;
+
+/**
+ * What the user has said of a call. The numbers do not change.
+ */
+typedef enum {
+  /**
+   * The call waits for no word of its user: the gate says what holds.
+   */
+  TOOLGATE_WORD_NONE = 0,
+  /**
+   * It is approved, once: put it to the gate again, which decides.
+   */
+  TOOLGATE_WORD_APPROVED = 1,
+  /**
+   * It is refused.
+   */
+  TOOLGATE_WORD_REFUSED = 2,
+} toolgate_word;
+
+/**
+ * Links records, line by line. One chain serves many threads; lines are to be written in the order in which they were given.
+ */
+typedef struct toolgate_chain toolgate_chain;
 
 /**
  * Decides calls by one bundle. It never changes; one gate serves many threads.
@@ -75,9 +102,76 @@ typedef struct toolgate_ledger toolgate_ledger;
  */
 typedef struct toolgate_record toolgate_record;
 
+/**
+ * Seals what a client has to bring back. It never changes.
+ */
+typedef struct toolgate_sealer toolgate_sealer;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * A chain that goes on behind the line of this digest; where `after` is NULL, one that begins.
+ *
+ * A line that was given and could not be written leaves a gap: go on with another chain, behind the last that was.
+ * `*chain` is freed with `toolgate_chain_free`; on failure it is NULL, and `*error`, unless `error` is NULL, says why, and is freed with
+ * `toolgate_text_free`.
+ *
+ * # Safety
+ * `after` is NULL or ends with a zero byte; `chain` and `error` can be written.
+ */
+toolgate_status toolgate_chain_new(const char *after,
+                                   toolgate_chain **chain,
+                                   char **error);
+
+/**
+ * The record as the next line of the chain, without its end.
+ *
+ * Freed with `toolgate_text_free`. NULL if a handle is.
+ *
+ * # Safety
+ * `chain` is a chain and `record` a record, or NULL.
+ */
+char *toolgate_chain_record(const toolgate_chain *chain, const toolgate_record *record);
+
+/**
+ * As `toolgate_ledger_apply`, with the records that belong to the event as the next lines of the chain.
+ *
+ * # Safety
+ * `chain` is a chain; the rest is as for `toolgate_ledger_apply`.
+ */
+toolgate_status toolgate_chain_apply(const toolgate_chain *chain,
+                                     const toolgate_ledger *ledger,
+                                     const toolgate_gate *gate,
+                                     const char *event,
+                                     size_t length,
+                                     int64_t now,
+                                     char **records,
+                                     char **error);
+
+/**
+ * Checks lines of a chain, from its start or behind the line of the digest `after`.
+ *
+ * `*last`, unless `last` is NULL, is the digest of the last line, for `toolgate_chain_new`; NULL where there is no line and no
+ * `after`. Texts are freed with `toolgate_text_free`. `TOOLGATE_STATUS_JOURNAL` says that a line was changed, dropped, added or moved.
+ *
+ * # Safety
+ * `length` bytes can be read from `lines`; `after` is NULL or ends with a zero byte; `last` and `error` can be written.
+ */
+toolgate_status toolgate_chain_verify(const char *lines,
+                                      size_t length,
+                                      const char *after,
+                                      char **last,
+                                      char **error);
+
+/**
+ * Frees a chain. NULL is fine.
+ *
+ * # Safety
+ * `chain` is NULL or a chain, and nobody uses it any more.
+ */
+void toolgate_chain_free(toolgate_chain *chain);
 
 /**
  * What the answer to a call would be; nothing is reserved, nothing changes.
@@ -121,6 +215,21 @@ toolgate_verdict toolgate_authorize(const toolgate_gate *gate,
  * As for `toolgate_authorize`.
  */
 toolgate_verdict toolgate_confirm(const toolgate_gate *gate,
+                                  const toolgate_ledger *ledger,
+                                  const char *call,
+                                  size_t length,
+                                  uint64_t id,
+                                  int64_t now,
+                                  toolgate_record **record);
+
+/**
+ * As `toolgate_confirm`, of a call whose tool has asked for more input (2026-07-28) and gets it now: as often as it asks, as long as
+ * the reservation lasts. It is one call, and what was approved of it stays approved. After a deny, complete it as failed.
+ *
+ * # Safety
+ * As for `toolgate_authorize`.
+ */
+toolgate_verdict toolgate_proceed(const toolgate_gate *gate,
                                   const toolgate_ledger *ledger,
                                   const char *call,
                                   size_t length,
@@ -378,6 +487,146 @@ toolgate_verdict toolgate_identify(const toolgate_gate *gate,
                                    const char *claims,
                                    size_t length,
                                    char **identity);
+
+/**
+ * A sealer with the host's key: at least 32 random bytes, the same in every process that may get the answer.
+ *
+ * `*sealer` is freed with `toolgate_sealer_free`; on failure it is NULL, and `*error`, unless `error` is NULL, says why, and is
+ * freed with `toolgate_text_free`.
+ *
+ * # Safety
+ * `length` bytes can be read from `key`; `sealer` and `error` can be written.
+ */
+toolgate_status toolgate_sealer_new(const uint8_t *key,
+                                    size_t length,
+                                    toolgate_sealer **sealer,
+                                    char **error);
+
+/**
+ * Frees a sealer. NULL is fine.
+ *
+ * # Safety
+ * `sealer` is NULL or a sealer, and nobody uses it any more.
+ */
+void toolgate_sealer_free(toolgate_sealer *sealer);
+
+/**
+ * The question to the user, as the `params` of `elicitation/create` (up to 2025-11-25): for a client that can ask. Its answer is
+ * for `toolgate_answered`.
+ *
+ * Freed with `toolgate_text_free`. NULL where the user's word is not what is missing, or not all; or if a handle is.
+ *
+ * # Safety
+ * `record` is a record and `gate` a gate, or NULL.
+ */
+char *toolgate_record_elicitation(const toolgate_record *record,
+                                  const toolgate_gate *gate);
+
+/**
+ * The result that asks the client to ask its user, and to send the request again with the answer (2026-07-28). The retry is for
+ * `toolgate_resume`. The rest is as for `toolgate_record_elicitation`.
+ *
+ * # Safety
+ * `record` is a record, `gate` a gate and `sealer` a sealer, or NULL.
+ */
+char *toolgate_record_input_required(const toolgate_record *record,
+                                     const toolgate_gate *gate,
+                                     const toolgate_sealer *sealer);
+
+/**
+ * Takes up the result of an elicitation, which is JSON: an approval of the exact call of `record`, or its refusal. Anything but a
+ * plain yes refuses, an answer of no bytes too.
+ *
+ * `call` is the call that left the record. `*records`, unless `records` is NULL, are the records that belong to it, a JSON object a
+ * line. `*word` says what to do. Texts are freed with `toolgate_text_free`.
+ *
+ * # Safety
+ * `gate` is a gate, `ledger` a ledger, `record` a record; `length` bytes can be read from `call` and `answer_length` from `answer`;
+ * `word`, `records` and `error` can be written.
+ */
+toolgate_status toolgate_answered(const toolgate_gate *gate,
+                                  const toolgate_ledger *ledger,
+                                  const toolgate_record *record,
+                                  const char *call,
+                                  size_t length,
+                                  const char *answer,
+                                  size_t answer_length,
+                                  int64_t now,
+                                  toolgate_word *word,
+                                  char **records,
+                                  char **error);
+
+/**
+ * Takes up what a client brought back with a request (2026-07-28): its `requestState`, and `inputResponses` as JSON. It counts once.
+ *
+ * `TOOLGATE_STATUS_STATE` says that the state is forged, expired, of another call, or was used before; the client gets
+ * `toolgate_invalid_state`. `*refused`, unless `refused` is NULL, is a record of the call where the user has refused it, for
+ * `toolgate_record_declined`; it is freed with `toolgate_record_free`. The rest is as for `toolgate_answered`.
+ *
+ * # Safety
+ * `gate` is a gate, `ledger` a ledger, `sealer` a sealer; `length` bytes can be read from `call` and `responses_length` from
+ * `responses`; `state` ends with a zero byte; `word`, `refused`, `records` and `error` can be written.
+ */
+toolgate_status toolgate_resume(const toolgate_gate *gate,
+                                const toolgate_ledger *ledger,
+                                const toolgate_sealer *sealer,
+                                const char *call,
+                                size_t length,
+                                const char *state,
+                                const char *responses,
+                                size_t responses_length,
+                                int64_t now,
+                                toolgate_word *word,
+                                toolgate_record **refused,
+                                char **records,
+                                char **error);
+
+/**
+ * The answer to a request whose state does not count, as `toolgate_record_refusal` words answers. Freed with `toolgate_text_free`.
+ */
+char *toolgate_invalid_state(void);
+
+/**
+ * How a call is answered whose user did not approve it. The rest is as for `toolgate_record_refusal`.
+ *
+ * # Safety
+ * `record` is a record; `rendering` ends with a zero byte; `answer` and `error` can be written.
+ */
+toolgate_status toolgate_record_declined(const toolgate_record *record,
+                                         const char *rendering,
+                                         char **answer,
+                                         char **error);
+
+/**
+ * The scopes that the credential of a denied call lacks, if they are all that is missing: a JSON list, empty for every other call.
+ *
+ * Freed with `toolgate_text_free`. NULL if a handle is.
+ *
+ * # Safety
+ * `gate` is a gate and `ledger` a ledger, or NULL; `length` bytes can be read from `call`.
+ */
+char *toolgate_missing_scopes(const toolgate_gate *gate,
+                              const toolgate_ledger *ledger,
+                              const char *call,
+                              size_t length,
+                              int64_t now);
+
+/**
+ * The header `WWW-Authenticate` of HTTP 403, which asks for scopes (RFC 6750): for the denial in `record`, where scopes are all that is
+ * missing. `*header` stays NULL where there is none: then `toolgate_record_refusal` words the answer.
+ *
+ * `scopes` is what `toolgate_missing_scopes` gave. `metadata` says where the server's metadata stand (RFC 9728), or is NULL.
+ *
+ * # Safety
+ * `record` is a record and `gate` a gate; `scopes` ends with a zero byte, and so does `metadata`, unless it is NULL; `header` and `error`
+ * can be written.
+ */
+toolgate_status toolgate_record_challenge(const toolgate_record *record,
+                                          const toolgate_gate *gate,
+                                          const char *scopes,
+                                          const char *metadata,
+                                          char **header,
+                                          char **error);
 
 /**
  * The verdict: as the function gave it that left the record.

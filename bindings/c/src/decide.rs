@@ -120,6 +120,29 @@ pub unsafe extern "C" fn toolgate_confirm(
     }
 }
 
+/// As `toolgate_confirm`, of a call whose tool has asked for more input (2026-07-28) and gets it now: as often as it asks, as long as
+/// the reservation lasts. It is one call, and what was approved of it stays approved. After a deny, complete it as failed.
+///
+/// # Safety
+/// As for `toolgate_authorize`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn toolgate_proceed(
+    gate: *const Gate,
+    ledger: *const Ledger,
+    call: *const c_char,
+    length: usize,
+    id: u64,
+    now: i64,
+    record: *mut *mut Record,
+) -> Verdict {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        recorded(gate, ledger, (call, length), now, record, |gate, ledger, call, now| {
+            ledger.shared.proceed(&gate.0, call, id, now)
+        })
+    }
+}
+
 /// Why the answer to a call is what it is, as JSON: each policy that could apply, each condition with its values, and what
 /// would have to differ. Nothing changes.
 ///
@@ -152,7 +175,7 @@ pub unsafe extern "C" fn toolgate_explain(
 ///
 /// # Safety
 /// `length` bytes can be read from `call`.
-unsafe fn read(gate: &Gate, call: *const c_char, length: usize) -> Result<ToolCall, Decision> {
+pub(crate) unsafe fn read(gate: &Gate, call: *const c_char, length: usize) -> Result<ToolCall, Decision> {
     // SAFETY: as the caller vouches.
     let bytes = unsafe { host::bytes("call", call.cast(), length) }.map_err(|fault| misused(&fault))?;
     wire::read_call(bytes, gate.0.limits())

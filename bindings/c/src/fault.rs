@@ -20,6 +20,8 @@ pub enum Status {
     Journal = 4,
     /// A fault of toolgate. The handles can be used on.
     Fault = 5,
+    /// What a client brought back does not count.
+    State = 6,
 }
 
 /// A fault on its way to the host.
@@ -43,6 +45,10 @@ impl Fault {
 
     pub(crate) fn journal(message: &str) -> Self {
         Self::new(Status::Journal, message)
+    }
+
+    pub(crate) fn state(message: &str) -> Self {
+        Self::new(Status::State, message)
     }
 
     pub(crate) fn panicked() -> Self {

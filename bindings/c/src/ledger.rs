@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use toolgate::{SharedLedger, Timestamp, wire};
+use toolgate::{SharedLedger, Timestamp, Trace, wire};
 use toolgate_journal::{Fsync, SharedJournal};
 
 use crate::{
@@ -118,14 +118,33 @@ pub unsafe extern "C" fn toolgate_ledger_apply(
     unsafe {
         host::put(records, std::ptr::null_mut());
         host::guarded(error, || {
-            let (ledger, gate) = (host::handle("ledger", ledger)?, host::handle("gate", gate)?);
-            let event = host::text("event", event, length)?;
-            let event = wire::event_of(&gate.0, event).map_err(|why| Fault::event(&why))?;
-            let traces = ledger.shared.apply(&gate.0, event, Timestamp::from_millis(now))?;
-            host::put_text(records, || traces.iter().map(|trace| trace.to_json() + "\n").collect());
+            let traces = applied(ledger, gate, (event, length), now)?;
+            host::put_text(records, || lines(&traces));
             Ok(())
         })
     }
+}
+
+/// Applies an event that a host wrote.
+///
+/// # Safety
+/// As for [`toolgate_ledger_apply`].
+pub(crate) unsafe fn applied(
+    ledger: *const Ledger,
+    gate: *const Gate,
+    (event, length): (*const c_char, usize),
+    now: i64,
+) -> Result<Vec<Trace>, Fault> {
+    // SAFETY: as the caller vouches.
+    let (ledger, gate, event) =
+        unsafe { (host::handle("ledger", ledger)?, host::handle("gate", gate)?, host::text("event", event, length)?) };
+    let event = wire::event_of(&gate.0, event).map_err(|why| Fault::event(&why))?;
+    Ok(ledger.shared.apply(&gate.0, event, Timestamp::from_millis(now))?)
+}
+
+/// Records of an event, a line each.
+pub(crate) fn lines(traces: &[Trace]) -> String {
+    traces.iter().map(|trace| trace.to_json() + "\n").collect()
 }
 
 /// Puts a snapshot in place of all events that the ledger's journal holds.

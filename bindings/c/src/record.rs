@@ -22,7 +22,7 @@ use crate::{
 
 /// The record of a decision. It never changes.
 pub struct Record {
-    record: DecisionRecord,
+    pub(crate) record: DecisionRecord,
     summary: OnceLock<CString>,
     json: OnceLock<CString>,
 }
@@ -98,10 +98,7 @@ pub unsafe extern "C" fn toolgate_record_refusal(
         host::put(answer, std::ptr::null_mut());
         host::guarded(error, || {
             let (record, gate) = (host::handle("record", record)?, host::handle("gate", gate)?);
-            let name = host::name("rendering", rendering)?;
-            let names = || Rendering::ALL.map(|one| format!("`{}`", one.name())).join(", ");
-            let none = || Fault::usage(&format!("there is no rendering `{name}`, but {}", names()));
-            let rendering = Rendering::parse(name).ok_or_else(none)?;
+            let rendering = rendered(host::name("rendering", rendering)?)?;
             if let Some(refusal) = mcp::refusal(&gate.0, &record.record, rendering, Challenge::default()) {
                 host::put_text(answer, || refusal.to_json().to_string());
             }
@@ -118,6 +115,12 @@ pub unsafe extern "C" fn toolgate_record_refusal(
 pub unsafe extern "C" fn toolgate_record_free(record: *mut Record) {
     // SAFETY: as the caller vouches.
     unsafe { host::take(record) };
+}
+
+/// The rendering of this name.
+pub(crate) fn rendered(name: &str) -> Result<Rendering, Fault> {
+    let names = || Rendering::ALL.map(|one| format!("`{}`", one.name())).join(", ");
+    Rendering::parse(name).ok_or_else(|| Fault::usage(&format!("there is no rendering `{name}`, but {}", names())))
 }
 
 /// A text of the record, written when it is first asked for.
