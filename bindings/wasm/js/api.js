@@ -27,6 +27,8 @@ export function classes(glue) {
     #snapshot;
     #lines = [];
     #most = LINES;
+    /** The last gate that it was used with: events are read by one. */
+    #gate;
 
     constructor(snapshot = '') {
       this.#snapshot = snapshot;
@@ -57,7 +59,8 @@ export function classes(glue) {
       // The handle; a gate reads its events, where it has to be made again.
       rawLedger = (ledger, gate) => {
         if (!(#handle in Object(ledger))) throw new UsageError('this is no ledger of this module');
-        return ledger.#handle.get(gate);
+        if (gate !== undefined) ledger.#gate = gate;
+        return ledger.#handle.get(ledger.#gate);
       };
       // A line that the handle has taken.
       took = (ledger, line) => {

@@ -178,7 +178,8 @@ export class Guard {
 
   /** Keeps a call whose tool has asked for more input. The one that nobody can go on with any more has an end. */
   async #keep(turn, state, kept) {
-    const over = this.#continuing.keep(turn.continuation(state ?? ''), turn.continuation(''), kept);
+    const key = turn.continuation(typeof state === 'string' ? state : '');
+    const over = this.#continuing.keep(key, turn.continuation(''), kept);
     if (over === undefined) return;
     // Its reservation may have ended long ago.
     await this.#end(over, { status: 'timed_out', labels: over.labels }).catch((error) => this.#fault(error));

@@ -10,12 +10,12 @@ import * as author from 'toolgate/author';
 import { Guard } from 'toolgate/mcp';
 
 const TOOL = { name: 'write', inputSchema: { type: 'object', properties: { n: { type: 'integer' } } } };
-const bundle = author.Gate.load({
+const packed = (more) => author.Gate.load({
   'toolgate.toml': '[bundle]\nname = "notes"\nversion = "1"\n[servers.notes]\n[identity]\nissuers = ["https://idp.example"]\n',
   'tools/notes.json': JSON.stringify({ tools: [TOOL] }),
-  'policies/a.cedar': `@id("open") permit (principal, action in Action::"call", resource);
-    @id("ask") @approval("initiator") forbid (principal, action == Action::"notes/write", resource);`,
+  'policies/a.cedar': `@id("open") permit (principal, action in Action::"call", resource); ${more}`,
 }).pack();
+const [open, bundle] = [packed(''), packed('@id("ask") @approval("initiator") forbid (principal, action == Action::"notes/write", resource);')];
 
 const alice = () => ({ principal: 'User::"alice"' });
 
@@ -58,6 +58,18 @@ async function served({ states = [null], session = () => 's', who, authInfo, ver
   });
   await client.connect(new StreamableHTTPClientTransport(new URL('http://notes.example/mcp'), { fetch }));
   return { ...seen, gate, client };
+}
+
+/** The handlers of a guarded server without an SDK, whose tool gives this, and the events of its calls. */
+function bare(result) {
+  const [handlers, told] = [new Map(), []];
+  const server = { setRequestHandler: (method, handler) => handlers.set(method, handler), assertCanSetRequestHandler() {} };
+  const onRecord = ({ event }) => event && told.push(Object.keys(JSON.parse(event).event)[0]);
+  const gate = Gate.unpack(open);
+  new Guard({ gate, ledger: new Ledger(), who: alice, onRecord }).protect(server);
+  server.setRequestHandler('tools/list', () => ({ tools: [TOOL] }));
+  server.setRequestHandler('tools/call', () => result);
+  return { handlers, told };
 }
 
 test('a user approves once what a tool asks three times for more', async () => {
@@ -116,6 +128,14 @@ test('a question that nobody gets ends the call', async () => {
   const { client, told } = await served({ states: [null, 'one', 'two'], who: alice, cancels });
   await client.callTool({ name: 'write', arguments: {} }).catch(() => {});
   assert.deepEqual(told.slice(0, 4), ['needs_approval', 'allow', 'allow', 'call_completed']);
+});
+
+test('a state that is no text is none', async () => {
+  const { handlers, told } = bare({ resultType: 'input_required', inputRequests: {}, requestState: { at: 7 } });
+  const call = () => handlers.get('tools/call')({ method: 'tools/call', params: { name: 'write', arguments: {} } }, { mcpReq: {} });
+  for (let n = 1; n <= 2; n++) assert.equal((await call()).resultType, 'input_required');
+  // Nobody can tell the two apart: the first has an end.
+  assert.deepEqual(told, ['tools_listed', 'call_reserved', 'call_reserved', 'call_completed']);
 });
 
 test('who lets calls wait displaces nobody else', async () => {

@@ -59,6 +59,19 @@ test('a trap in an event is an error, and the event has not happened', () => {
   assert.deepEqual(policies, ['baseline/halted']);
 });
 
+test('a ledger knows its time behind a trap', () => {
+  const { Gate, Ledger, told } = trapping('authorize');
+  const { bundle, calls, now } = example('approval-gate-0');
+  const gate = Gate.unpack(Uint8Array.from(Buffer.from(bundle, 'base64')));
+  const ledger = new Ledger();
+  gate.apply(ledger, { halted: 'all' }, now);
+  const whole = ledger.snapshot();
+  told.trap = true;
+  gate.authorize(calls[0], new Ledger(), now);
+  assert.equal(ledger.now, now);
+  assert.equal(ledger.snapshot(), whole);
+});
+
 test('a ledger of many events is made again from a snapshot and what followed', () => {
   const { Gate, Ledger, told } = trapping('authorize');
   const { bundle, calls, now } = example('approval-gate-0');
