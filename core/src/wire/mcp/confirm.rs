@@ -63,10 +63,13 @@ fn beginning(arguments: &str) -> String {
 
 /// The text with what is not seen as it stands in it, escaped as in JSON.
 fn harmless(text: &str) -> String {
+    // What Unicode calls ignorable by default, what separates lines, and what is blank without being a space.
     let unseen = |c: char| {
         c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
     };
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -163,6 +166,7 @@ mod tests {
         check(r#"{"to":"Zoë 日本 \u202e"}"#, r#"{"to":"Zoë 日本 \u202e"}"#);
         check("a\u{202e}b\u{1b}[2J\n", r"a\u202eb\u001b[2J\u000a");
         check("a\u{200b}b\u{e0041}", r"a\u200bb\udb40\udc41");
+        check("a\u{3164}b\u{fe0e}c\u{e0100}\u{2800}", r"a\u3164b\ufe0ec\udb40\udd00\u2800");
     }
 
     #[test]
