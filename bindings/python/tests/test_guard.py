@@ -595,6 +595,14 @@ def test_records_go_to_the_log_and_on_in_the_file(
         RecordFile(path)
 
 
+def test_no_record_is_written_behind_one_that_has_no_end(guarded: Any, tmp_path: Path) -> None:
+    handle(guarded(), Server())
+    path = tmp_path / "records.jsonl"
+    path.write_text(path.read_text().removesuffix("\n"))
+    with pytest.raises(JournalError, match="its last line is no whole record"):
+        RecordFile(path)
+
+
 @pytest.mark.parametrize(
     ("method", "params"),
     [

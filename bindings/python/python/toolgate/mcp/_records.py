@@ -7,7 +7,7 @@ import os
 import threading
 from typing import IO
 
-from .. import Chain, Record, Trace, verify
+from .. import Chain, JournalError, Record, Trace, verify
 
 LOG = logging.getLogger("toolgate")
 """Decisions are logged here: an allow as INFO, everything else as WARNING; the record is `record.toolgate`."""
@@ -16,7 +16,7 @@ LOG = logging.getLogger("toolgate")
 class RecordFile:
     """A file of records, a chained line each. A file that is there is checked, and goes on.
 
-    Raises `JournalError` if a line of it was changed, dropped or moved.
+    Raises `JournalError` if a line of it was changed, dropped or moved, or the last one was torn by a crash.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -24,7 +24,11 @@ class RecordFile:
         self._file: IO[str] = open(path, "a+", encoding="utf-8", newline="\n")
         self._file.seek(0)
         # Not by `splitlines`: what clients write stands in records, and has ends of lines of its own (U+2028).
-        self._chain = Chain(verify([line.removesuffix("\n") for line in self._file]))
+        lines = list(self._file)
+        if lines and not lines[-1].endswith("\n"):
+            # What is written next would be part of it.
+            raise JournalError(f"{path}: its last line is no whole record; give another file", line=len(lines))
+        self._chain = Chain(verify([line.removesuffix("\n") for line in lines]))
 
     def write(self, record: Record | Trace) -> None:
         """Appends a record. It is with the system when this returns."""
