@@ -41,9 +41,12 @@ impl Seen {
 /// What a call is to, by what it is decided as: `server/tool`, or `server/method`.
 pub(crate) fn target(call: &ToolCall) -> String {
     let completed = || call.input.get("ref").and_then(|about| about.get("type")).and_then(Json::as_str);
+    let filter = call.input.get("notifications").unwrap_or(&call.input);
+    let told = || filter.get("resourceSubscriptions").and_then(Json::as_array).is_some_and(|uris| !uris.is_empty());
     let name = match call.method.as_str() {
         "tools/call" => call.tool.as_str(),
         "resources/subscribe" | "resources/directory/read" | "skills/get" => "resources/read",
+        "subscriptions/listen" if told() => "resources/read",
         "completion/complete" if completed() == Some("ref/prompt") => "prompts/get",
         "completion/complete" => "resources/read",
         method => method,

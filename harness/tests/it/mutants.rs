@@ -172,15 +172,20 @@ fn tests_that_show_nothing() {
     );
 }
 
-/// `resources/subscribe` is decided as `resources/read`, and `completion/complete` as what is completed.
+/// `resources/subscribe` is decided as `resources/read`, a stream as what it tells of, and `completion/complete` as what is completed.
 #[test]
 fn methods_that_are_decided_as_others_are_tests_of_these() {
+    tests_of_the_others("resources/subscribe, input: {uri: 'a://b'}");
+    tests_of_the_others("subscriptions/listen, input: {notifications: {resourceSubscriptions: ['a://b']}}");
+}
+
+fn tests_of_the_others(reads: &str) {
     let reader =
         "@id(\"reader\") permit (principal == User::\"rita\", action == Action::\"notes/resources/read\", resource);\n";
     let rita = "{principal: 'User::\"rita\"', server: notes, origin: user";
     let prompt = "{ref: {type: ref/prompt, name: p}, argument: {name: a, value: b}}";
     let tests = format!(
-        "  - {{name: s, call: {rita}, method: resources/subscribe, input: {{uri: 'a://b'}}}}, expect: {{allow: [reader]}}}}
+        "  - {{name: s, call: {rita}, method: {reads}}}, expect: {{allow: [reader]}}}}
   - {{name: c, call: {rita}, method: completion/complete, input: {prompt}}}, expect: {{deny: no_permit}}}}\n"
     );
     let mut sources = sources(&tests);

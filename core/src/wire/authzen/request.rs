@@ -195,6 +195,10 @@ fn params(method: &str, kind: &str, id: String, arguments: Option<Json>) -> Resu
             reference.extend(one(if kind == "prompt" { "name" } else { "uri" }, id));
             (String::new(), Json::Object(Object::from([("ref".to_owned(), Json::Object(reference))])))
         }
+        ("subscriptions/listen", "resource" | "task") => {
+            let names = if kind == "task" { "taskIds" } else { "resourceSubscriptions" };
+            (String::new(), Json::Object(Object::from([(names.to_owned(), Json::Array(vec![Json::String(id)]))])))
+        }
         (method, "task") if method.starts_with("tasks/") => (String::new(), Json::Object(one("taskId", id))),
         ("tools/call" | "resources/read" | "resources/subscribe" | "prompts/get" | "completion/complete", _) => {
             return Err(format!(

@@ -132,7 +132,7 @@ fn methods_as_the_default_mappings_write_them() {
         )
     };
     check(&ask("resources/read", "resource", "note://1"), ALLOW);
-    for method in ["resources/subscribe", "resources/directory/read", "skills/get"] {
+    for method in ["resources/subscribe", "resources/directory/read", "skills/get", "subscriptions/listen"] {
         check(&ask(method, "resource", "note://1"), ALLOW);
         check(&ask(method, "resource", "note://2"), &deny("no_permit"));
     }
@@ -142,6 +142,8 @@ fn methods_as_the_default_mappings_write_them() {
     check(&ask("prompts/get", "prompt", "hello"), &deny("no_permit"));
     check(&ask("tools/list", "mcp_server", "https://notes.example/mcp"), ALLOW);
     check(&ask("tasks/get", "task", "7"), &deny("not_task_owner"));
+    check(&ask("subscriptions/listen", "task", "7"), &deny("not_task_owner"));
+    check(&ask("subscriptions/listen", "mcp_server", "https://notes.example/mcp"), ALLOW);
     check(&ask("tasks/list", "mcp_server", "https://notes.example/mcp"), &deny("refused_method"));
     check(&ask("get_customer", "customer", "7"), &deny("unknown_method"));
     check(
