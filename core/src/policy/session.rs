@@ -16,9 +16,6 @@ pub(super) fn when_absent(op: BinaryOp, left: &Expr, right: &Expr) -> Option<(St
         ) => op != BinaryOp::ContainsAll || !swapped,
         (BinaryOp::In, "session.seen") if !swapped => at_least(right)?,
         (_, "session.seen") => return None,
-        (BinaryOp::Eq | BinaryOp::NotEq, "session.id") => (is_empty(left) || is_empty(right)) == (op == BinaryOp::Eq),
-        (BinaryOp::Contains, "session.id") if swapped => false,
-        (_, "session.id") => return None,
         (BinaryOp::Less | BinaryOp::LessEq, _) => swapped,
         (BinaryOp::Greater | BinaryOp::GreaterEq, _) => !swapped,
         (BinaryOp::Eq, _) => false,
@@ -45,24 +42,6 @@ pub(super) fn new_without(expr: &Expr) -> Option<String> {
     let (Root::Context, names) = path(expr)? else { return None };
     let name = names.join(".");
     ["session.lowered", "session.tool_is_new", "session.server_is_new"].contains(&name.as_str()).then_some(name)
-}
-
-/// What a call may leave out, of a comparison of its state; whether that asks just this, and whether it holds then.
-pub(super) fn state_when_absent(op: BinaryOp, left: &Expr, right: &Expr) -> Option<(&'static str, bool, bool)> {
-    let (fact, value) = match (path(left), path(right)) {
-        (Some((Root::Context, fact)), None) => (fact, right),
-        (None, Some((Root::Context, fact))) => (fact, left),
-        _ => return None,
-    };
-    let Expr::Literal(Literal::String(value)) = value else { return None };
-    let [status, name] = fact.as_slice() else { return None };
-    let part = ["session", "task", "credential"].into_iter().find(|part| name.starts_with(part))?;
-    let asks = value == "absent";
-    (status == "status").then_some((part, asks, asks == (op == BinaryOp::Eq)))
-}
-
-fn is_empty(expr: &Expr) -> bool {
-    matches!(expr, Expr::Literal(Literal::String(text)) if text.is_empty())
 }
 
 /// The labels that a policy looks for in a session: a call without one has them all.
@@ -101,7 +80,7 @@ fn texts(expr: &Expr, found: &mut Vec<String>) {
 fn fact(expr: &Expr) -> Option<String> {
     let (Root::Context, names) = path(expr)? else { return None };
     let name = names.join(".");
-    let sets = ["session.id", "session.labels", "session.tools", "session.servers", "session.seen", "session.denials"];
+    let sets = ["session.labels", "session.tools", "session.servers", "session.seen", "session.denials"];
     let counters = ["usage.session.", "usage.distinct_"];
     (sets.contains(&name.as_str()) || counters.iter().any(|prefix| name.starts_with(prefix))).then_some(name)
 }

@@ -215,20 +215,19 @@ fn policies_that_deserve_a_second_look() {
             "forbids switched off by leaving out the session",
             r#"@id("p") forbid (principal, action, resource) when { context.session.present && context.session.labels.contains("private") };
                @id("q") forbid (principal, action, resource) unless { !context.session.principal_matches || context.origin == "user" };
-               @id("r") forbid (principal, action, resource) unless { context.session.present && context.session.binding_matches };"#,
+               @id("r") forbid (principal, action in Action::"write", resource) unless { context.session.present && context.session.binding_matches };"#,
         ),
         (
             "sets of a missing session",
             r#"@id("p") permit (principal, action, resource) when { !context.session.labels.isEmpty() };
                @id("q") forbid (principal, action, resource) when { context.session.tools.isEmpty() };
                @id("r") forbid (principal, action, resource) when { ["private"].containsAll(context.session.labels) };
-               @id("s") forbid (principal, action, resource) unless { ["private"].containsAll(context.session.labels) };
+               @id("s") forbid (principal, action in Action::"write", resource) unless { ["private"].containsAll(context.session.labels) };
                @id("t") forbid (principal, action, resource) when { context.session.labels == ["private"] };"#,
         ),
         ("nothing", POLICIES),
     ]);
     check("policies_that_deserve_a_second_look", &cases);
-    forbids_that_ask_for_a_state();
     let verb = "[tools.\"github/label_write\".operations]\nargument = \"/method\"\ncraete = { effect = \"write\" }";
     let misspelt = told(&desk::with_manifest(POLICIES, verb));
     let warned = "warning: no call of `github/label_write` has the operation `craete` (did you mean `create`?)";
@@ -262,29 +261,90 @@ fn policies_that_deserve_a_second_look() {
     assert!(strict.to_string().contains("AtLeast"), "{strict}");
 }
 
-/// `absent` is neither `yes` nor `no`, and a session that is not there has no id and is new to every tool.
-fn forbids_that_ask_for_a_state() {
+/// `absent` is neither `yes` nor `no`, a session that is not there has no id and is new to every tool, and who does not say
+/// who asked lets retrieved content have asked.
+#[test]
+fn what_a_call_leaves_out_decides() {
     let check = |policy: &str, require: &str, expected: &str| {
-        let sources = desk::with_manifest(&format!("@id(\"p\") {policy};"), require);
-        let told = told(&sources);
+        let policies = policy.split(';').enumerate().map(|(at, one)| format!("@id(\"p{at}\") {one};\n"));
+        let told = told(&desk::with_manifest(&policies.collect::<String>(), require));
         assert!(if expected.is_empty() { told.is_empty() } else { told.contains(expected) }, "{policy}: {told}");
     };
     let forbid = |when: &str| format!("forbid (principal, action, resource) when {{ {when} }}");
-    let task = "switched off by leaving out the task (write `[require]` and `task = true`";
-    check(&forbid("context.status.task_active == \"yes\" && context.origin == \"agent\""), "", task);
-    check(&forbid("context.status.task_active != \"absent\" && context.origin == \"agent\""), "", task);
+    let permit = |when: &str| format!("permit (principal, action, resource) when {{ {when} }}");
+    let task = "[forbid_guarded] policies/desk.cedar:1:63: warning: the forbid `p0` is switched off by leaving out the task: `context.status.task_active` then is `absent` (write `[require]` and `task = true` in the manifest, or `... == \"absent\" || ...`)";
+    check(&forbid("context.status.task_active == \"yes\" && context.session.lowered"), "", task);
+    check(&forbid("context.status.task_active != \"absent\" && context.session.lowered"), "", task);
     check(&forbid("context.status.task_active == \"no\""), "[require]\ntask = true", "");
     check(&forbid("context.status.task_active != \"yes\""), "", "");
     check(&forbid("context.status.task_active == \"absent\" || context.status.task_active == \"no\""), "", "");
+    let state = "by leaving out the task: `context.status.task_active` then is `absent`";
+    check(&forbid("[\"yes\"].contains(context.status.task_active)"), "", state);
+    check(&forbid("![\"no\", \"absent\"].contains(context.status.task_active)"), "", state);
+    check(&forbid("[\"no\", \"absent\"].contains(context.status.task_active)"), "", "");
+    check(&forbid("![\"yes\"].contains(context.status.task_active)"), "", "");
+    check(&forbid("context.status.task_active like \"n*\""), "", state);
+    check(&forbid("[\"no\", \"yes\"].containsAny([context.status.task_active])"), "", state);
+    check(
+        &forbid("[\"yess\"].contains(context.status.task_active)"),
+        "",
+        "error: `context.status.task_active` is never `yess`",
+    );
+    check(
+        &permit("context.status.task_active != \"no\""),
+        "",
+        "[permit_unguarded] policies/desk.cedar:1:63: warning: the permit `p0` is met by leaving out the task: `context.status.task_active` then is `absent` (write `[require]` and `task = true` in the manifest, or `... != \"absent\" && ...`)",
+    );
+    check(&permit("context.status.task_active != \"no\""), "[require]\ntask = true", "");
+    check(&permit("context.status.task_active == \"yes\" && context.status.task_covers_tool != \"no\""), "", "");
+    check(&permit("context has task && context.status.task_active != \"no\""), "", "");
+    check(&permit("context.status.task_active == \"absent\""), "", "");
+    check(&permit("context.status.credential_bound != \"no\""), "", "by leaving out the credential");
+    // What would be lost by leaving it out is not: another condition, branch or policy sees to that.
+    check(&forbid("!(context has task) || (context has task && context.task.purpose != \"triage\")"), "", "");
+    check(
+        &forbid("if context has task then context.status.task_active == \"no\" else context.session.lowered"),
+        "",
+        "`context.task`",
+    );
+    check(&forbid("if context has task then context.status.task_active == \"no\" else true"), "", "");
+    let wall = forbid("!(context has task)");
+    check(&format!("{wall};{}", forbid("context.status.task_active == \"no\"")), "", "");
+    let narrow = "forbid (principal, action in Action::\"write\", resource) when { !(context has task) }";
+    check(
+        &format!("{narrow};{}", forbid("context.status.task_active == \"no\"")),
+        "",
+        "the forbid `p1` is switched off",
+    );
     let session = "switched off by leaving out the session: `context.session.id` then is empty";
-    check(&forbid("context.session.id != \"\" && context.origin == \"agent\""), "", session);
+    check(&forbid("context.session.id != \"\" && context.session.lowered"), "", session);
     check(&forbid("[\"s1\"].contains(context.session.id)"), "", session);
+    check(&forbid("context.session.id like \"?*\""), "", session);
+    check(&forbid("context.session.id like \"s*\""), "[require]\nsession = true", "");
+    check(&forbid("context.session.id like \"*\""), "", "");
     check(&forbid("context.session.id != \"s1\""), "", "");
     check(&forbid("context.session.id != \"\""), "[require]\nsession = true", "");
     let new = "by leaving out the session: `context.session.tool_is_new` then is the worst";
     check(&forbid("!context.session.tool_is_new"), "", new);
     check(&forbid("context.session.tool_is_new"), "", "");
-    check("permit (principal, action, resource) when { context.session.tool_is_new }", "", new);
+    check(&permit("context.session.tool_is_new"), "", new);
+    check(&permit("!context.session.present && context.session.tool_is_new"), "", new);
+    check(&forbid("!context.session.present || !context.session.tool_is_new"), "", "");
+    let origin = "the forbid `p0` is switched off by leaving out who asked: `context.origin` then is `retrieved` (write `... == \"retrieved\" || ...`)";
+    check(&forbid("context.origin == \"agent\""), "", origin);
+    check(&forbid("[\"user\", \"agent\"].contains(context.origin)"), "", origin);
+    check(&forbid("context.origin != \"user\""), "", "");
+    check(&forbid("[\"agent\", \"retrieved\"].contains(context.origin)"), "", "");
+    check(&format!("{};{}", forbid("context.origin == \"agent\""), forbid("context.origin == \"retrieved\"")), "", "");
+    check(&forbid("if context.origin == \"agent\" then context.session.lowered else context.halted"), "", "");
+    check(&permit("context.origin == \"user\""), "", "");
+    check(&permit("context.origin == \"retrieved\""), "", "");
+    check(&permit("context.origin != \"agent\""), "", "the permit `p0` is met by leaving out who asked");
+    check(
+        &forbid("context.transport == \"http\""),
+        "",
+        "by leaving out the transport: `context.transport` then is `unknown`",
+    );
 }
 
 /// Names that name nothing, and operations that no string chooses.

@@ -1,10 +1,15 @@
 //! What a call leaves out must neither meet a permit nor switch off a forbid.
 
-use cedar_policy::pst::{BinaryOp, Expr};
+use cedar_policy::pst::{BinaryOp, Expr, Literal};
 
 use super::{
-    super::{declared::Attribute, read_paths::root_name, session},
+    super::{
+        declared::Attribute,
+        read_paths::{children, root_name},
+        session,
+    },
     walk::Walk,
+    without::{self, Part},
 };
 use crate::{engine::Root, error::Diagnostic};
 
@@ -16,30 +21,63 @@ impl Walk<'_> {
         }
     }
 
-    /// A state that tells of what a call may leave out must not switch a forbid off.
-    pub(super) fn state(&mut self, op: BinaryOp, left: &Expr, right: &Expr, positive: bool) {
-        let Some((part, asks, holds)) = session::state_when_absent(op, left, right) else { return };
-        let required = match part {
-            "session" => self.require.session,
-            "task" => self.require.task,
-            _ => self.require.credential,
-        };
-        // Who speaks of that elsewhere in the policy has thought of it; the baseline leaves it to the manifest.
-        let known = self.one.policy.id.starts_with("baseline/")
-            || (!asks && self.one.statement.find(&self.one.source, "absent", false).is_some());
-        if self.one.policy.forbids && holds != positive && !required && !known {
-            let help = format!("write `[require]` and `{part} = true` in the manifest, or `... == \"absent\" || ...`");
-            self.guarded("status", &format!("the {part}"), Some(help));
+    /// A text that tells of what a call may leave out, or a host not tell.
+    pub(super) fn text(&mut self, leaf: &Expr, positive: bool) {
+        let forbids = self.one.policy.forbids;
+        for fact in without::asked(leaf) {
+            let Some((part, then)) = without::text(&fact) else { continue };
+            let Some(holds) = self.without.truth(leaf, part) else { continue };
+            // Of two branches, nobody knows here which is the stricter. The baseline leaves to the manifest what is required.
+            if (holds == positive) == forbids || self.chooses || self.one.is_baseline() {
+                continue;
+            }
+            let name = fact.join(".");
+            if name == "session.id" {
+                self.session_decides(&name, holds, positive);
+            } else if !self.is_settled(part) && (forbids || !says(leaf, then)) {
+                self.told_of(part, &name, then);
+            }
         }
+    }
+
+    /// A text that decides once its part is left out.
+    fn told_of(&mut self, part: Part, name: &str, then: &str) {
+        let what = format!("leaving out {}: `context.{name}` then is `{then}`", part.name());
+        let first = name.split('.').next().unwrap_or_default();
+        let require = part.key().map(|key| format!("write `[require]` and `{key} = true` in the manifest, or "));
+        let require = require.unwrap_or_else(|| "write ".to_owned());
+        let id = &self.one.policy.id;
+        let (code, message, help) = match self.one.policy.forbids {
+            true => {
+                let message = format!("the forbid `{id}` is switched off by {what}");
+                ("forbid_guarded", message, format!("{require}`... == \"{then}\" || ...`"))
+            }
+            false => {
+                let message = format!("the permit `{id}` is met by {what}");
+                ("permit_unguarded", message, format!("{require}`... != \"{then}\" && ...`"))
+            }
+        };
+        let span = self.one.statement.find(&self.one.source, first, false).unwrap_or(self.one.statement.head.clone());
+        self.found.push(Diagnostic::warning(code, message).at(self.one.at(span)).help(help));
+    }
+
+    /// Whether leaving out a part changes nothing: the manifest requires it; without it, what this stands in comes to the
+    /// same anyway; or a forbid stops every such call.
+    pub(super) fn is_settled(&mut self, part: Part) -> bool {
+        let Self { one, above, without, .. } = self;
+        part.is_required(self.require)
+            || above.iter().any(|(expr, settles)| without.truth(expr, part) == Some(*settles))
+            || (!one.policy.forbids && without.fails(&one.tree, part))
+            || self
+                .walls
+                .get(&part)
+                .is_some_and(|wall| self.covered.iter().all(|(_, action)| wall.contains(&*action.id)))
     }
 
     /// What an expression about a fact of the session comes to without one.
     pub(super) fn session_decides(&mut self, name: &str, holds: bool, positive: bool) {
         let forbids = self.one.policy.forbids;
-        if self.require.session
-            || (holds == positive) == forbids
-            || (!forbids && self.one.statement.find(&self.one.source, "present", false).is_some())
-        {
+        if (holds == positive) == forbids || self.is_settled(Part::Session) {
             return;
         }
         let last = name.rsplit('.').next().unwrap_or(name);
@@ -83,6 +121,9 @@ impl Walk<'_> {
             && stands.contains(&Attribute::Optional)
         {
             let first = names.first().map(String::as_str).unwrap_or_default();
+            if root == Root::Context && Part::named(first).is_some_and(|part| self.is_settled(part)) {
+                return;
+            }
             let help = match (root, names) {
                 (Root::Context, [_]) => {
                     Some(format!("write `[require]` and `{first} = true` in the manifest: then it is always there"))
@@ -103,4 +144,16 @@ impl Walk<'_> {
         let fallback = || "say what it lets through instead, as in `unless { ... has ... && ... }`".to_owned();
         self.found.push(told.help(help.unwrap_or_else(fallback)));
     }
+}
+
+/// Whether a comparison names a text itself: then what it means for that was thought of.
+fn says(leaf: &Expr, text: &str) -> bool {
+    let mut next = vec![leaf];
+    while let Some(expr) = next.pop() {
+        if matches!(expr, Expr::Literal(Literal::String(one)) if *one == *text) {
+            return true;
+        }
+        next.extend(children(expr));
+    }
+    false
 }

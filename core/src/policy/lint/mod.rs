@@ -6,6 +6,7 @@ mod authors;
 mod names;
 mod scope;
 mod walk;
+mod without;
 
 use cedar_policy::pst::Clause;
 
@@ -32,6 +33,7 @@ pub(super) fn all(
     parsed: &[Parsed],
     found: &mut Vec<Diagnostic>,
 ) {
+    let walls = without::walls(actions, parsed);
     for one in parsed {
         if one.policy.forbids && one.policy.template {
             let message =
@@ -44,7 +46,7 @@ pub(super) fn all(
         names::operations_group(catalog, one, found);
         let covered = actions.covered(&one.tree.action);
         scope::fits(one, &covered, declared, found);
-        let mut walk = Walk::new(one, covered, declared, catalog.require, found);
+        let mut walk = Walk::new(one, covered, declared, (catalog.require, &walls), found);
         walk.scope();
         for clause in one.tree.clauses() {
             match clause {

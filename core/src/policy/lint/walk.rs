@@ -14,6 +14,7 @@ use super::{
         session,
     },
     EFFECTS,
+    without::{Part, Walls, Without},
 };
 use crate::{
     PrincipalKind,
@@ -29,6 +30,12 @@ pub(super) struct Walk<'a> {
     pub(super) covered: Vec<(&'a Tool, &'a Action)>,
     pub(super) declared: &'a Declared,
     pub(super) require: Require,
+    pub(super) walls: &'a Walls<'a>,
+    pub(super) without: Without,
+    /// What the expression in hand stands in, each with the truth by which nothing within it matters.
+    pub(super) above: Vec<(&'a Expr, bool)>,
+    /// Whether the expression in hand chooses one of two branches.
+    pub(super) chooses: bool,
     /// What was looked at, and with which sign: conditions of conditions are looked at with both.
     seen: HashSet<(*const Expr, bool)>,
     pub(super) found: &'a mut Vec<Diagnostic>,
@@ -39,10 +46,22 @@ impl<'a> Walk<'a> {
         one: &'a Parsed,
         covered: Vec<(&'a Tool, &'a Action)>,
         declared: &'a Declared,
-        require: Require,
+        (require, walls): (Require, &'a Walls<'a>),
         found: &'a mut Vec<Diagnostic>,
     ) -> Self {
-        Self { one, covered, declared, require, seen: HashSet::new(), found }
+        let without = Without::default();
+        Self {
+            one,
+            covered,
+            declared,
+            require,
+            walls,
+            without,
+            above: Vec::new(),
+            chooses: false,
+            seen: HashSet::new(),
+            found,
+        }
     }
 
     pub(super) fn scope(&mut self) {
@@ -55,10 +74,19 @@ impl<'a> Walk<'a> {
     }
 
     /// `positive`: the policy applies sooner when the expression is true.
-    pub(super) fn condition(&mut self, expr: &Expr, positive: bool) {
-        if !self.seen.insert((std::ptr::from_ref(expr), positive)) {
-            return;
+    pub(super) fn condition(&mut self, expr: &'a Expr, positive: bool) {
+        if self.seen.insert((std::ptr::from_ref(expr), positive)) {
+            self.within(expr, positive == self.one.policy.forbids, |walk| walk.part(expr, positive));
         }
+    }
+
+    fn within(&mut self, expr: &'a Expr, settles: bool, look: impl FnOnce(&mut Self)) {
+        self.above.push((expr, settles));
+        look(self);
+        self.above.pop();
+    }
+
+    fn part(&mut self, expr: &'a Expr, positive: bool) {
         if let Some((expr, holds)) = compared(expr) {
             return self.condition(expr, positive == holds);
         }
@@ -72,16 +100,22 @@ impl<'a> Walk<'a> {
             // The condition matters where one branch can make the policy apply and the other can keep it from applying.
             Expr::IfThenElse { cond, then_expr, else_expr } => {
                 let is = |branch: &Expr, value| matches!(branch, Expr::Literal(Constant::Bool(one)) if *one == value);
+                let constant = |branch: &Expr| is(branch, true) || is(branch, false);
+                let outer = std::mem::replace(&mut self.chooses, !constant(then_expr) && !constant(else_expr));
                 for (holds, here, there) in [(true, then_expr, else_expr), (false, else_expr, then_expr)] {
                     if !is(here, !positive) && !is(there, positive) {
                         self.condition(cond, holds);
                     }
-                    self.condition(here, positive);
                 }
-                return;
+                self.chooses = outer;
+                self.within(cond, false, |walk| walk.condition(then_expr, positive));
+                return self.within(cond, true, |walk| walk.condition(else_expr, positive));
             }
             Expr::GetAttr { .. }
-                if positive && self.one.policy.forbids && !self.require.session && session::in_session(expr) =>
+                if positive
+                    && self.one.policy.forbids
+                    && session::in_session(expr)
+                    && !self.is_settled(Part::Session) =>
             {
                 let help = "write `[require]` and `session = true` in the manifest".to_owned();
                 self.guarded("session", "the session", Some(help));
@@ -106,7 +140,11 @@ impl<'a> Walk<'a> {
                 self.closed_set(left, right);
                 self.closed_set(right, left);
                 self.without_session(*op, left, right, positive);
-                self.state(*op, left, right, positive);
+            }
+            Expr::BinaryOp { op: BinaryOp::Contains, left, right } => {
+                if let Expr::Set(items) = &**left {
+                    items.iter().for_each(|item| self.closed_set(right, item));
+                }
             }
             Expr::BinaryOp { op: BinaryOp::In, right, .. } | Expr::Is { in_expr: Some(right), .. } if positive => {
                 self.levels(right);
@@ -118,6 +156,7 @@ impl<'a> Walk<'a> {
         {
             self.without_session(*op, left, right, positive);
         }
+        self.text(expr, positive);
         for child in children(expr) {
             self.condition(child, positive);
         }
