@@ -347,6 +347,58 @@ fn what_a_call_leaves_out_decides() {
     );
 }
 
+/// What the input schema does not list, no call has.
+#[test]
+fn choices_that_no_argument_has() {
+    let list = r##"{"tools": [{"name": "send", "inputSchema": {"type": "object", "required": ["how"], "properties": {
+        "how": {"type": "string", "enum": ["create", "update", "delete"]},
+        "n": {"enum": [1, 2]}, "free": {"type": "string"},
+        "tags": {"type": "array", "items": {"$ref": "#/$defs/tag"}},
+        "or": {"anyOf": [{"enum": ["red", "green"]}, {"const": "blue"}, {"type": "null"}]},
+        "some": {"anyOf": [{"enum": ["red", "green"]}, {"type": "string", "maxLength": 3}]},
+        "by": {"type": "object", "properties": {"state": {"allOf": [{"enum": ["a", "b"]}, {"enum": ["b", "c"]}]}}}
+    }, "$defs": {"tag": {"type": "string", "enum": ["bug", "wish"]}}}},
+    {"name": "drop", "inputSchema": {"type": "object", "required": ["how"], "properties": {"how": {"enum": ["remove"]}}}}]}"##;
+    let check = |scope: &str, when: &str, expected: &str| {
+        let policy = format!("@id(\"p\") forbid (principal, {scope}, resource) when {{ {when} }};");
+        let mut sources = desk::sources(&policy);
+        let manifest = "[bundle]\nname = \"x\"\nversion = \"1\"\n[servers.pay]\n[tools.\"pay/send\"]\neffect = \"write\"\negress = false\n[tools.\"pay/drop\"]\neffect = \"write\"\negress = false";
+        sources.insert("toolgate.toml", manifest);
+        sources.insert("tools/pay.json", list);
+        let told = told(&sources);
+        assert!(if expected.is_empty() { told.is_empty() } else { told.contains(expected) }, "{policy}: {told}");
+    };
+    let send = "action == Action::\"pay/send\"";
+    let told = "[unknown_choice] policies/desk.cedar:1:97: warning: `context.input.how` is never `remove` (the input schema of `pay/send` lists create, update, delete)";
+    check(send, "context.input.how == \"remove\"", told);
+    check(send, "\"delte\" != context.input.how", "is never `delte` (did you mean `delete`?)");
+    check(send, "[\"create\", \"remove\"].contains(context.input.how)", "is never `remove`");
+    check(send, "[\"create\", \"update\"].contains(context.input.how)", "");
+    check("action in [Action::\"pay/send\", Action::\"pay/drop\"]", "context.input.how == \"remove\"", "");
+    check(
+        "action in [Action::\"pay/send\", Action::\"pay/drop\"]",
+        "context.input.how == \"erase\"",
+        "is never `erase`",
+    );
+    check(send, "context.input has n && context.input.n == 3", "`context.input.n` is never `3`");
+    check(send, "context.input has n && context.input.n == 2", "");
+    check(send, "context.input has free && context.input.free == \"x\"", "");
+    check(
+        send,
+        "context.input has tags && context.input.tags.contains(\"bugs\")",
+        "`context.input.tags` never has `bugs` (did you mean `bug`?)",
+    );
+    check(
+        send,
+        "context.input has tags && context.input.tags.containsAny([\"bug\", \"wishes\"])",
+        "never has `wishes`",
+    );
+    check(send, "context.input has or && context.input.or == \"yellow\"", "lists red, green, blue)");
+    check(send, "context.input has or && context.input.or == \"blue\"", "");
+    check(send, "context.input has some && context.input.some == \"x\"", "");
+    check(send, "context.input has by && context.input.by has state && context.input.by.state == \"a\"", "`context.input.by.state` is never `a`");
+}
+
 /// Names that name nothing, and operations that no string chooses.
 #[test]
 fn manifests_that_no_call_could_meet() {

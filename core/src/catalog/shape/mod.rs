@@ -5,6 +5,8 @@
 
 mod admit;
 mod check;
+#[cfg(feature = "author")]
+mod choices;
 mod fill;
 mod graph;
 mod input;

@@ -3,6 +3,7 @@
 
 mod absent;
 mod authors;
+mod choices;
 mod names;
 mod scope;
 mod walk;

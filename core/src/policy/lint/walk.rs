@@ -157,6 +157,7 @@ impl<'a> Walk<'a> {
             self.without_session(*op, left, right, positive);
         }
         self.text(expr, positive);
+        self.choices(expr);
         for child in children(expr) {
             self.condition(child, positive);
         }

@@ -1,0 +1,80 @@
+//! Arguments that a policy compares with what their schema does not list.
+
+use cedar_policy::pst::{BinaryOp, Expr, Literal};
+
+use super::{
+    super::{declared::Attribute, read_paths::path},
+    walk::Walk,
+};
+use crate::{
+    engine::Root,
+    error::Diagnostic,
+    json::{Json, Number, Step, canonical},
+};
+
+/// Choices that a message lists.
+const LISTED: usize = 8;
+
+impl Walk<'_> {
+    /// A comparison of an argument with values that it never has, in any call that the policy covers.
+    pub(super) fn choices(&mut self, expr: &Expr) {
+        let Expr::BinaryOp { op, left, right } = expr else { return };
+        match op {
+            BinaryOp::Eq | BinaryOp::NotEq => {
+                self.choice(left, right, false);
+                self.choice(right, left, false);
+            }
+            BinaryOp::Contains => {
+                self.choice(left, right, true);
+                if let Expr::Set(items) = &**left {
+                    items.iter().for_each(|item| self.choice(right, item, false));
+                }
+            }
+            BinaryOp::ContainsAny | BinaryOp::ContainsAll => {
+                for (set, other) in [(left, right), (right, left)] {
+                    if let Expr::Set(items) = &**other {
+                        items.iter().for_each(|item| self.choice(set, item, true));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `each`: the value is looked for among the elements of the argument.
+    fn choice(&mut self, argument: &Expr, value: &Expr, each: bool) {
+        let value = match value {
+            Expr::Literal(Literal::String(text)) => Json::from(text.as_str()),
+            Expr::Literal(Literal::Long(value)) => Json::Number(Number::Int(*value)),
+            _ => return,
+        };
+        let Some((Root::Context, names)) = path(argument) else { return };
+        let Some(("input", names_within)) = names.split_first().map(|(first, rest)| (first.as_str(), rest)) else {
+            return;
+        };
+        let mut steps: Vec<_> = names_within.iter().cloned().map(Step::Member).collect();
+        steps.extend(each.then_some(Step::Each));
+        let mut first = None;
+        for (tool, action) in &self.covered {
+            if self.declared.context(&action.id, &names) == Attribute::Undeclared {
+                continue;
+            }
+            match tool.shape.choices(&steps) {
+                Some(choices) if !choices.contains(&&value) => first = first.or(Some((&tool.id, choices))),
+                _ => return,
+            }
+        }
+        let Some((tool, choices)) = first else { return };
+        let text = |choice: &Json| choice.as_str().map_or_else(|| canonical(choice), str::to_owned);
+        let (shown, known) = (text(&value), choices.iter().map(|one| text(one)).collect::<Vec<_>>());
+        let span = self.one.statement.find(&self.one.source, &shown, false);
+        let span = span.unwrap_or(self.one.statement.head.clone());
+        let never = if each { "never has" } else { "is never" };
+        let message = format!("`context.{}` {never} `{}`", names.join("."), shown.escape_debug());
+        let mut listed: Vec<_> = known.iter().map(String::as_str).take(LISTED).collect();
+        listed.extend((known.len() > LISTED).then_some("..."));
+        let help = format!("the input schema of `{tool}` lists {}", listed.join(", "));
+        let told = Diagnostic::warning("unknown_choice", message).at(self.one.at(span)).help(help);
+        self.found.push(told.suggest(&shown, known.iter().map(String::as_str)));
+    }
+}
