@@ -4,12 +4,12 @@ use std::{borrow::Cow, cell::OnceCell};
 
 use smallvec::SmallVec;
 
-use super::{Action, Argument, Catalog, Input, Server, Tool, Verbs, did_you_mean, mapping, method};
+use super::{Action, Argument, Catalog, Input, Server, Tool, Verbs, did_you_mean, manifest::Part, mapping, method};
 use crate::{
     Reason, ToolCall,
     gather::Gather as _,
     id::{EntityRef, is_secret_name},
-    json::{Json, Object},
+    json::{Json, Object, Pointer, Step},
     value::Record,
 };
 
@@ -198,6 +198,10 @@ impl Tool {
             Fault::new(Reason::InvalidArguments, told.join(". "))
         })?;
         let action = self.action(&admitted.input)?;
+        if let Some(pointer) = admitted.unsure.iter().find_map(|path| self.rests_on(action, path)) {
+            let detail = format!("`{pointer}` is not given, and has a default that depends; write it");
+            return Err(Fault::new(Reason::InexactArgument, detail));
+        }
         let mut resources = Resources::new();
         for map in &action.resources {
             let before = resources.len();
@@ -229,6 +233,22 @@ impl Tool {
             resources,
             destinations,
         })
+    }
+
+    /// The pointer of the manifest that leads through an argument, or to it.
+    fn rests_on<'a>(&'a self, action: &'a Action, path: &[String]) -> Option<&'a Pointer> {
+        let verb = match &self.verbs {
+            Verbs::Chosen(pointer, _) => Some(pointer),
+            Verbs::One(_) => None,
+        };
+        let parts = action.resources.iter().flat_map(|map| &map.parts);
+        let named = parts.filter_map(|part| if let Part::Value(pointer) = part { Some(pointer) } else { None });
+        let leads = |pointer: &&Pointer| {
+            let names =
+                pointer.0.iter().filter_map(|step| if let Step::Member(name) = step { Some(name) } else { None });
+            names.zip(path).all(|(name, other)| name == other)
+        };
+        verb.into_iter().chain(named).chain(&action.destinations).find(leads)
     }
 
     fn action(&self, input: &Input<'_>) -> Result<&Action, Fault> {

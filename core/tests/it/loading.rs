@@ -396,7 +396,11 @@ fn choices_that_no_argument_has() {
     check(send, "context.input has or && context.input.or == \"yellow\"", "lists red, green, blue)");
     check(send, "context.input has or && context.input.or == \"blue\"", "");
     check(send, "context.input has some && context.input.some == \"x\"", "");
-    check(send, "context.input has by && context.input.by has state && context.input.by.state == \"a\"", "`context.input.by.state` is never `a`");
+    check(
+        send,
+        "context.input has by && context.input.by has state && context.input.by.state == \"a\"",
+        "`context.input.by.state` is never `a`",
+    );
 }
 
 /// Names that name nothing, and operations that no string chooses.

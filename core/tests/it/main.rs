@@ -27,5 +27,6 @@ mod records;
 mod replay;
 mod scenarios;
 mod scene;
+mod schemas;
 mod shared;
 mod threats;

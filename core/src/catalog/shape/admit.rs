@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::{
     Shape,
     check::{Check, FUEL, MISFITS, Path},
+    doubt::{self, Absent},
     fill,
     graph::ROOT,
     input::Input,
@@ -34,6 +35,8 @@ pub(crate) struct Admitted<'i> {
     pub(crate) input: Input<'i>,
     /// What they cannot see although its place has a type.
     pub(crate) inexact: Vec<Inexact>,
+    /// Members that are absent, and that the tool may see filled in otherwise than policies do; they are inexact, too.
+    pub(crate) unsure: Absent,
 }
 
 /// A value that its Cedar type cannot hold exactly.
@@ -95,12 +98,20 @@ impl Shape {
         if let (Some(quick), Json::Object(members)) = (&self.quick, &*input)
             && quick.sees(&self.graph, members)
         {
-            return Ok(Admitted { input: Input::new(input, quick.defaults()), inexact: Vec::new() });
+            return Ok(Admitted {
+                input: Input::new(input, quick.defaults()),
+                inexact: Vec::new(),
+                unsure: Absent::new(),
+            });
         }
         let mut fuel = FUEL;
         let endless = || {
             let why = "the input schema takes too long to check, or refers to itself without end";
             vec![Misfit { pointer: String::new(), why: why.to_owned(), veiled: true }]
+        };
+        let unsure = match self.doubtful {
+            true => doubt::find(&self.graph, ROOT, &input, &mut fuel),
+            false => Absent::new(),
         };
         if self.has_defaults && !fill::fill(&self.graph, ROOT, input.to_mut(), &mut fuel) {
             return Err(endless());
@@ -111,7 +122,9 @@ impl Shape {
         };
         let mut taker = Taker::default();
         taker.look(&self.members, members, &Path::Root);
-        let Taker { mut misfits, forms, inexact, .. } = taker;
+        let Taker { mut misfits, forms, mut inexact, .. } = taker;
+        let why = "is not given, and has a default that depends; write it";
+        inexact.extend(unsure.iter().map(|path| Inexact { path: path.clone(), why: why.to_owned() }));
         let mut check = Check::new(&self.graph, fuel);
         check.input(members, &input, self.extra_arguments);
         if check.stuck {
@@ -125,7 +138,7 @@ impl Shape {
         for misfit in misfits.iter_mut().filter(|misfit| !misfit.veiled && self.is_secret(&misfit.pointer)) {
             misfit.why = "does not fit its schema".to_owned();
         }
-        if misfits.is_empty() { Ok(Admitted { input: Input::plain(input), inexact }) } else { Err(misfits) }
+        if misfits.is_empty() { Ok(Admitted { input: Input::plain(input), inexact, unsure }) } else { Err(misfits) }
     }
 
     /// Whether what stands at a place, written with array indexes, is secret or part of a secret.

@@ -11,7 +11,7 @@ use crate::json::{Json, Object};
 const COST: u32 = 100;
 
 /// Levels of a value and of the forms that each of them has, at most.
-const LEVELS: usize = 2 * DEPTH;
+pub(super) const LEVELS: usize = 2 * DEPTH;
 
 /// How often defaults that rest on each other are looked at again.
 const PASSES: usize = 4;

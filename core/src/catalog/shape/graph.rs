@@ -212,6 +212,11 @@ impl Graph {
         self.node(id).into_iter().flat_map(|node| &node.here).filter_map(|id| self.node(*id))
     }
 
+    /// Their places.
+    pub(super) fn here_ids(&self, id: Id) -> impl Iterator<Item = Id> {
+        self.node(id).into_iter().flat_map(|node| node.here.iter().copied())
+    }
+
     fn sure(&self, node: &Node) -> Vec<Id> {
         let mut out = node.all.clone();
         for branches in [&node.any, &node.one] {

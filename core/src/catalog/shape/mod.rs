@@ -7,6 +7,7 @@ mod admit;
 mod check;
 #[cfg(feature = "author")]
 mod choices;
+mod doubt;
 mod fill;
 mod graph;
 mod input;
@@ -55,6 +56,8 @@ pub(crate) struct Shape {
     extra_arguments: bool,
     /// Whether anything is filled in where it is absent.
     has_defaults: bool,
+    /// Whether what is filled in can depend.
+    doubtful: bool,
     quick: Option<Quick>,
 }
 
@@ -76,6 +79,7 @@ impl Shape {
         fill::drop_misfits(&mut graph);
         let mut members = view::members(&graph);
         let mut faults = Vec::new();
+        let doubtful = doubt::can_be(&graph);
         for (pointer, kind) in kinds {
             if let Err(why) = members.set_kind(&pointer.0, kind) {
                 let why = if graph.has(pointer) { why } else { no_such_argument(&graph, pointer) };
@@ -91,7 +95,8 @@ impl Shape {
             names,
             extra_arguments,
             has_defaults: graph.nodes.iter().any(|node| node.default.is_some()),
-            quick: Quick::of(&graph, &members),
+            doubtful,
+            quick: Quick::of(&graph, &members).filter(|_| !doubtful),
             members,
             graph,
         };

@@ -135,9 +135,17 @@ impl<'s> Parser<'s> {
                 node.also.push(self.id(value, at));
                 false
             }
-            "dependentSchemas" => {
+            // Before 2019-09, `dependencies` was what `dependentSchemas` is now, and a list of names besides.
+            "dependentSchemas" | "dependencies" => {
                 let schemas = value.as_object().into_iter().flat_map(Object::values);
+                let schemas = schemas.filter(|schema| schema.as_array().is_none());
                 node.also.extend(schemas.map(|schema| self.id(schema, at)));
+                false
+            }
+            // Where it leads in the end, only a validation tells.
+            "$dynamicRef" | "$recursiveRef" => {
+                let target = value.as_str().and_then(|reference| resolve(self.document, reference));
+                node.also.extend(target.map(|schema| self.id(schema, at)));
                 false
             }
             "minLength" | "maxLength" | "pattern" => text(node.text.get_or_insert_default(), keyword, value),

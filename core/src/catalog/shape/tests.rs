@@ -32,7 +32,7 @@ fn shown(shape: &Shape) -> String {
 /// The record, then what is inexact; or the misfits.
 fn admitted(shape: &Shape, input: &str) -> String {
     match shape.admit(Cow::Owned(Json::parse(input.as_bytes()).unwrap())) {
-        Ok(Admitted { input, inexact }) => {
+        Ok(Admitted { input, inexact, .. }) => {
             let inexact: Vec<_> = inexact.iter().map(|one| format!("; {} {}", one.path.join("."), one.why)).collect();
             format!("{}{}", crate::value::Value::Record(shape.record(&input)), inexact.concat())
         }
