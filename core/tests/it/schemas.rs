@@ -19,6 +19,36 @@ fn decided(schema: &str, manifest: &str, input: &str) -> String {
     desk::shown(&desk::decide(&desk::gate_of(&sources), &desk::call("s/t", input, "")))
 }
 
+/// A tool that takes the closest of several forms fills in other defaults than one that takes the first.
+#[test]
+fn defaults_of_several_forms_that_fit() {
+    let form = |members: &str| format!(r#"{{"type": "object", "properties": {{{members}}}}}"#);
+    let check = |forms: &[String], input: &str, expected: &str| {
+        let force = r#""force": {"type": "boolean"}"#;
+        let schema = format!(r#"{{"type": "object", "properties": {{{force}}}, "anyOf": [{}]}}"#, forms.join(", "));
+        let told = decided(&schema, "", input);
+        assert!(told.starts_with(expected), "{schema} {input}: {told}");
+    };
+    let (calm, hard) = (
+        r#""x": {"type": "string"}, "force": {"default": false}"#,
+        r#""y": {"type": "string"}, "force": {"default": true}"#,
+    );
+    let both = [form(calm), form(hard)];
+    check(&both, r#"{"y": "a"}"#, "deny inexact_argument []: a policy reads `context.input.force`");
+    check(&both, r#"{"y": "a", "force": false}"#, "allow [may]");
+    check(&[both[0].clone(), form(r#""y": {"type": "string"}"#)], "{}", "deny inexact_argument");
+    check(&[both[1].clone(), both[1].clone()], "{}", "deny forbidden [force]");
+    // One form alone fits.
+    check(&both, r#"{"x": 1, "y": "a"}"#, "deny forbidden [force]");
+    check(&both, r#"{"x": "a", "y": 1}"#, "allow [may]");
+    // A member that no form declares is no way to another form.
+    let o = |members: &str| format!(r#""o": {{"type": "object", "properties": {{{members}}}}}"#);
+    let nested =
+        [form(&format!(r#"{}, {hard}"#, o(r#""a": {}"#))), form(&format!(r#"{}, {calm}"#, o(r#""a": {}, "b": {}"#)))];
+    check(&nested, r#"{"o": {"a": 1, "b": 2}}"#, "deny inexact_argument");
+    check(&nested, r#"{"o": {"a": 1, "b": 2}, "y": 1}"#, "allow [may]");
+}
+
 /// A default that depends on a condition, or on which schema is looked at first, is no absence.
 #[test]
 fn defaults_that_depend() {

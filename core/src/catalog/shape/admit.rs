@@ -109,11 +109,11 @@ impl Shape {
             let why = "the input schema takes too long to check, or refers to itself without end";
             vec![Misfit { pointer: String::new(), why: why.to_owned(), veiled: true }]
         };
-        let unsure = match self.doubtful {
+        let mut unsure = match self.doubtful {
             true => doubt::find(&self.graph, ROOT, &input, &mut fuel),
             false => Absent::new(),
         };
-        if self.has_defaults && !fill::fill(&self.graph, ROOT, input.to_mut(), &mut fuel) {
+        if self.has_defaults && !fill::fill(&self.graph, ROOT, input.to_mut(), &mut fuel, &mut unsure) {
             return Err(endless());
         }
         let Json::Object(members) = &*input else {

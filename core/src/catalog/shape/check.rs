@@ -94,13 +94,13 @@ pub(super) struct Check<'g> {
     pub(super) stuck: bool,
     pub(super) misfits: Vec<Misfit>,
     nested: usize,
-    /// Whether the value is held against what the schema rules out: a member that nobody declares is no way out of that.
-    ruled_out: bool,
+    /// Whether members that nobody declares do not count: they are no way out of what the schema rules out.
+    pub(super) open: bool,
 }
 
 impl<'g> Check<'g> {
     pub(super) fn new(graph: &'g Graph, fuel: u32) -> Self {
-        Self { graph, fuel, stuck: false, misfits: Vec::new(), nested: 0, ruled_out: false }
+        Self { graph, fuel, stuck: false, misfits: Vec::new(), nested: 0, open: false }
     }
 
     fn misfit(&mut self, loud: bool, path: &Path<'_>, why: impl FnOnce() -> String) -> bool {
@@ -132,7 +132,7 @@ impl<'g> Check<'g> {
         let fits = self.node(id, value, path, loud);
         match value {
             Json::Object(members)
-                if (fits || loud) && !self.ruled_out && self.graph.node(id).is_some_and(|node| node.closed) =>
+                if (fits || loud) && !self.open && self.graph.node(id).is_some_and(|node| node.closed) =>
             {
                 self.undeclared(id, members, path, loud) && fits
             }
@@ -223,9 +223,9 @@ impl<'g> Check<'g> {
             }
         }
         if let Some(id) = node.not {
-            let outer = std::mem::replace(&mut self.ruled_out, true);
+            let outer = std::mem::replace(&mut self.open, true);
             let wrong = self.node(id, value, path, false);
-            self.ruled_out = outer;
+            self.open = outer;
             if wrong {
                 fits = self.misfit(loud, path, || {
                     format!("{} has a form that the schema rules out; write another", path.show(value))

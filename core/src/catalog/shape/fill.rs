@@ -3,12 +3,16 @@
 use super::{
     DEPTH,
     check::{Check, FUEL, Path},
+    doubt::Absent,
     graph::{Graph, Id, ObjectRules},
 };
-use crate::json::{Json, Object};
+use crate::{
+    gather::Gather as _,
+    json::{Json, Object},
+};
 
 /// What one filled-in default costs, in steps: a schema whose defaults nest could ask for 2^32 of them.
-const COST: u32 = 100;
+const COST: usize = 100;
 
 /// Levels of a value and of the forms that each of them has, at most.
 pub(super) const LEVELS: usize = 2 * DEPTH;
@@ -16,103 +20,153 @@ pub(super) const LEVELS: usize = 2 * DEPTH;
 /// How often defaults that rest on each other are looked at again.
 const PASSES: usize = 4;
 
-/// Fills in what is absent, at every level that surely has the schema. `false` when there is no end to it.
-pub(super) fn fill(graph: &Graph, id: Id, value: &mut Json, fuel: &mut u32) -> bool {
-    step(graph, id, value, 0, fuel);
+/// Fills in what is absent, at every level that surely has the schema. `false` when there is no end to it. What is absent,
+/// and another form that the value has fills in otherwise, is put into `absent`.
+pub(super) fn fill(graph: &Graph, id: Id, value: &mut Json, fuel: &mut u32, absent: &mut Absent) -> bool {
+    Filling { graph, fuel, absent, names: Vec::new() }.step(id, value, 0);
     *fuel > 0
 }
 
-fn step(graph: &Graph, id: Id, value: &mut Json, level: usize, fuel: &mut u32) {
-    // What is filled in no further could be what a policy looks for.
-    *fuel = if level > LEVELS { 0 } else { *fuel };
-    let Some(node) = graph.node(id).filter(|_| *fuel > 0) else { return };
-    let mut branches = Vec::new();
-    for inner in node.sure.iter().filter_map(|id| graph.node(*id)) {
-        *fuel = fuel.saturating_sub(1);
-        branches.extend([&inner.any, &inner.one].into_iter().filter(|ids| graph.not_null(ids).len() > 1));
-        match &mut *value {
-            Json::Object(members) => {
-                let count = inner.object.as_ref().map_or(0, |rules| rules.properties.len());
-                burn(fuel, count / 16);
-                for (name, id) in inner.object.iter().flat_map(|rules| &rules.properties) {
-                    if !members.contains_key(name)
-                        && let Some(default) = graph.default_of(*id)
-                        && *fuel > 0
-                    {
-                        *fuel = fuel.saturating_sub(COST);
-                        members.insert(name.clone(), default.clone());
-                    }
-                    if let Some(member) = members.get_mut(name) {
-                        step(graph, *id, member, level + 1, fuel);
-                    }
-                }
-                inner.object.iter().for_each(|rules| unnamed(graph, rules, members, level, fuel));
-            }
-            Json::Array(items) => {
-                let Some(rules) = &inner.array else { continue };
-                for (index, item) in items.iter_mut().enumerate() {
-                    if let Some(id) = rules.prefix.get(index).copied().or(rules.items) {
-                        step(graph, id, item, level + 1, fuel);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    branches.into_iter().for_each(|branches| taken(graph, branches, value, level, fuel));
+struct Filling<'g, 'f> {
+    graph: &'g Graph,
+    fuel: &'f mut u32,
+    absent: &'f mut Absent,
+    /// The member names from the top to where it stands.
+    names: Vec<&'g str>,
 }
 
-/// Fills in members whose names the schema does not say.
-fn unnamed(graph: &Graph, rules: &ObjectRules, members: &mut Object, level: usize, fuel: &mut u32) {
-    if rules.patterns.is_empty() && rules.additional.is_none() {
-        return;
-    }
-    for (name, member) in members.iter_mut() {
-        let mut known = rules.properties.contains_key(name);
-        for (pattern, id) in &rules.patterns {
-            burn(fuel, 1 + pattern.steps(name));
-            if *fuel > 0 && pattern.is_match(name) {
-                known = true;
-                step(graph, *id, member, level + 1, fuel);
+impl<'g> Filling<'g, '_> {
+    fn step(&mut self, id: Id, value: &mut Json, level: usize) {
+        let graph = self.graph;
+        // What is filled in no further could be what a policy looks for.
+        *self.fuel = if level > LEVELS { 0 } else { *self.fuel };
+        let Some(node) = graph.node(id).filter(|_| *self.fuel > 0) else { return };
+        let mut branches = Vec::new();
+        for inner in node.sure.iter().filter_map(|id| graph.node(*id)) {
+            self.burn(1);
+            branches.extend([&inner.any, &inner.one].into_iter().filter(|ids| graph.not_null(ids).len() > 1));
+            match &mut *value {
+                Json::Object(members) => {
+                    let count = inner.object.as_ref().map_or(0, |rules| rules.properties.len());
+                    self.burn(count / 16);
+                    for (name, id) in inner.object.iter().flat_map(|rules| &rules.properties) {
+                        if !members.contains_key(name)
+                            && let Some(default) = graph.default_of(*id)
+                            && *self.fuel > 0
+                        {
+                            self.burn(COST);
+                            members.insert(name.clone(), default.clone());
+                        }
+                        if let Some(member) = members.get_mut(name) {
+                            self.names.push(name);
+                            self.step(*id, member, level + 1);
+                            self.names.pop();
+                        }
+                    }
+                    inner.object.iter().for_each(|rules| self.unnamed(rules, members, level));
+                }
+                Json::Array(items) => {
+                    let Some(rules) = &inner.array else { continue };
+                    for (index, item) in items.iter_mut().enumerate() {
+                        if let Some(id) = rules.prefix.get(index).copied().or(rules.items) {
+                            self.step(id, item, level + 1);
+                        }
+                    }
+                }
+                _ => {}
             }
         }
-        if let (false, Some(id)) = (known, rules.additional) {
-            step(graph, id, member, level + 1, fuel);
-        }
+        branches.into_iter().for_each(|branches| self.taken(branches, value, level));
     }
-}
 
-/// Of several forms, a value has the first that it fits, as it stands or else with what that form fills in: this is what
-/// the tool will see.
-fn taken(graph: &Graph, branches: &[Id], value: &mut Json, level: usize, fuel: &mut u32) {
-    if !matches!(value, Json::Array(_) | Json::Object(_)) {
-        return;
-    }
-    if let Some(id) = branches.iter().find(|id| is_one(graph, **id, value, fuel)) {
-        return step(graph, *id, value, level + 1, fuel);
-    }
-    for id in branches {
-        burn(fuel, weight(value));
-        let mut filled = value.clone();
-        // A form may refer to the schema that it is a form of.
-        step(graph, *id, &mut filled, level + 1, fuel);
-        if is_one(graph, *id, &filled, fuel) {
-            *value = filled;
+    /// Fills in members whose names the schema does not say.
+    fn unnamed(&mut self, rules: &ObjectRules, members: &mut Object, level: usize) {
+        if rules.patterns.is_empty() && rules.additional.is_none() {
             return;
         }
+        // No policy looks below them.
+        self.names.push("*");
+        for (name, member) in members.iter_mut() {
+            let mut known = rules.properties.contains_key(name);
+            for (pattern, id) in &rules.patterns {
+                self.burn(1 + pattern.steps(name));
+                if *self.fuel > 0 && pattern.is_match(name) {
+                    known = true;
+                    self.step(*id, member, level + 1);
+                }
+            }
+            if let (false, Some(id)) = (known, rules.additional) {
+                self.step(id, member, level + 1);
+            }
+        }
+        self.names.pop();
+    }
+
+    /// Of several forms, a value has the first that it fits, as it stands or else with what that form fills in. A tool may
+    /// take another that it fits, too: the closest, say. Where that fills in something else, nobody knows what it will see.
+    fn taken(&mut self, branches: &[Id], value: &mut Json, level: usize) {
+        if !matches!(value, Json::Array(_) | Json::Object(_)) {
+            return;
+        }
+        let stand: Vec<Id> = branches.iter().copied().filter(|id| self.is_one(*id, value, true)).gather();
+        let first = stand.iter().position(|id| self.is_one(*id, value, false));
+        let all = match (first, stand.as_slice()) {
+            (Some(_), [only]) => return self.step(*only, value, level + 1),
+            (Some(at), _) => stand.get(at..).unwrap_or_default().iter().chain(stand.get(..at).unwrap_or_default()),
+            (None, _) => branches.iter().chain(&[]),
+        };
+        let mut taken: Option<Json> = None;
+        for id in all.copied() {
+            self.burn(weight(value));
+            let (mut filled, before) = (value.clone(), self.absent.len());
+            // A form may refer to the schema that it is a form of.
+            self.step(id, &mut filled, level + 1);
+            if first.is_none() && !self.is_one(id, &filled, false) {
+                self.absent.truncate(before);
+                continue;
+            }
+            match &taken {
+                None => taken = Some(filled),
+                Some(taken) => {
+                    let path = self.names.iter().map(|name| (*name).to_owned()).gather();
+                    differ(taken, &filled, path, self.absent);
+                }
+            }
+        }
+        *value = taken.unwrap_or_else(|| std::mem::take(value));
+    }
+
+    /// Whether a value has a form; of what could not be checked to its end, nothing is known. `open`: members that nobody
+    /// declares do not count.
+    fn is_one(&mut self, id: Id, value: &Json, open: bool) -> bool {
+        let mut check = Check::new(self.graph, *self.fuel);
+        check.open = open;
+        let fits = check.node(id, value, &Path::Root, false);
+        *self.fuel = if check.stuck { 0 } else { check.fuel };
+        fits && *self.fuel > 0
+    }
+
+    fn burn(&mut self, steps: usize) {
+        *self.fuel = self.fuel.saturating_sub(u32::try_from(steps).unwrap_or(u32::MAX));
     }
 }
 
-/// Whether a value has a form; of what could not be checked to its end, nothing is known.
-fn is_one(graph: &Graph, id: Id, value: &Json, fuel: &mut u32) -> bool {
-    let mut check = Check::new(graph, *fuel);
-    let fits = check.node(id, value, &Path::Root, false);
-    *fuel = if check.stuck { 0 } else { check.fuel };
-    fits && *fuel > 0
-}
-
-fn burn(fuel: &mut u32, steps: usize) {
-    *fuel = fuel.saturating_sub(u32::try_from(steps).unwrap_or(u32::MAX));
+/// Notes where two fillings of one value are not the same.
+fn differ(a: &Json, b: &Json, path: Vec<String>, out: &mut Absent) {
+    match (a, b) {
+        (a, b) if a == b => {}
+        (Json::Object(a), Json::Object(b)) => {
+            for name in a.keys().chain(b.keys()) {
+                let within = path.iter().chain([name]).cloned().gather();
+                differ(a.get(name).unwrap_or(&Json::Null), b.get(name).unwrap_or(&Json::Null), within, out);
+            }
+        }
+        (Json::Array(a), Json::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).for_each(|(a, b)| differ(a, b, path.clone(), out));
+        }
+        _ if out.contains(&path) => {}
+        _ => out.push(path),
+    }
 }
 
 /// What a copy of a value costs, in steps.
@@ -144,7 +198,7 @@ pub(super) fn drop_misfits(graph: &mut Graph) {
 
 fn fits(graph: &Graph, id: Id, fuel: &mut u32) -> bool {
     let Some(mut value) = graph.node(id).and_then(|node| node.default.clone()) else { return true };
-    if !fill(graph, id, &mut value, fuel) {
+    if !fill(graph, id, &mut value, fuel, &mut Absent::new()) {
         return false;
     }
     let mut check = Check::new(graph, *fuel);

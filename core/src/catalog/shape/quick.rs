@@ -4,6 +4,7 @@
 use super::{
     admit::Plain,
     check::{Check, Path},
+    doubt::Absent,
     fill::fill,
     graph::{Graph, Id, Node, ROOT},
     slot::{Members, Slot},
@@ -66,7 +67,9 @@ impl Quick {
             return None;
         }
         let (mut defaults, mut steps) = (object, STEPS);
-        let Json::Object(defaults) = fill(graph, ROOT, &mut defaults, &mut steps).then_some(defaults)? else {
+        let Json::Object(defaults) =
+            fill(graph, ROOT, &mut defaults, &mut steps, &mut Absent::new()).then_some(defaults)?
+        else {
             return None;
         };
         arguments.iter_mut().for_each(|one| one.required &= !defaults.contains_key(&*one.name));
