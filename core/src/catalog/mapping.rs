@@ -152,6 +152,8 @@ fn destination(kind: Option<&Kind>, value: &Json) -> Option<String> {
             }
             let (scheme, host, port) = (part("scheme")?, part("host")?, part("port")?);
             let plain = matches!((scheme.as_str(), port.as_str()), ("http" | "ws", "80") | ("https" | "wss", "443"));
+            // Without brackets, the last part of an IPv6 address would be a port.
+            let host = if host.contains(':') { format!("[{host}]") } else { host };
             Some(if plain { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") })
         }
         _ => Some(text.into_owned()),
@@ -196,6 +198,20 @@ mod tests {
         check(&files, r#"{"bucket":7,"files":[{"path":"A"},{"path":"b"},{"path":"A"}]}"#, &["7:A", "7:b"]);
         check(&files, r#"{"bucket":7,"files":[]}"#, &[]);
         check(&files, r#"{"bucket":7,"files":[{"path":"A"},{}]}"#, &[]);
+    }
+
+    #[test]
+    fn one_destination_each() {
+        let check = |url: &str, expected: &str| {
+            assert_eq!(destination(Some(&Kind::Url), &Json::from(url)).as_deref(), Some(expected), "{url}");
+            assert_eq!(destination(Some(&Kind::Url), &Json::from(expected)).as_deref(), Some(expected));
+        };
+        check("https://A.example/x?y", "https://a.example");
+        check("http://a.example:443/", "http://a.example:443");
+        check("wss://a.example:443", "wss://a.example");
+        check("ftp://a.example", "ftp://a.example:21");
+        check("http://[::1]:81/", "http://[::1]:81");
+        check("http://[0::1:81]/", "http://[::1:81]");
     }
 
     proptest! {
