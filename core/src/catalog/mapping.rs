@@ -137,6 +137,12 @@ pub(crate) fn destinations(pointer: &Pointer, kind: Option<&Kind>, input: &Input
     values.map(|value| destination(kind, value).ok_or_else(wrong)).collect()
 }
 
+/// A text of this kind as it stands among destinations.
+#[cfg(feature = "author")]
+pub(crate) fn normal(kind: &Kind, text: &str) -> Option<String> {
+    destination(Some(kind), &Json::from(text))
+}
+
 fn destination(kind: Option<&Kind>, value: &Json) -> Option<String> {
     let text = name(value)?;
     match kind {

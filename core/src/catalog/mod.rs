@@ -22,12 +22,16 @@ use std::{
 
 pub(crate) use admit::{Admission, Admitted, Fault};
 pub use effect::{Effect, KnownFrom};
+#[cfg(feature = "author")]
+pub(crate) use kind::Kind;
 pub(crate) use level::Levels;
 #[cfg(feature = "author")]
 pub(crate) use load::load;
 #[cfg(feature = "author")]
 pub(crate) use manifest::FILE as MANIFEST;
 pub(crate) use manifest::{Attribute, AttributeType, Output, Placed, Principals, Require};
+#[cfg(feature = "author")]
+pub(crate) use mapping::normal;
 #[cfg(feature = "explain")]
 pub(crate) use mapping::percent_encode;
 pub use method::REVISION;

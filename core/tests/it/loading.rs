@@ -403,6 +403,69 @@ fn choices_that_no_argument_has() {
     );
 }
 
+/// A server's own destination stands as the manifest writes its origin, a URL's by scheme, host and port.
+#[test]
+fn destinations_in_another_form() {
+    let list = r#"{"tools": [{"name": "send", "inputSchema": {"type": "object", "properties": {"to": {"type": "string"}}}},
+        {"name": "mail", "inputSchema": {"type": "object", "properties": {"to": {"type": "string"}}}},
+        {"name": "note", "inputSchema": {"type": "object", "properties": {"to": {"type": "string"}}}}]}"#;
+    let check = |policy: &str, expected: &str| {
+        let mut sources = desk::sources(&format!("@id(\"p\") {policy};"));
+        let tool = |name: &str, rest: &str| format!("[tools.\"api/{name}\"]\neffect = \"write\"\n{rest}\n");
+        let kind = |kind: &str| format!("destinations = [\"/to\"]\narguments.\"/to\" = {{ kind = \"{kind}\" }}");
+        let tools = [
+            tool("send", &format!("egress = true\n{}", kind("url"))),
+            tool("mail", &format!("egress = false\n{}", kind("email"))),
+            tool("note", "egress = false"),
+        ];
+        let head = "[bundle]\nname = \"x\"\nversion = \"1\"\n[servers.api]\norigin = \"https://api.example/mcp/\"\n";
+        sources.insert("toolgate.toml", format!("{head}{}", tools.concat()));
+        sources.insert("tools/api.json", list);
+        let told = told(&sources);
+        assert!(if expected.is_empty() { told.is_empty() } else { told.contains(expected) }, "{policy}: {told}");
+    };
+    let on = |tool: &str, when: &str| {
+        format!("forbid (principal, action == Action::\"api/{tool}\", resource) when {{ {when} }}")
+    };
+    let has = |one: &str| format!("context.destinations.contains(\"{one}\")");
+    check(&on("send", &has("https://evil.example")), "");
+    check(
+        &on("send", &has("https://Evil.example/")),
+        "[unknown_destination] policies/desk.cedar:1:106: warning: no call that `p` covers has the destination `https://Evil.example/` (destinations are in normal form: write `https://evil.example`)",
+    );
+    check(&on("send", &has("evil.example")), "has the destination `evil.example`");
+    check(&on("mail", &has("Eve@EVIL.example")), "write `Eve@evil.example`)");
+    check(&on("mail", &has("Eve@evil.example")), "");
+    check(&on("mail", &has("https://evil.example")), "has the destination `https://evil.example`");
+    check(&on("note", &has("anything")), "has the destination `anything`");
+    check(&on("send", "[\"https://a.example:443\"].containsAny(context.destinations)"), "write `https://a.example`)");
+    // The server's own, in either form.
+    let own = "forbid (principal, action == Action::\"api/resources/read\", resource) when { context.destinations.contains(\"https://api.example\") }";
+    check(
+        own,
+        "(the server `api` counts by the `origin` that the manifest gives it: write `https://api.example/mcp/`)",
+    );
+    check(
+        &on("send", &has("https://api.example")),
+        "[destination_form] policies/desk.cedar:1:106: warning: the forbid `p` names `https://api.example`, and misses the server `api`, which counts by its `origin` in the manifest (name `https://api.example/mcp/`, too)",
+    );
+    check(
+        &on("send", &has("https://api.example/mcp/")),
+        "misses arguments that lead there: a URL counts as `https://api.example` (name `https://api.example`, too)",
+    );
+    check(&on("send", "context.destinations.containsAny([\"https://api.example\", \"https://api.example/mcp/\"])"), "");
+    check(&on("send", &format!("!{}", has("https://api.example"))), "");
+    check("permit (principal, action, resource) when { context.destinations.contains(\"https://api.example\") }", "");
+    check(
+        "forbid (principal, action, resource) unless { [\"https://api.example/mcp/\"].containsAll(context.destinations) }",
+        "",
+    );
+    check(
+        "forbid (principal, action, resource) unless { [\"https://api.example/\"].containsAll(context.destinations) }",
+        "write `https://api.example/mcp/`)",
+    );
+}
+
 /// Names that name nothing, and operations that no string chooses.
 #[test]
 fn manifests_that_no_call_could_meet() {

@@ -65,7 +65,7 @@ impl Walk<'_> {
     /// same anyway; or a forbid stops every such call.
     pub(super) fn is_settled(&mut self, part: Part) -> bool {
         let Self { one, above, without, .. } = self;
-        part.is_required(self.require)
+        part.is_required(self.catalog.require)
             || above.iter().any(|(expr, settles)| without.truth(expr, part) == Some(*settles))
             || (!one.policy.forbids && without.fails(&one.tree, part))
             || self

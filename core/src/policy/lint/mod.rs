@@ -4,6 +4,7 @@
 mod absent;
 mod authors;
 mod choices;
+mod destinations;
 mod names;
 mod scope;
 mod walk;
@@ -47,7 +48,7 @@ pub(super) fn all(
         names::operations_group(catalog, one, found);
         let covered = actions.covered(&one.tree.action);
         scope::fits(one, &covered, declared, found);
-        let mut walk = Walk::new(one, covered, declared, (catalog.require, &walls), found);
+        let mut walk = Walk::new(one, covered, declared, (catalog, &walls), found);
         walk.scope();
         for clause in one.tree.clauses() {
             match clause {

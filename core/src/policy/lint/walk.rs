@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     PrincipalKind,
-    catalog::{Action, Require, Tool},
+    catalog::{Action, Catalog, Tool},
     engine::Root,
     error::Diagnostic,
     facts::{CONTEXT, FactType},
@@ -29,7 +29,7 @@ pub(super) struct Walk<'a> {
     pub(super) one: &'a Parsed,
     pub(super) covered: Vec<(&'a Tool, &'a Action)>,
     pub(super) declared: &'a Declared,
-    pub(super) require: Require,
+    pub(super) catalog: &'a Catalog,
     pub(super) walls: &'a Walls<'a>,
     pub(super) without: Without,
     /// What the expression in hand stands in, each with the truth by which nothing within it matters.
@@ -46,7 +46,7 @@ impl<'a> Walk<'a> {
         one: &'a Parsed,
         covered: Vec<(&'a Tool, &'a Action)>,
         declared: &'a Declared,
-        (require, walls): (Require, &'a Walls<'a>),
+        (catalog, walls): (&'a Catalog, &'a Walls<'a>),
         found: &'a mut Vec<Diagnostic>,
     ) -> Self {
         let without = Without::default();
@@ -54,7 +54,7 @@ impl<'a> Walk<'a> {
             one,
             covered,
             declared,
-            require,
+            catalog,
             walls,
             without,
             above: Vec::new(),
@@ -158,6 +158,7 @@ impl<'a> Walk<'a> {
         }
         self.text(expr, positive);
         self.choices(expr);
+        self.destinations(expr, positive);
         for child in children(expr) {
             self.condition(child, positive);
         }
