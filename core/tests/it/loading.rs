@@ -310,6 +310,13 @@ fn what_a_call_leaves_out_decides() {
     check(&forbid("if context has task then context.status.task_active == \"no\" else true"), "", "");
     let wall = forbid("!(context has task)");
     check(&format!("{wall};{}", forbid("context.status.task_active == \"no\"")), "", "");
+    let permits = permit("context.status.task_active == \"yes\"");
+    check(&format!("{};{permits}", forbid("context.status.task_active == \"no\"")), "", "");
+    let template = "permit (principal == ?principal, action, resource)";
+    check(&format!("{};{template}", forbid("context.status.task_active == \"no\"")), "", "");
+    let other = "permit (principal, action in Action::\"read\", resource)";
+    let some = format!("{};{permits};{other}", forbid("context.status.task_active == \"no\""));
+    check(&some, "", "the forbid `p0` is switched off");
     let narrow = "forbid (principal, action in Action::\"write\", resource) when { !(context has task) }";
     check(
         &format!("{narrow};{}", forbid("context.status.task_active == \"no\"")),
@@ -345,6 +352,9 @@ fn what_a_call_leaves_out_decides() {
         "",
         "by leaving out the transport: `context.transport` then is `unknown`",
     );
+    let claim = "by leaving out the claim `environment`: `context.environment.principal` then is `unknown`";
+    check(&forbid("context.environment.principal == \"development\""), "", claim);
+    check(&forbid("context.environment.principal != \"production\""), "", "");
 }
 
 /// What the input schema does not list, no call has.

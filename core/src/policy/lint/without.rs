@@ -27,10 +27,12 @@ pub(super) enum Part {
     Credential,
     Origin,
     Transport,
+    Environment,
 }
 
 impl Part {
-    const ALL: [Self; 5] = [Self::Session, Self::Task, Self::Credential, Self::Origin, Self::Transport];
+    const ALL: [Self; 6] =
+        [Self::Session, Self::Task, Self::Credential, Self::Origin, Self::Transport, Self::Environment];
 
     /// The part of the context of this name.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -45,6 +47,7 @@ impl Part {
             Self::Credential => "the credential",
             Self::Origin => "who asked",
             Self::Transport => "the transport",
+            Self::Environment => "the claim `environment`",
         }
     }
 
@@ -54,7 +57,7 @@ impl Part {
             Self::Session => Some("session"),
             Self::Task => Some("task"),
             Self::Credential => Some("credential"),
-            Self::Origin | Self::Transport => None,
+            Self::Origin | Self::Transport | Self::Environment => None,
         }
     }
 
@@ -63,7 +66,7 @@ impl Part {
             Self::Session => require.session,
             Self::Task => require.task,
             Self::Credential => require.credential,
-            Self::Origin | Self::Transport => false,
+            Self::Origin | Self::Transport | Self::Environment => false,
         }
     }
 }
@@ -74,6 +77,10 @@ pub(super) fn text(names: &[String]) -> Option<(Part, &'static str)> {
         [only] if only == "origin" => Some((Part::Origin, Origin::default().name())),
         [only] if only == "transport" => Some((Part::Transport, "unknown")),
         [first, last] if first == "session" && last == "id" => Some((Part::Session, "")),
+        [first, last] if first == "environment" && last == "principal" => Some((Part::Environment, "unknown")),
+        [first, last] if first == "status" && last == "environment_matches" => {
+            Some((Part::Environment, State::Absent.name()))
+        }
         [first, last] if first == "status" => {
             let part = Part::ALL.into_iter().find(|part| part.key().is_some_and(|key| last.starts_with(key)));
             Some((part?, State::Absent.name()))
@@ -82,7 +89,7 @@ pub(super) fn text(names: &[String]) -> Option<(Part, &'static str)> {
     }
 }
 
-/// The actions that a forbid keeps every call without a part from.
+/// The actions that no call without a part is allowed.
 pub(super) type Walls<'p> = HashMap<Part, HashSet<&'p str>>;
 
 /// What expressions come to without a part, as far as that is known. Each is looked at once.
@@ -218,21 +225,30 @@ pub(super) fn like(pattern: &[PatternElem]) -> Pattern {
     }))
 }
 
-/// What forbids that apply to anyone and anything stop.
+/// What forbids that apply to anyone and anything stop, and what nothing permits.
 pub(super) fn walls<'p>(actions: &Actions<'p>, parsed: &[Parsed]) -> Walls<'p> {
     let mut walls = Walls::new();
-    for one in parsed.iter().filter(|one| one.policy.forbids && !one.policy.template && one.policy.approval.is_none()) {
+    let covered = |one: &Parsed| actions.covered(&one.tree.action).into_iter().map(|(_, action)| &*action.id);
+    let (forbids, permits): (Vec<_>, Vec<_>) = parsed.iter().partition(|one| one.policy.forbids);
+    for one in forbids.into_iter().filter(|one| !one.policy.template && one.policy.approval.is_none()) {
         let anyone = matches!(one.tree.principal, PrincipalConstraint::Any);
         if !anyone || !matches!(one.tree.resource, ResourceConstraint::Any) {
             continue;
         }
         let mut without = Without::default();
-        let parts = Part::ALL.into_iter().filter(|part| without.meets(&one.tree, *part) == Some(true));
-        let parts: Vec<_> = parts.collect();
-        if !parts.is_empty() {
-            let covered: Vec<_> =
-                actions.covered(&one.tree.action).into_iter().map(|(_, action)| &*action.id).collect();
-            parts.into_iter().for_each(|part| walls.entry(part).or_default().extend(&covered));
+        for part in Part::ALL.into_iter().filter(|part| without.meets(&one.tree, *part) == Some(true)) {
+            walls.entry(part).or_default().extend(covered(one));
+        }
+    }
+    for part in Part::ALL {
+        // A grant counts in the calls of a task only.
+        let needs =
+            |one: &&&Parsed| (one.policy.template && part == Part::Task) || Without::default().fails(&one.tree, part);
+        let (needing, others): (Vec<_>, Vec<_>) = permits.iter().partition(needs);
+        if !needing.is_empty() {
+            let others: HashSet<_> = others.into_iter().flat_map(|one| covered(one)).collect();
+            let stopped = needing.into_iter().flat_map(|one| covered(one)).filter(|action| !others.contains(action));
+            walls.entry(part).or_default().extend(stopped);
         }
     }
     walls
