@@ -199,7 +199,7 @@ impl Tool {
         })?;
         let action = self.action(&admitted.input)?;
         if let Some(pointer) = admitted.unsure.iter().find_map(|path| self.rests_on(action, path)) {
-            let detail = format!("`{pointer}` is not given, and has a default that depends; write it");
+            let detail = format!("`{pointer}` is not given, and its default cannot be told beforehand; write it");
             return Err(Fault::new(Reason::InexactArgument, detail));
         }
         let mut resources = Resources::new();

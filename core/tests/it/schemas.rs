@@ -58,7 +58,7 @@ fn defaults_that_depend() {
         let told = decided(&schema, "", input);
         assert!(told.starts_with(expected), "{rest} {input}: {told}");
     };
-    let unsure = "deny inexact_argument []: a policy reads `context.input.force`, which is not given, and has a default that depends; write it";
+    let unsure = "deny inexact_argument []: a policy reads `context.input.force`, which is not given, and its default cannot be told beforehand; write it";
     let filled = r#"{"properties": {"force": {"default": true}}}"#;
     let hard = r#"{"properties": {"mode": {"const": "hard"}}}"#;
     for rest in [
@@ -75,6 +75,16 @@ fn defaults_that_depend() {
         check(&rest, r#"{"mode": "hard", "force": false}"#, "allow [may]");
         check(&rest, r#"{"mode": "hard", "force": true}"#, "deny forbidden [force]");
     }
+    // A schema that is not here can say anything.
+    for lost in [r##""$ref": "#args""##, r#""allOf": [{"$ref": "https://schemas.example/args.json"}]"#] {
+        check(lost, "{}", unsure);
+        check(lost, r#"{"force": false}"#, "allow [may]");
+    }
+    let own =
+        r##"{"type": "object", "properties": {"force": {"type": "boolean", "default": false}}, "$ref": "#args"}"##;
+    assert!(decided(own, "", "{}").starts_with("allow [may]"));
+    let lost = r##""patternProperties": {"^z": {"$ref": "#args"}}"##;
+    check(lost, r#"{"zz": {}}"#, "allow [may]");
     // Of two defaults for one argument, a tool takes the one that it comes to first.
     let other =
         r#""allOf": [{"properties": {"force": {"default": true}}}, {"properties": {"force": {"default": false}}}]"#;
@@ -103,7 +113,7 @@ fn defaults_that_depend_below_others() {
     check(
         "destinations = [\"/to\"]",
         "{}",
-        "deny inexact_argument []: `/to` is not given, and has a default that depends; write it",
+        "deny inexact_argument []: `/to` is not given, and its default cannot be told beforehand; write it",
     );
     check("resource = { type = \"R\", id = \"{/to}\" }", "{}", "deny inexact_argument");
     check("resource = { type = \"R\", id = \"{/l/*/k}\" }", r#"{"to": "x", "l": [{}]}"#, "deny inexact_argument");

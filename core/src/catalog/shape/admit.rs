@@ -123,7 +123,7 @@ impl Shape {
         let mut taker = Taker::default();
         taker.look(&self.members, members, &Path::Root);
         let Taker { mut misfits, forms, mut inexact, .. } = taker;
-        let why = "is not given, and has a default that depends; write it";
+        let why = "is not given, and its default cannot be told beforehand; write it";
         inexact.extend(unsure.iter().map(|path| Inexact { path: path.clone(), why: why.to_owned() }));
         let mut check = Check::new(&self.graph, fuel);
         check.input(members, &input, self.extra_arguments);

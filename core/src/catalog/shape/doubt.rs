@@ -1,5 +1,5 @@
-//! Defaults that depend: on a condition (`if`, `dependentSchemas`), or on which of two schemas of one object a tool looks at
-//! first. What the tool will see where such an argument is absent, nobody knows before: no policy may be asked about it.
+//! Defaults that depend: on a condition (`if`, `dependentSchemas`), on which of two schemas of one object a tool looks at
+//! first, or on a schema that is not here (`$ref`). What the tool will see where such an argument is absent, nobody knows before: no policy may be asked about it.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,8 @@ pub(super) fn can_be(graph: &Graph) -> bool {
         ids.len() > 1 && !rules.flat_map(|rules| rules.properties.keys()).all(|name| seen.insert(name.as_str()))
     };
     let has_defaults = graph.nodes.iter().any(|node| node.default.is_some());
-    has_defaults && graph.nodes.iter().any(|node| !node.also.is_empty() || twice(&node.sure))
+    let lost = graph.nodes.iter().any(|node| node.lost.is_some());
+    lost || has_defaults && graph.nodes.iter().any(|node| !node.also.is_empty() || twice(&node.sure))
 }
 
 /// Finds them in an input as it was given. `fuel` is at its end where there is none to the search.
@@ -78,6 +79,10 @@ impl<'g> Search<'g, '_> {
             }
             _ => return,
         };
+        let lost =
+            |ids: &BTreeSet<Id>| ids.iter().filter_map(|id| self.graph.node(*id)).any(|node| node.lost.is_some());
+        // What is not read can have a default for any member.
+        let unread = lost(&applied.forms);
         for name in self.named(&applied) {
             if !self.burn(COST + count) {
                 return;
@@ -93,7 +98,9 @@ impl<'g> Search<'g, '_> {
             let differs = |default: &&Json| **default != Json::Null && Some(*default) != filled;
             self.names.push(name);
             let given = members.get(name);
-            if given.is_none() && sure.iter().copied().chain(maybe).any(|default| differs(&default)) {
+            let unread = unread || within.forms.iter().any(|id| graph.here(*id).any(|node| node.lost.is_some()));
+            let unread = unread && filled.is_none();
+            if given.is_none() && (unread || sure.iter().copied().chain(maybe).any(|default| differs(&default))) {
                 let path = self.names.iter().map(|name| (*name).to_owned()).gather();
                 if !self.found.contains(&path) {
                     self.found.push(path);
