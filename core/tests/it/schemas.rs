@@ -1,22 +1,27 @@
 //! Input schemas by which a value could escape from what policies see.
 
-use toolgate::Sources;
+use toolgate::{Ledger, ListRequest, Principal, PrincipalKind, Sources, Standing};
 
 use crate::desk;
 
-/// What a call of a tool with this schema comes to; a forbid looks whether it is forced.
-fn decided(schema: &str, manifest: &str, input: &str) -> String {
+fn sources(schema: &str, manifest: &str, policies: &str) -> Sources {
     let mut sources = Sources::default();
     let head =
         "[bundle]\nname = \"x\"\nversion = \"1\"\n[servers.s]\n[tools.\"s/t\"]\neffect = \"write\"\negress = false";
     sources.insert("toolgate.toml", format!("{head}\n{manifest}"));
     sources.insert("tools/s.json", format!(r#"{{"tools": [{{"name": "t", "inputSchema": {schema}}}]}}"#));
+    sources.insert("policies/a.cedar", policies);
+    sources
+}
+
+/// What a call of a tool with this schema comes to; a forbid looks whether it is forced.
+fn decided(schema: &str, manifest: &str, input: &str) -> String {
     let policies = r#"@id("may") permit (principal, action, resource);
         @id("force") forbid (principal, action == Action::"s/t", resource)
         when { context.input has force && context.input.force };
         @id("evil") forbid (principal, action, resource) when { context.destinations.contains("evil") };"#;
-    sources.insert("policies/a.cedar", policies);
-    desk::shown(&desk::decide(&desk::gate_of(&sources), &desk::call("s/t", input, "")))
+    let gate = desk::gate_of(&sources(schema, manifest, policies));
+    desk::shown(&desk::decide(&gate, &desk::call("s/t", input, "")))
 }
 
 /// A tool that takes the closest of several forms fills in other defaults than one that takes the first.
@@ -140,4 +145,38 @@ fn the_search_for_them_ends() {
     );
     check(&wide, &format!(r#"{{"l": [{}{{}}]}}"#, "{}, ".repeat(4000)), endless);
     check(&wide, r#"{"l": [{}]}"#, "allow [may]");
+}
+
+/// A tool is not listed as allowed where a call is denied for what its schema does not tell.
+#[test]
+fn what_cannot_be_told_is_not_allowed_beforehand() {
+    let filled = r#"{"properties": {"force": {"default": true}}}"#;
+    let check = |rest: &str, manifest: &str| {
+        let schema = format!(
+            r#"{{"type": "object", "properties": {{"force": {{"type": "boolean"}}, "to": {{"type": "string", "minLength": 1}}}}, {rest}}}"#
+        );
+        let policies = r#"@id("may") permit (principal, action, resource);
+            @id("force") forbid (principal is Agent, action == Action::"s/t", resource) when { context.input has force && context.input.force };"#;
+        let gate = desk::gate_of(&sources(&schema, manifest, policies));
+        let listed =
+            gate.list(&ListRequest::new(Principal::new(PrincipalKind::User, "alice")), &Ledger::new(), desk::now());
+        let told = desk::shown(&desk::decide(&gate, &desk::call("s/t", "{}", "")));
+        assert_eq!(
+            (listed[0].tool.as_str(), listed[0].standing),
+            ("t", Standing::Depends),
+            "{rest} {manifest}: {told}"
+        );
+        assert!(told.starts_with("deny inexact_argument"), "{rest} {manifest}: {told}");
+    };
+    for rest in [
+        format!(r#""if": true, "then": {filled}"#),
+        format!(r#""dependencies": {{"mode": {filled}}}"#),
+        format!(r##""$dynamicRef": "#/$defs/f", "$defs": {{"f": {filled}}}"##),
+        r##""$ref": "#args""##.to_owned(),
+        format!(r#""anyOf": [{filled}, {{}}]"#),
+        format!(r#""allOf": [{filled}, {{"properties": {{"force": {{"default": false}}}}}}]"#),
+    ] {
+        check(&rest, "");
+    }
+    check(r#""if": true, "then": {"properties": {"to": {"default": "x"}}}"#, "destinations = [\"/to\"]");
 }
