@@ -384,6 +384,8 @@ fn choices_that_no_argument_has() {
     check(send, "\"delte\" != context.input.how", "is never `delte` (did you mean `delete`?)");
     check(send, "[\"create\", \"remove\"].contains(context.input.how)", "is never `remove`");
     check(send, "[\"create\", \"update\"].contains(context.input.how)", "");
+    check(send, "context.input.how like \"rem*\"", "`context.input.how` is never like `rem*`");
+    check(send, "context.input.how like \"*ate\"", "");
     check("action in [Action::\"pay/send\", Action::\"pay/drop\"]", "context.input.how == \"remove\"", "");
     check(
         "action in [Action::\"pay/send\", Action::\"pay/drop\"]",

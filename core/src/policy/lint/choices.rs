@@ -5,6 +5,7 @@ use cedar_policy::pst::{BinaryOp, Expr, Literal};
 use super::{
     super::{declared::Attribute, read_paths::path},
     walk::Walk,
+    without::like,
 };
 use crate::{
     engine::Root,
@@ -18,6 +19,11 @@ const LISTED: usize = 8;
 impl Walk<'_> {
     /// A comparison of an argument with values that it never has, in any call that the policy covers.
     pub(super) fn choices(&mut self, expr: &Expr) {
+        if let Expr::Like { expr, pattern } = expr {
+            let pattern = like(pattern);
+            let fits = |choice: &Json| choice.as_str().is_some_and(|text| pattern.matches(text));
+            return self.unmet(expr, false, &fits, "is never like", &pattern.to_string());
+        }
         let Expr::BinaryOp { op, left, right } = expr else { return };
         match op {
             BinaryOp::Eq | BinaryOp::NotEq => {
@@ -48,11 +54,15 @@ impl Walk<'_> {
             Expr::Literal(Literal::Long(value)) => Json::Number(Number::Int(*value)),
             _ => return,
         };
+        let shown = text(&value);
+        self.unmet(argument, each, &|choice| *choice == value, if each { "never has" } else { "is never" }, &shown);
+    }
+
+    /// Tells of an argument no value of which `fits`, in any call that the policy covers.
+    fn unmet(&mut self, argument: &Expr, each: bool, fits: &dyn Fn(&Json) -> bool, never: &str, shown: &str) {
         let Some((Root::Context, names)) = path(argument) else { return };
-        let Some(("input", names_within)) = names.split_first().map(|(first, rest)| (first.as_str(), rest)) else {
-            return;
-        };
-        let mut steps: Vec<_> = names_within.iter().cloned().map(Step::Member).collect();
+        let Some(("input", within)) = names.split_first().map(|(first, rest)| (first.as_str(), rest)) else { return };
+        let mut steps: Vec<_> = within.iter().cloned().map(Step::Member).collect();
         steps.extend(each.then_some(Step::Each));
         let mut first = None;
         for (tool, action) in &self.covered {
@@ -60,21 +70,23 @@ impl Walk<'_> {
                 continue;
             }
             match tool.shape.choices(&steps) {
-                Some(choices) if !choices.contains(&&value) => first = first.or(Some((&tool.id, choices))),
+                Some(choices) if !choices.iter().any(|one| fits(one)) => first = first.or(Some((&tool.id, choices))),
                 _ => return,
             }
         }
         let Some((tool, choices)) = first else { return };
-        let text = |choice: &Json| choice.as_str().map_or_else(|| canonical(choice), str::to_owned);
-        let (shown, known) = (text(&value), choices.iter().map(|one| text(one)).collect::<Vec<_>>());
-        let span = self.one.statement.find(&self.one.source, &shown, false);
+        let known: Vec<_> = choices.iter().map(|one| text(one)).collect();
+        let span = self.one.statement.find(&self.one.source, shown, false);
         let span = span.unwrap_or(self.one.statement.head.clone());
-        let never = if each { "never has" } else { "is never" };
         let message = format!("`context.{}` {never} `{}`", names.join("."), shown.escape_debug());
         let mut listed: Vec<_> = known.iter().map(String::as_str).take(LISTED).collect();
         listed.extend((known.len() > LISTED).then_some("..."));
         let help = format!("the input schema of `{tool}` lists {}", listed.join(", "));
         let told = Diagnostic::warning("unknown_choice", message).at(self.one.at(span)).help(help);
-        self.found.push(told.suggest(&shown, known.iter().map(String::as_str)));
+        self.found.push(told.suggest(shown, known.iter().map(String::as_str)));
     }
+}
+
+fn text(choice: &Json) -> String {
+    choice.as_str().map_or_else(|| canonical(choice), str::to_owned)
 }
