@@ -1,5 +1,6 @@
 //! Defaults that depend: on a condition (`if`, `dependentSchemas`), on which of two schemas of one object a tool looks at
-//! first, or on a schema that is not here (`$ref`). What the tool will see where such an argument is absent, nobody knows before: no policy may be asked about it.
+//! first, or on a schema that is not here (`$ref`). What the tool will see where such an argument is absent, nobody knows
+//! before: no policy may be asked about it.
 
 use std::collections::BTreeSet;
 
@@ -79,10 +80,10 @@ impl<'g> Search<'g, '_> {
             }
             _ => return,
         };
-        let lost =
-            |ids: &BTreeSet<Id>| ids.iter().filter_map(|id| self.graph.node(*id)).any(|node| node.lost.is_some());
+        let graph = self.graph;
+        let lost = |id: &Id| graph.node(*id).is_some_and(|node| node.lost.is_some());
         // What is not read can have a default for any member.
-        let unread = lost(&applied.forms);
+        let unread = applied.forms.iter().any(lost);
         for name in self.named(&applied) {
             if !self.burn(COST + count) {
                 return;
@@ -91,15 +92,14 @@ impl<'g> Search<'g, '_> {
                 let rules = graph.node(id).and_then(|node| node.object.as_ref());
                 out.extend(rules.and_then(|rules| rules.properties.get(name)));
             });
-            let graph = self.graph;
             let sure: Vec<_> = within.sure.iter().filter_map(|id| graph.default_of(*id)).gather();
             let filled = sure.first().copied();
             let maybe = within.maybe.iter().flat_map(|id| graph.here(*id)).filter_map(|node| node.default.as_ref());
             let differs = |default: &&Json| **default != Json::Null && Some(*default) != filled;
             self.names.push(name);
             let given = members.get(name);
-            let unread = unread || within.forms.iter().any(|id| graph.here(*id).any(|node| node.lost.is_some()));
-            let unread = unread && filled.is_none();
+            let own = || within.forms.iter().any(|id| graph.here(*id).any(|node| node.lost.is_some()));
+            let unread = filled.is_none() && (unread || own());
             if given.is_none() && (unread || sure.iter().copied().chain(maybe).any(|default| differs(&default))) {
                 let path = self.names.iter().map(|name| (*name).to_owned()).gather();
                 if !self.found.contains(&path) {

@@ -243,11 +243,11 @@ pub(super) fn walls<'p>(actions: &Actions<'p>, parsed: &[Parsed]) -> Walls<'p> {
     for part in Part::ALL {
         // A grant counts in the calls of a task only.
         let needs =
-            |one: &&&Parsed| (one.policy.template && part == Part::Task) || Without::default().fails(&one.tree, part);
-        let (needing, others): (Vec<_>, Vec<_>) = permits.iter().partition(needs);
+            |one: &&Parsed| (one.policy.template && part == Part::Task) || Without::default().fails(&one.tree, part);
+        let (needing, others): (Vec<_>, Vec<_>) = permits.iter().copied().partition(needs);
         if !needing.is_empty() {
-            let others: HashSet<_> = others.into_iter().flat_map(|one| covered(one)).collect();
-            let stopped = needing.into_iter().flat_map(|one| covered(one)).filter(|action| !others.contains(action));
+            let others: HashSet<_> = others.into_iter().flat_map(covered).collect();
+            let stopped = needing.into_iter().flat_map(covered).filter(|action| !others.contains(action));
             walls.entry(part).or_default().extend(stopped);
         }
     }
