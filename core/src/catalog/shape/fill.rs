@@ -44,7 +44,8 @@ impl<'g> Filling<'g, '_> {
         let mut branches = Vec::new();
         for inner in node.sure.iter().filter_map(|id| graph.node(*id)) {
             self.burn(1);
-            branches.extend([&inner.any, &inner.one].into_iter().filter(|ids| graph.not_null(ids).len() > 1));
+            let forms = [(&inner.any, false), (&inner.one, true)];
+            branches.extend(forms.into_iter().filter(|(ids, _)| graph.not_null(ids).len() > 1));
             match &mut *value {
                 Json::Object(members) => {
                     let count = inner.object.as_ref().map_or(0, |rules| rules.properties.len());
@@ -76,7 +77,7 @@ impl<'g> Filling<'g, '_> {
                 _ => {}
             }
         }
-        branches.into_iter().for_each(|branches| self.taken(branches, value, level));
+        branches.into_iter().for_each(|(ids, one)| self.taken(ids, one, value, level));
     }
 
     /// Fills in members whose names the schema does not say.
@@ -104,11 +105,20 @@ impl<'g> Filling<'g, '_> {
 
     /// Of several forms, a value has the first that it fits, as it stands or else with what that form fills in. A tool may
     /// take another that it fits, too: the closest, say. Where that fills in something else, nobody knows what it will see.
-    fn taken(&mut self, branches: &[Id], value: &mut Json, level: usize) {
+    /// `one`: as it stands, it cannot have two.
+    fn taken(&mut self, branches: &[Id], one: bool, value: &mut Json, level: usize) {
         if !matches!(value, Json::Array(_) | Json::Object(_)) {
             return;
         }
-        let stand: Vec<Id> = branches.iter().copied().filter(|id| self.is_one(*id, value, true)).gather();
+        let mut stand: Vec<Id> = Vec::new();
+        for id in branches {
+            if self.is_one(*id, value, !one) {
+                stand.push(*id);
+                if one {
+                    break;
+                }
+            }
+        }
         let first = stand.iter().position(|id| self.is_one(*id, value, false));
         let all = match (first, stand.as_slice()) {
             (Some(_), [only]) => return self.step(*only, value, level + 1),
