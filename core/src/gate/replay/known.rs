@@ -8,7 +8,7 @@ use crate::{
     Credential, PolicyBundle, PrincipalKind, ToolCall,
     call::Binding,
     catalog::{Attribute, AttributeType},
-    engine::{Lacking, Root, Unsure, duration},
+    engine::{Lacking, Root, Tree, Unsure, duration},
     facts::{CONTEXT, Fact, FactType, Gathered},
     gate::Gate,
     id::EntityRef,
@@ -65,6 +65,7 @@ pub(super) struct World<'w> {
     pub(super) same_entities: bool,
     pub(super) kept: &'w KeptRecord,
     pub(super) hops: &'w [Hop],
+    pub(super) looked: Looked,
 }
 
 /// Whether the call came with a credential, and one of which nothing is known; nothing if that is not on record.
@@ -75,8 +76,10 @@ pub(super) fn credential(kept: &KeptRecord, maker: &PolicyBundle) -> Option<Opti
         Some(state) => state != "absent",
         None if hop.fact(&["credential"]).is_some() => true,
         // What policies looked at, and was not there.
-        None if looked(maker, kept.action()?, Root::Context, &["credential"]) => false,
-        None => return None,
+        None => {
+            let looked = Looked::of(maker, kept.action()?)?.context.at(&["credential"]);
+            looked.map(|_| false)?
+        }
     };
     Some(there.then(|| Credential {
         id: None,
@@ -91,17 +94,21 @@ pub(super) fn credential(kept: &KeptRecord, maker: &PolicyBundle) -> Option<Opti
     }))
 }
 
-/// Whether the policies of the bundle that decided could look at a path, so that it is on record, or was not there.
-fn looked(maker: &PolicyBundle, action: &str, root: Root, path: &[&str]) -> bool {
-    let path: Vec<_> = path.iter().map(|name| (*name).to_owned()).collect();
-    maker.about(action).is_some_and(|about| about.reads.touches(root, &path))
+/// What the policies of the bundle that decided could look at, so that it is on record, or was not there.
+#[derive(Default)]
+pub(super) struct Looked {
+    context: Tree,
+    principal: Tree,
+}
+
+impl Looked {
+    pub(super) fn of(maker: &PolicyBundle, action: &str) -> Option<Self> {
+        let reads = &maker.about(action)?.reads;
+        Some(Self { context: reads.tree(Root::Context), principal: reads.tree(Root::Principal) })
+    }
 }
 
 impl World<'_> {
-    fn looked(&self, root: Root, path: &[&str]) -> bool {
-        self.kept.action().is_some_and(|action| looked(self.maker, action, root, path))
-    }
-
     /// Whether both manifests say in the same way who actors are.
     pub(super) fn knows_actors(&self) -> bool {
         let [new, old] = [self.gate.bundle(), self.maker].map(|bundle| &bundle.catalog.principals);
@@ -165,7 +172,7 @@ impl World<'_> {
 
     /// The claim that an attribute was read from, or that there was none; nothing if that is not on record.
     fn claimed(&self, hop: &Hop, name: &str, attribute: &Attribute) -> Option<Option<Json>> {
-        if !self.looked(Root::Principal, &[name]) {
+        if self.looked.principal.at(&[name]).is_none() {
             return None;
         }
         let Some(shown) = hop.attributes.get(name) else { return Some(None) };
@@ -188,7 +195,7 @@ impl World<'_> {
             _ => None,
         };
         let (old, new) = (said(self.maker), said(self.gate.bundle()));
-        if !self.looked(Root::Principal, &["tenant"]) {
+        if self.looked.principal.at(&["tenant"]).is_none() {
             // No claim contradicted the bundle.
             return (new.is_some() && old == new).then_some(None);
         }
@@ -217,7 +224,7 @@ impl World<'_> {
             if PLAIN.contains(&name.as_str()) || self.is_settled(&name, call, credential.as_ref()) {
                 continue;
             }
-            let sure = self.looked(Root::Context, &path) && holds(&name, same);
+            let sure = self.looked.context.at(&path).is_some() && holds(&name, same);
             let known: Option<Vec<_>> = self.hops.iter().map(|hop| self.value(hop, fact, &path)).collect();
             match known.filter(|_| sure) {
                 Some(known) => {

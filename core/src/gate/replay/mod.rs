@@ -125,6 +125,7 @@ impl<'g> Replayer<'g> {
             same_entities: maker.same_entities,
             kept,
             hops: kept.hops.as_deref().unwrap_or_default(),
+            looked: kept.action().and_then(|action| known::Looked::of(maker.bundle, action)).unwrap_or_default(),
         };
         let lacking = world.actors(&mut call);
         let admitted = match gate.admit(&call, &ledger, now) {
