@@ -40,6 +40,46 @@ pub(super) enum Assigned<'f> {
 /// What is assumed of some of the unknown places.
 pub(super) type Case<'f> = Sorted<u32, Assigned<'f>>;
 
+/// Every combination of what the places that are told apart may come to, those of the last place beside each other.
+#[derive(Debug)]
+pub(super) struct Cases<'f>(Vec<(u32, Vec<Assigned<'f>>)>);
+
+impl<'f> Cases<'f> {
+    /// What comes out in each case, asked once for all cases that differ in nothing which a tree reads.
+    pub(super) fn each<T: Copy>(&self, places: &Places<'f>, tree: &Tree<'f>, ask: impl FnMut(Case<'f>) -> T) -> Vec<T> {
+        let read = places.read_by(tree);
+        let mut out: Vec<T> = self.combined(|slot| read.contains(&slot)).into_iter().map(ask).collect();
+        let mut behind = 1;
+        for (slot, domain) in self.0.iter().rev() {
+            if !read.contains(slot) {
+                let mut all = Vec::with_capacity(out.len() * domain.len());
+                for same in out.chunks(behind) {
+                    domain.iter().for_each(|_| all.extend_from_slice(same));
+                }
+                out = all;
+            }
+            behind *= domain.len();
+        }
+        out
+    }
+
+    /// Every combination of what some of the places may come to.
+    pub(super) fn combined(&self, some: impl Fn(u32) -> bool) -> Vec<Case<'f>> {
+        let mut cases: Vec<Case<'f>> = vec![Case::new()];
+        for (slot, domain) in self.0.iter().filter(|(slot, _)| some(*slot)) {
+            let each = cases.iter().flat_map(|case| {
+                domain.iter().map(move |one| {
+                    let mut case = case.clone();
+                    case.insert(*slot, *one);
+                    case
+                })
+            });
+            cases = each.collect();
+        }
+        cases
+    }
+}
+
 /// A path that leads to an unknown place.
 #[derive(Debug)]
 pub(super) struct Place<'f> {
@@ -133,15 +173,16 @@ impl<'f> Places<'f> {
     }
 
     /// The cases. Together they cover everything that there can be; of what is used most, most is told apart.
-    pub(super) fn cases(&mut self, work: usize) -> Vec<Case<'f>> {
+    pub(super) fn cases(&mut self, work: usize) -> Cases<'f> {
         let mut slots: Vec<_> = self.0.iter().map(|(slot, place)| (std::cmp::Reverse(place.uses), *slot)).collect();
         order(&mut slots, Ord::cmp);
         let most = CASES.min(WORK / work.max(1)).max(1);
-        let mut cases: Vec<Case<'f>> = vec![Case::new()];
+        let (mut count, mut told) = (1_usize, Vec::new());
         for (_, slot) in slots {
             let Some(place) = self.0.get_mut(&slot) else { continue };
             let domain = place.domain();
-            if domain.is_empty() || cases.len().saturating_mul(domain.len()) > most {
+            let more = count.saturating_mul(domain.len());
+            if domain.is_empty() || more > most {
                 continue;
             }
             place.told = domain
@@ -151,16 +192,23 @@ impl<'f> Places<'f> {
                     _ => None,
                 })
                 .collect();
-            let each = cases.iter().flat_map(|case| {
-                domain.iter().map(move |one| {
-                    let mut case = case.clone();
-                    case.insert(slot, *one);
-                    case
-                })
-            });
-            cases = each.collect();
+            count = more;
+            told.push((slot, domain));
         }
-        cases
+        Cases(told)
+    }
+
+    /// The unknown places that a tree reads, and those above them.
+    fn read_by(&self, tree: &Tree<'f>) -> BTreeSet<u32> {
+        let slot = |node: &Node<'f>| match node {
+            Node::Step(
+                Op::Slot(slot) | Op::HasSlot { slot, .. } | Op::SlotEq { slot, .. } | Op::SlotOrder { slot, .. },
+                _,
+            ) => Some(*slot),
+            _ => None,
+        };
+        let read = tree.nodes.iter().filter_map(|node| self.get(slot(node)?));
+        read.flat_map(|place| place.way.iter().copied()).gather()
     }
 }
 
@@ -219,4 +267,56 @@ impl<'f> Place<'f> {
 fn compares(op: Binary) -> bool {
     use Binary::{Eq, Greater, GreaterEq, Less, LessEq, NotEq};
     matches!(op, Eq | NotEq | Less | LessEq | Greater | GreaterEq)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// Places with so many values each, and every combination of them.
+    fn combinations<'f>(hole: &'f Hole, values: &'f [Vec<Value>]) -> (Places<'f>, Cases<'f>) {
+        let place = |(slot, constants): (u32, &'f Vec<Value>)| {
+            let fresh = Place {
+                hole,
+                way: vec![slot],
+                told: Vec::new(),
+                uses: 1,
+                constants: constants.iter().collect(),
+                loose: false,
+            };
+            (slot, fresh)
+        };
+        let mut places = Places((0..).zip(values).map(place).collect());
+        let cases = places.cases(1);
+        (places, cases)
+    }
+
+    proptest! {
+        /// Asked once for what is the same, as asked in each case.
+        #[test]
+        fn cases_that_are_the_same(values in vec((1..5_i64, any::<bool>()), 0..5)) {
+            let hole = Hole::new(Kind::String);
+            let constants = |count: &i64| (0..*count).map(|at| Value::string(at.to_string().as_str())).collect();
+            let values: Vec<(Vec<Value>, bool)> = values.iter().map(|(count, read)| (constants(count), *read)).collect();
+            let all: Vec<_> = values.iter().map(|(values, _)| values.clone()).collect();
+            let (places, cases) = combinations(&hole, &all);
+            let read: Vec<u32> = (0..).zip(&values).filter(|(_, (_, read))| *read).map(|(slot, _)| slot).collect();
+            let ops: Vec<_> = read.iter().map(|slot| Op::Slot(*slot)).collect();
+            let nodes = ops.iter().map(|op| Node::Step(op, Vec::new())).collect();
+            let tree = Tree { nodes, conjuncts: Vec::new() };
+            let seen = |case: &Case<'_>| -> Vec<String> {
+                read.iter().map(|slot| format!("{:?}", case.get(slot))).collect()
+            };
+            let mut asked = Vec::new();
+            let out = cases.each(&places, &tree, |case| {
+                asked.push(seen(&case));
+                asked.len() - 1
+            });
+            let out: Vec<_> = out.into_iter().map(|at| asked[at].clone()).collect();
+            prop_assert_eq!(out, cases.combined(|_| true).iter().map(seen).collect::<Vec<_>>());
+            prop_assert_eq!(asked.iter().collect::<BTreeSet<_>>().len(), asked.len());
+        }
+    }
 }

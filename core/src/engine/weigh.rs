@@ -55,7 +55,7 @@ impl Program {
         let trees = || candidates.iter().flatten().map(|candidate| &candidate.tree);
         let mut places = Places::new(self, holes, trees());
         #[cfg(feature = "explain")]
-        let single = places.cases(usize::MAX).pop().unwrap_or_default();
+        let single = places.cases(usize::MAX).combined(|_| true).pop().unwrap_or_default();
         let cases = places.cases(trees().map(|tree| tree.nodes.len()).sum());
         let mut weighed = Vec::with_capacity(questions.len());
         for (question, candidates) in questions.iter().zip(&candidates) {
@@ -63,11 +63,10 @@ impl Program {
             self.with(question.source, |machine| {
                 for candidate in candidates {
                     let resource = question.resource.as_ref();
-                    let mut outcomes = Vec::with_capacity(cases.len());
-                    for case in &cases {
-                        let mut weigher = Weigher { machine, places: &places, case, resource };
-                        outcomes.push(candidate.scope.and(weigher.outcome(&candidate.tree)));
-                    }
+                    let outcomes = cases.each(&places, &candidate.tree, |case| {
+                        let mut weigher = Weigher { machine, places: &places, case: &case, resource };
+                        candidate.scope.and(weigher.outcome(&candidate.tree))
+                    });
                     let Rule { policy, forbids, .. } = *candidate.rule;
                     #[cfg(feature = "explain")]
                     let rest = {
