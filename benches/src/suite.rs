@@ -55,18 +55,18 @@ when { context.input.title like "*secret*" };
 forbid (principal, action in Action::"destructive", resource in Organization::"TEAM");
 "#;
 
-/// The files of the bundle, its suite among them.
+/// The files of the bundle, its suite among them. `people`: members of each team beside those that calls come from.
 ///
 /// # Errors
 /// The bundle does not load, or the tools are not those that the workload is made of.
-pub fn sources(teams: usize, cases: usize) -> Result<Sources, Box<dyn Error>> {
-    let mut sources = bundle(teams)?;
+pub fn sources(teams: usize, cases: usize, people: usize) -> Result<Sources, Box<dyn Error>> {
+    let mut sources = bundle(teams, people)?;
     let gate = Gate::new(PolicyBundle::load(&sources)?);
     sources.insert("tests/teams.test.yaml", suite(&gate, teams, cases)?);
     Ok(sources)
 }
 
-fn bundle(teams: usize) -> Result<Sources, Box<dyn Error>> {
+fn bundle(teams: usize, people: usize) -> Result<Sources, Box<dyn Error>> {
     let mut manifest = "[bundle]\nname = \"teams\"\nversion = \"1.0.0\"\n[servers.github]\n[require]\nsession = true\n\
                         initiator = true\n"
         .to_owned();
@@ -94,7 +94,10 @@ fn bundle(teams: usize) -> Result<Sources, Box<dyn Error>> {
         policies.push_str(&POLICIES.replace("TEAM", &team));
         entities.push(entity("Organization", &team, json!({}), &[]));
         entities.push(entity("Group", &team, json!({}), &[]));
-        entities.push(entity("User", &format!("{team}-ana"), json!({}), &[("Group", &team)]));
+        let others = (0..people).map(|number| format!("{team}-{number}"));
+        for user in others.chain([format!("{team}-ana")]) {
+            entities.push(entity("User", &user, json!({}), &[("Group", &team)]));
+        }
         entities.push(entity("Agent", &format!("{team}-bot"), json!({}), &[]));
         for (name, level, archived) in REPOSITORIES {
             let parents = [("Organization", team.as_str()), ("Level", level)];

@@ -69,11 +69,27 @@ const STRANGER: &str = "stranger";
 pub fn reach(gate: &Gate, asked: &Question<'_>, jobs: usize) -> Vec<Reach> {
     let tools: BTreeMap<String, ToolReport> =
         gate.bundle().tools().into_iter().map(|tool| (tool.action.clone(), tool)).collect();
-    threads::each(asked.chains.len(), jobs, |at| {
-        let chain = asked.chains.get(at).cloned().unwrap_or_default();
-        let (actions, why) = reached(gate, asked, &chain, &tools);
-        Reach { chain, why: why.filter(|_| actions.is_empty()), actions }
-    })
+    let chain = |at: usize| asked.chains.get(at).cloned().unwrap_or_default();
+    let of = |places: Vec<usize>| -> Vec<(usize, Reach)> {
+        threads::each(places.len(), jobs, |at| {
+            let at = places.get(at).copied().unwrap_or_default();
+            let chain = chain(at);
+            let (actions, why) = reached(gate, asked, &chain, &tools);
+            (at, Reach { chain, why: why.filter(|_| actions.is_empty()), actions })
+        })
+    };
+    // Of those whom nothing tells apart, the first is looked at; the others only where his id stands in the answer.
+    let like: Vec<(usize, usize)> = gate.alike(asked.chains, asked.ledger).into_iter().zip(0..).collect();
+    let mut found: BTreeMap<usize, Reach> =
+        of(like.iter().filter(|(first, at)| first == at).map(|(_, at)| *at).collect()).into_iter().collect();
+    let named = |first: &usize| found.get(first).is_none_or(Reach::names_an_actor);
+    let own: Vec<usize> = like.iter().filter(|(first, at)| first != at && named(first)).map(|(_, at)| *at).collect();
+    found.extend(of(own));
+    let each = like.iter().filter_map(|(first, at)| match found.get(at) {
+        Some(own) => Some(own.clone()),
+        None => Some(Reach { chain: chain(*at), ..found.get(first)?.clone() }),
+    });
+    each.collect()
 }
 
 fn reached(
@@ -135,6 +151,11 @@ fn width(standing: Standing) -> u8 {
 }
 
 impl Reach {
+    /// Whether an actor's id may stand in why nothing is reached.
+    fn names_an_actor(&self) -> bool {
+        self.why.as_ref().is_some_and(|why| self.chain.iter().any(|actor| why.contains(&actor.id)))
+    }
+
     /// The chain in words: `Agent::"triage" for User::"tom"`.
     pub fn who(&self) -> String {
         let chain: Vec<_> = self.chain.iter().map(|actor| actor.entity().to_string()).collect();

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use toolgate::{ListRequest, Origin, PolicyBundle, Principal, PrincipalKind, Timestamp};
+use toolgate::{Gate, Ledger, ListRequest, Origin, PolicyBundle, Principal, PrincipalKind, Timestamp};
 use toolgate_harness::{Bench, Loaded, Options, Question, Recorder, Seen, Side, actors, diff};
 
 use super::{decide, list};
@@ -59,15 +59,14 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
         Err(exit) => return Ok(exit),
     };
     let through: Vec<Principal> = args.through.iter().map(list::actor).collect::<Result<_, _>>()?;
-    let bundles = [&old, &new].map(|(bench, ..)| bench.gate().bundle());
-    let mut actors = actors(bundles, &through);
-    bound(&mut actors, bundles);
-    let chains: Vec<Vec<_>> =
-        actors.into_iter().map(|actor| through.iter().cloned().chain([actor]).collect()).collect();
+    let gates = [&old, &new].map(|(bench, ..)| bench.gate());
+    let actors = actors(gates.map(Gate::bundle), &through);
+    let chains = actors.into_iter().map(|actor| through.iter().cloned().chain([actor]).collect()).collect();
+    let chains = bound(chains, gates);
     let mut like = ListRequest::new(Principal::new(PrincipalKind::User, "anybody"));
     like.any_session = true;
     let now = args.now.map_or_else(decide::clock, Ok)?;
-    let asked = Question { chains: &chains, like: &like, origins: &Origin::ALL, ledger: &Default::default(), now };
+    let asked = Question { chains: &chains, like: &like, origins: &Origin::ALL, ledger: &Ledger::default(), now };
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let [old, new] = [&old, &new].map(|(bench, suites, seen)| Side { bench, suites, seen });
     let found = diff(&old, &new, &asked, jobs);
@@ -78,24 +77,34 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     Ok(if found.is_felt() { Exit::Found } else { Exit::Ok })
 }
 
-/// Actors whose reach is compared, at most.
+/// Actors whose reach is compared, at most. Those whom neither bundle can tell apart count as one.
 const ACTORS: usize = 100;
 
 /// Keeps as many actors as can be compared: first those that policies name and the strangers, whom policies are about.
-fn bound(actors: &mut Vec<Principal>, bundles: [&PolicyBundle; 2]) {
-    let all = actors.len();
-    if all <= ACTORS {
-        return;
+fn bound(mut chains: Vec<Vec<Principal>>, gates: [&Gate; 2]) -> Vec<Vec<Principal>> {
+    let kinds = |chains: &[Vec<Principal>]| -> Vec<_> {
+        let [was, is] = gates.map(|gate| gate.alike(chains, &Ledger::default()));
+        was.into_iter().zip(is).collect()
+    };
+    let all = chains.len();
+    if kinds(&chains).into_iter().collect::<BTreeSet<_>>().len() <= ACTORS {
+        return chains;
     }
+    let bundles = gates.map(Gate::bundle);
     let listed: BTreeSet<_> = bundles.into_iter().flat_map(PolicyBundle::entities).collect();
     let named: BTreeSet<_> = bundles.into_iter().flat_map(PolicyBundle::named_entities).collect();
-    actors.sort_by_cached_key(|actor| {
-        let entity = actor.entity();
-        listed.contains(&entity) && !named.contains(&entity)
+    chains.sort_by_cached_key(|chain| {
+        let whose = chain.last().map(Principal::entity);
+        whose.is_some_and(|entity| listed.contains(&entity) && !named.contains(&entity))
     });
-    actors.truncate(ACTORS);
-    let why = format!("the reach of {ACTORS} of {all} actors is compared, those first that policies name");
+    let (mut kinds, mut kept) = (kinds(&chains).into_iter(), BTreeSet::new());
+    chains.retain(|_| {
+        let kind = kinds.next();
+        kept.contains(&kind) || (kept.len() < ACTORS && kept.insert(kind))
+    });
+    let why = format!("the reach of {} of {all} actors is compared, those first that policies name", chains.len());
     render::note(&format!("{} {why}", styled(YELLOW, "warning:")));
+    chains
 }
 
 /// A bundle, its tests, and their calls.

@@ -57,3 +57,21 @@ fn what_cannot_be_compared() {
     let shown = ["b none", "b new", "b b --through alice"].map(|options| diff(&bench, options));
     assert_snapshot!("diff_faults", shown.join("\n"));
 }
+
+/// As many actors as there are, if few can be told apart; else a hundred kinds, and a warning.
+#[test]
+fn how_many_actors() {
+    let shown = |condition: &str| {
+        let policies = format!("@id(\"p\")\npermit (principal is User, action, resource) when {{ {condition} }};\n");
+        let bench = two(&policies);
+        let user = |at| format!(r#"{{"uid": {{"type": "User", "id": "u{at:03}"}}, "attrs": {{}}, "parents": []}}"#);
+        let users = (0..120).map(user).collect::<Vec<_>>().join(", ");
+        bench.write("new/entities.json", format!("[{users}]"));
+        diff(&bench, "b new --format json")
+    };
+    let alike = shown("context.origin == \"user\"");
+    assert!(!alike.contains("is compared"), "{alike}");
+    assert!(alike.contains("u119"), "{alike}");
+    let told_apart = shown("context.delegation.initiator like \"User::*\"");
+    assert!(told_apart.contains("warning: the reach of 100 of 123 actors is compared"), "{told_apart}");
+}

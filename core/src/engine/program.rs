@@ -249,6 +249,12 @@ impl Program {
         places.iter().copied().find(|place| self.entities.get(*place as usize) == Some(id))
     }
 
+    /// Whether a policy reads a member of this name, of whatever.
+    pub(crate) fn reads_member(&self, name: &str) -> bool {
+        let alone = self.names.iter().chain(self.lists.iter().flatten()).any(|one| **one == *name);
+        alone || self.slots.iter().any(|slot| *slot.name == *name)
+    }
+
     /// The slots of a path, from the last name to the first.
     pub(super) fn climb(&self, slot: u32) -> impl Iterator<Item = &Slot> {
         let at = |place: u32| self.slots.get(place as usize);

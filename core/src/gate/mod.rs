@@ -6,6 +6,7 @@
 //!
 //! Every step that cannot go on ends in a `Deny` with its reason; nothing here returns an error.
 
+mod alike;
 #[cfg(feature = "author")]
 mod conditions;
 mod course;

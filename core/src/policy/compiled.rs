@@ -95,6 +95,11 @@ impl Compiled {
 }
 
 impl PolicyBundle {
+    /// Whether a policy reads a member of this name, of whatever.
+    pub(crate) fn reads_member(&self, name: &str) -> bool {
+        self.compiled.program.reads_member(name)
+    }
+
     /// What of the facts of an action's calls is known beforehand; nothing of an action that the bundle does not have.
     pub(crate) fn about(&self, action: &str) -> Option<&About> {
         self.compiled.about.get(action)

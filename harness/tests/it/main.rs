@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod alike;
 mod desk;
 mod difference;
 mod examples;
