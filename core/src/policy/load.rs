@@ -152,6 +152,10 @@ pub(super) fn with(
     if sources.entry(MANIFEST).is_none() {
         return Err(Error::new(problems));
     }
+    // Of tools that could not be read, whatever names them would be told as wrong, too.
+    let unread = ["tools_list", "tools_missing"];
+    let unread = problems.iter().any(|one| one.severity == Severity::Error && unread.contains(&one.code))
+        && catalog.servers.values().any(|server| server.definitions.is_empty());
     found.extend(problems);
     let fragments = fragments(sources, &mut found);
     let parsed = policies(&catalog, &mut found);
@@ -160,7 +164,8 @@ pub(super) fn with(
     let mut schema_digest = Digest::of_text(Domain::Schema, "");
     let mut filled = Sorted::new();
     let mut schema = None;
-    if let Some((declared, cedar)) = schemas(&catalog, &fragments, sources, &mut found) {
+    let schemas = schemas(&catalog, &fragments, sources, &mut found);
+    if let Some((declared, cedar)) = schemas.filter(|_| !unread) {
         schema_digest = Digest::of_text(Domain::Schema, &declared.own.to_string());
         let actions = Actions::of(&catalog);
         lint::all(&catalog, &actions, &declared, &parsed, &mut found);

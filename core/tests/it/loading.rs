@@ -721,3 +721,15 @@ fn tools_lists() {
     ];
     check("tools_lists", &cases);
 }
+
+/// Where a list of tools cannot be read, what names its tools is not told as wrong, too.
+#[test]
+fn tools_that_could_not_be_read() {
+    let policies = "@id(\"p\") permit (principal, action == Action::\"github/get_me\", resource);\n@id(\"p\") permit";
+    let mut sources = desk::sources(policies);
+    sources.insert("tools/github.json", "{\"tools\": [");
+    let error = PolicyBundle::load(&sources).err().unwrap();
+    let mut codes: Vec<_> = error.diagnostics().iter().map(|one| one.code).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["policy_syntax", "tools_list"], "{error}");
+}
