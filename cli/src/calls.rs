@@ -24,8 +24,13 @@ pub(crate) struct Documents<R> {
     longest: usize,
     next: Next,
     /// Lines that were read before it was seen that lines are documents.
-    waiting: VecDeque<Document>,
+    waiting: VecDeque<Placed>,
+    /// Lines that were read, blank ones included.
+    lines: usize,
 }
+
+/// A document, and how many lines stand before it.
+pub(crate) type Placed = (usize, Document);
 
 enum Next {
     First,
@@ -36,10 +41,10 @@ enum Next {
 impl<R: BufRead> Documents<R> {
     /// Documents of at most `longest` bytes. `lines`: the input is known to be JSON Lines.
     pub(crate) fn new(input: R, longest: usize, lines: bool) -> Self {
-        Self { input, longest, next: if lines { Next::Line } else { Next::First }, waiting: VecDeque::new() }
+        Self { input, longest, next: if lines { Next::Line } else { Next::First }, waiting: VecDeque::new(), lines: 0 }
     }
 
-    fn document(&mut self) -> io::Result<Option<Document>> {
+    fn document(&mut self) -> io::Result<Option<Placed>> {
         if let Some(document) = self.waiting.pop_front() {
             return Ok(Some(document));
         }
@@ -51,13 +56,14 @@ impl<R: BufRead> Documents<R> {
     }
 
     /// Reads until it is clear what the input is.
-    fn first(&mut self) -> io::Result<Option<Document>> {
+    fn first(&mut self) -> io::Result<Option<Placed>> {
         let mut lines = Vec::new();
         let mut length = 0_usize;
         self.next = Next::Nothing;
         while let Some(line) = self.line()? {
             let alone = line.is_document();
-            length = length.saturating_add(line.kept.len());
+            let blank = line.before.saturating_sub(lines.last().map_or(0, |last: &Line| last.before + 1));
+            length = length.saturating_add(line.kept.len()).saturating_add(blank);
             let too_long = line.too_long;
             lines.push(line);
             if alone {
@@ -66,17 +72,24 @@ impl<R: BufRead> Documents<R> {
                 return Ok(self.waiting.pop_front());
             }
             if too_long || length > self.longest {
-                return Ok(Some(Document::TooLong));
+                return Ok(Some((0, Document::TooLong)));
             }
         }
-        let whole: Vec<u8> = lines.into_iter().flat_map(|line| line.kept).collect();
-        Ok((!whole.is_empty()).then_some(Document::Whole(whole)))
+        // Blank lines count, so that places in the document are those in the file.
+        let (mut whole, mut at) = (Vec::with_capacity(length), 0);
+        for line in lines {
+            whole.resize(whole.len() + line.before - at, b'\n');
+            at = line.before + 1;
+            whole.extend(line.kept);
+        }
+        Ok((!whole.is_empty()).then_some((0, Document::Whole(whole))))
     }
 
     /// The next line that is not blank, with its end. What is too long is passed over, not kept.
     fn line(&mut self) -> io::Result<Option<Line>> {
         loop {
-            let mut line = Line::default();
+            let mut line = Line { before: self.lines, ..Line::default() };
+            self.lines += 1;
             loop {
                 let chunk = match self.input.fill_buf() {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -101,7 +114,7 @@ impl<R: BufRead> Documents<R> {
 }
 
 impl<R: BufRead> Iterator for Documents<R> {
-    type Item = io::Result<Document>;
+    type Item = io::Result<Placed>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let document = self.document();
@@ -115,14 +128,16 @@ impl<R: BufRead> Iterator for Documents<R> {
 
 #[derive(Default)]
 struct Line {
+    /// How many stand before it.
+    before: usize,
     kept: Vec<u8>,
     too_long: bool,
     scan: Scan,
 }
 
 impl Line {
-    fn document(self) -> Document {
-        if self.too_long { Document::TooLong } else { Document::Whole(self.kept) }
+    fn document(self) -> Placed {
+        (self.before, if self.too_long { Document::TooLong } else { Document::Whole(self.kept) })
     }
 
     /// Whether the line is a document of its own.
@@ -186,7 +201,7 @@ mod tests {
         let input = io::BufReader::with_capacity(3, text.as_bytes());
         let documents = Documents::new(input, longest, lines);
         documents
-            .map(|document| match document.unwrap() {
+            .map(|document| match document.unwrap().1 {
                 Document::Whole(bytes) => String::from_utf8(bytes).unwrap().trim_end().to_owned(),
                 Document::TooLong => "too long".to_owned(),
             })
@@ -204,6 +219,17 @@ mod tests {
         assert_eq!(split("nonsense\n{}", 99, false), ["nonsense", "{}"]);
         assert_eq!(split("nonsense\n{", 99, false), ["nonsense\n{"]);
         assert_eq!(split("nonsense\n{}", 99, true), ["nonsense", "{}"]);
+    }
+
+    #[test]
+    fn where_they_stand() {
+        let before = |text: &str| -> Vec<usize> {
+            Documents::new(text.as_bytes(), 99, false).map(|document| document.unwrap().0).collect()
+        };
+        assert_eq!(before("\n{}\n\n \n{}\n{}"), [1, 4, 5]);
+        assert_eq!(before("\n\n{\n}"), [0]);
+        // With its blank lines, so that places in it are those in the file.
+        assert_eq!(split("\n\n{\n \n}", 99, false), ["\n\n{\n\n}"]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ const BESIDE: usize = 60;
 /// Writes a decision with what explains it: the policies that decide, and what would have to differ.
 pub(crate) fn short(
     gate: &Gate,
-    call: Option<&ToolCall>,
+    call: Result<&ToolCall, &str>,
     decision: &Decision,
     explanation: Option<&Explanation>,
     out: &mut impl Write,
@@ -49,7 +49,7 @@ pub(crate) fn short(
 /// is asked for.
 pub(crate) fn long(
     gate: &Gate,
-    call: Option<&ToolCall>,
+    call: Result<&ToolCall, &str>,
     explanation: &Explanation,
     all: bool,
     out: &mut impl Write,
@@ -93,14 +93,15 @@ pub(crate) fn long(
     nearest(&explanation.nearest, usize::MAX, out)
 }
 
-/// What was asked, the answer and its reasons.
-fn head(call: Option<&ToolCall>, decision: &Decision, out: &mut impl Write) -> Result<(), Fault> {
+/// What was asked, the answer and its reasons. Of what is no call: where it stands.
+fn head(call: Result<&ToolCall, &str>, decision: &Decision, out: &mut impl Write) -> Result<(), Fault> {
     let verdict = match decision {
         Decision::Allow { .. } => styled(GREEN, "ALLOW"),
         Decision::Deny { .. } => styled(RED, "DENY"),
         Decision::NeedsApproval { .. } => styled(YELLOW, "NEEDS APPROVAL"),
     };
-    writeln!(out, "{verdict}  {}", call.map_or_else(|| "a call that could not be read".to_owned(), asked))?;
+    let unread = |place| format!("a call that could not be read, in {}", plain(place));
+    writeln!(out, "{verdict}  {}", call.map_or_else(unread, asked))?;
     // A forbid that applies is told of with its conditions, below.
     let told = |reason| reason != Reason::Forbidden || decision.basis().policies.is_empty();
     for denial in decision.denials().iter().filter(|denial| told(denial.reason)) {

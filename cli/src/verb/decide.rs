@@ -21,7 +21,7 @@ use toolgate_journal::{OpenError, Replayed};
 
 use crate::{
     Format, bundle,
-    calls::{Document, Documents},
+    calls::{Document, Documents, Placed},
     exit::{Exit, Fault, at},
     explained,
     render::{self, RED, YELLOW, plain},
@@ -136,15 +136,15 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let mut run = Run { gate, ledger, chain: Chain::default() };
     let mut exit = None;
     for document in documents(&args.call, run.gate.limits().bytes)? {
-        let document = document.map_err(|error| at(&args.call, error))?;
+        let (before, document) = document.map_err(|error| at(&args.call, error))?;
         let now = args.now.map_or_else(clock, Ok)?;
         if args.format == Form::Text && !args.record && exit.is_some() {
             writeln!(out)?;
         }
         let ended = match (args.format, args.record) {
             (Form::Authzen, _) => run.authzen(document, &args.host.host(), now, out)?,
-            (_, true) => run.record(document, now, out)?,
-            (form, false) => run.answer(document, form, now, out)?,
+            (_, true) => run.record((before, document), now, out)?,
+            (_, false) => run.answer((before, document), args, now, out)?,
         };
         out.flush()?;
         exit = Some(exit.unwrap_or(Exit::Ok).and(ended));
@@ -176,16 +176,17 @@ struct Run {
 }
 
 impl Run {
-    fn answer(&self, document: Document, form: Form, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
+    fn answer(&self, document: Placed, args: &Args, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
+        let place = place(&args.call, document.0);
         let call = read(document, &self.gate);
         let decision = match &call {
             Ok(call) => self.gate.decide(call, &self.ledger, now),
             Err(refused) => Decision::clone(refused),
         };
-        match form {
+        match args.format {
             Form::Text => {
-                let call = call.as_ref().ok();
-                let explained = call.filter(|_| !decision.is_allow());
+                let call = call.as_ref().map_err(|_| place.as_str());
+                let explained = call.ok().filter(|_| !decision.is_allow());
                 let explanation = explained.map(|call| self.gate.explain(call, &self.ledger, now));
                 explained::short(&self.gate, call, &decision, explanation.as_ref(), out)?;
             }
@@ -194,7 +195,7 @@ impl Run {
         Ok(Exit::of(&decision))
     }
 
-    fn record(&mut self, document: Document, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
+    fn record(&mut self, document: Placed, now: Timestamp, out: &mut impl Write) -> Result<Exit, Fault> {
         let record = match read(document, &self.gate) {
             Ok(call) => self.gate.authorize(&call, &mut self.ledger, now),
             Err(refused) => self.gate.refuse(*refused, now),
@@ -271,9 +272,25 @@ pub(super) fn documents(path: &Path, longest: usize) -> Result<Documents<BufRead
     Ok(Documents::new(BufReader::new(input), longest, lines))
 }
 
-pub(super) fn read(document: Document, gate: &Gate) -> Result<ToolCall, Box<Decision>> {
-    match document {
-        Document::Whole(bytes) => Ok(wire::read_call(&bytes, gate.limits())?),
-        Document::TooLong => Err(Box::new(Decision::denied(Reason::LimitExceeded, too_long(gate)))),
-    }
+/// Where a document stands, for people.
+pub(super) fn place(path: &Path, before: usize) -> String {
+    let file = if path == Path::new("-") { "the standard input".to_owned() } else { format!("`{}`", path.display()) };
+    if before == 0 { file } else { format!("{file}, line {}", before + 1) }
+}
+
+/// The call in a document. What is wrong with it is told with its place in the input.
+pub(super) fn read((before, document): Placed, gate: &Gate) -> Result<ToolCall, Box<Decision>> {
+    let refused = match document {
+        Document::Whole(bytes) => match wire::read_call(&bytes, gate.limits()) {
+            Ok(call) => return Ok(call),
+            Err(refused) => Box::new(refused),
+        },
+        Document::TooLong => Box::new(Decision::denied(Reason::LimitExceeded, too_long(gate))),
+    };
+    let first = refused.denials().first();
+    let shifted = first.and_then(|denial| Some((denial.reason, denial.detail.strip_prefix("line 1,")?)));
+    Err(match shifted {
+        Some((reason, rest)) if before > 0 => Box::new(Decision::denied(reason, format!("line {},{rest}", before + 1))),
+        _ => refused,
+    })
 }

@@ -7,7 +7,7 @@ use toolgate::{Gate, Ledger, Timestamp, wire};
 use super::decide;
 use crate::{
     Format, bundle,
-    calls::Document,
+    calls::Placed,
     exit::{Exit, Fault, at},
     explained,
 };
@@ -66,19 +66,20 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
 
 fn one(
     gate: &Gate,
-    document: Document,
+    document: Placed,
     ledger: &Ledger,
     now: Timestamp,
     args: &Args,
     out: &mut impl Write,
 ) -> Result<Exit, Fault> {
+    let place = decide::place(&args.call, document.0);
     let call = decide::read(document, gate);
     let explanation = match &call {
         Ok(call) => gate.explain(call, ledger, now),
         Err(refused) => gate.explain_refused(refused),
     };
     match args.format {
-        Format::Text => explained::long(gate, call.as_ref().ok(), &explanation, args.all, out)?,
+        Format::Text => explained::long(gate, call.as_ref().map_err(|_| place.as_str()), &explanation, args.all, out)?,
         Format::Json => writeln!(out, "{}", wire::explanation(&explanation))?,
     }
     Ok(Exit::of(&explanation.decision))

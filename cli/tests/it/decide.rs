@@ -257,3 +257,24 @@ fn a_snapshot_is_a_ledger_too() {
     assert_eq!(decide("snapshot.jsonl"), decide("journal.jsonl"));
     assert!(decide("torn.jsonl").starts_with("exit 2\n"), "{}", decide("torn.jsonl"));
 }
+
+/// What is wrong with a call is told with its place in the file.
+#[test]
+fn where_it_is_wrong() {
+    let bench = Bench::new();
+    let good = call("read", r#"{"id": 1}"#);
+    bench.write("calls.jsonl", format!("{good}\n\n{}\n[]\n", good.replace("\"tool\":", "\"tool\"")));
+    let shown = bench.run(&format!("decide b --call calls.jsonl --now {NOW}"));
+    for told in
+        ["could not be read, in `calls.jsonl`, line 3\n  malformed_call: line 3, column", "`calls.jsonl`, line 4\n"]
+    {
+        assert!(shown.contains(told), "{shown}");
+    }
+    let shown = bench.run(&format!("explain b --call calls.jsonl --now {NOW}"));
+    assert!(shown.contains("in `calls.jsonl`, line 3\n"), "{shown}");
+    let shown = bench.run(&format!("decide b --call calls.jsonl --format json --now {NOW}"));
+    assert!(shown.contains("\"line 3, column"), "{shown}");
+    bench.write("call.json", "\n{\n\n \"server\": \"notes\",\n}");
+    let shown = bench.run(&format!("decide b --call call.json --now {NOW}"));
+    assert!(shown.contains("in `call.json`\n  malformed_call: line 5, column 1"), "{shown}");
+}

@@ -29,7 +29,7 @@ pub(super) fn tell(observe: bool) -> Tell {
             let mut told = Vec::new();
             let explanation = gate.explain(call, ledger, record.at);
             // Into memory, which takes everything.
-            let _ = explained::short(gate, Some(call), &record.decision, Some(&explanation), &mut told);
+            let _ = explained::short(gate, Ok(call), &record.decision, Some(&explanation), &mut told);
             let told = String::from_utf8_lossy(&told);
             let forwarded = if observe {
                 format!("\n  {}", styled(DIM, "observed only: it was let through"))
