@@ -20,8 +20,8 @@ enum Look<'a> {
         kind: PrincipalKind,
         /// Where it stands first in its chain.
         first: usize,
-        /// Of its id, which a limit may be about.
-        bytes: usize,
+        /// Whether its id is one that a call may have.
+        named: bool,
         known: Option<Known<'a>>,
     },
 }
@@ -76,7 +76,7 @@ impl Gate {
                 Look::Like {
                     kind: actor.kind,
                     first: chain.iter().position(|one| one.entity() == id).unwrap_or_default(),
-                    bytes: id.id.len(),
+                    named: (1..=self.limits.id).contains(&id.id.len()),
                     known: known.map(|known| {
                         let attributes = known.attributes.iter().map(|(name, value)| (&**name, value));
                         (attributes.filter(counts).collect(), &known.tags, &known.parents)
