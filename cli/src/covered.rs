@@ -120,8 +120,20 @@ pub(crate) fn tell(
         render::note(&format!("{}: {}", styled(RED, "strict"), plural(found.len(), "error")));
         exit = Exit::Quality;
     }
+    if !demanded.is_empty() && coverage.policies.is_empty() {
+        let told = "the bundle has no policy of its own, so nothing of what is demanded is shown";
+        render::note(&format!("{} {told}", styled(RED, "coverage")));
+        return Ok(Exit::Quality);
+    }
     for (measure, percent) in demanded {
         let figure = coverage.figure(measure);
+        if figure.total == 0 {
+            let name = measure.name();
+            render::note(&format!(
+                "{} {name}: there is nothing to reach, so the demand says nothing",
+                styled(YELLOW, "coverage")
+            ));
+        }
         if figure.percent() < percent {
             let (name, covered, total) = (measure.name(), figure.covered, figure.total);
             let told =

@@ -34,6 +34,29 @@ fn coverage() {
     );
 }
 
+/// A demand on what there is none of holds, and says so; one on a bundle without policies does not.
+#[test]
+fn nothing_to_reach() {
+    let bench = bench(READS);
+    let policy = |text: &str| bench.write("b/policies/notes.cedar", text);
+    let tests = |expected: &str| {
+        let call = "{principal: 'User::\"alice\"', tool: notes/read, input: {id: 1}}";
+        bench.write("b/tests/a.test.yaml", format!("{HEAD}  - {{name: reads, call: {call}, expect: {expected}}}\n"));
+    };
+    policy("@id(\"all\") permit (principal, action, resource);");
+    tests("allow");
+    let shown = bench.run("test b --format plain --min-coverage clauses=100 --coverage");
+    assert!(shown.starts_with("exit 0\n"), "{shown}");
+    assert!(shown.contains("  clauses       none\n"), "{shown}");
+    assert!(shown.contains("coverage clauses: there is nothing to reach"), "{shown}");
+    policy("");
+    tests("{deny: no_permit}");
+    check(&bench, "test b --format plain --min-coverage 100", 4, "the bundle has no policy of its own");
+    let (code, out) = bench.out("test b --format json --min-coverage clauses=1");
+    assert!(code == 4 && out.contains("\"exit_code\":4"), "{out}");
+    check(&bench, "test b --format plain --min-coverage 100 --baseline", 4, "less than the 100 % demanded");
+}
+
 /// What a program reads is one document, with the figures for people beside it.
 #[test]
 fn coverage_beside_a_report_for_programs() {

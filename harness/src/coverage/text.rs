@@ -9,7 +9,10 @@ impl Coverage {
         for measure in Measure::ALL {
             let figure = self.figure(measure);
             let (name, covered, total) = (measure.name(), figure.covered, figure.total);
-            out.push_str(&format!("  {name:<12} {covered:>5} of {total:<5} {:>5.1} %\n", figure.shown()));
+            match total {
+                0 => out.push_str(&format!("  {name:<12} {:>5}\n", "none")),
+                _ => out.push_str(&format!("  {name:<12} {covered:>5} of {total:<5} {:>5.1} %\n", figure.shown())),
+            }
         }
         let figure = self.environments();
         out.push_str(&format!(
