@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,35 @@ def test_cases_are_tests(pytester: pytest.Pytester) -> None:
     )
     report = json.loads((pytester.path / "report.json").read_text())
     assert (report["verdict"], report["totals"]["passed"], report["totals"]["failed"]) == ("failed", 1, 1)
+
+
+def test_reports_of_several_bundles(pytester: pytest.Pytester) -> None:
+    for name in ("one", "two"):
+        bundle(pytester.path / name, SUITE)
+    reports = ("junit=report.xml", "json=report.json", "junit=none/report.xml")
+    done = run(pytester, *(f"--toolgate-report={report}" for report in reports))
+    done.stdout.fnmatch_lines(["FAIL --toolgate-report junit=none/report.xml: *No such file*"])
+    root = ET.parse(pytester.path / "report.xml").getroot()
+    assert (root.tag, root.get("tests"), root.get("failures"), root.get("errors")) == ("testsuites", "4", "2", "0")
+    assert [suite.get("name") for suite in root] == ["one/tests/notes.test.yaml", "two/tests/notes.test.yaml"]
+    assert root[1][0].get("classname") == "two/tests/notes.test.yaml"
+    lines = (pytester.path / "report.json").read_text().splitlines()
+    assert [json.loads(line)["totals"]["failed"] for line in lines] == [1, 1]
+
+
+def test_nothing_to_cover(pytester: pytest.Pytester) -> None:
+    bundle(pytester.path, SUITE.split("  - name: people")[0] + SUITE[SUITE.index("  - name: robots") :].split("  - name: later")[0])
+    suite = pytester.path / "tests" / "notes.test.yaml"
+    suite.write_text(suite.read_text().replace("expect: allow", "expect: {deny: no_permit}"))
+    (pytester.path / "policies" / "notes.cedar").write_text("")
+    done = run(pytester, "--toolgate-min-coverage", "100")
+    done.stdout.fnmatch_lines(["FAIL *the bundle has no policy of its own*"])
+    assert done.ret == 1
+
+
+def test_a_report_of_nothing(pytester: pytest.Pytester) -> None:
+    run(pytester, "--toolgate-report=junit=report.xml")
+    assert ET.parse(pytester.path / "report.xml").getroot().get("tests") == "0"
 
 
 def test_a_suite_that_is_wrong_is_an_error(pytester: pytest.Pytester) -> None:

@@ -2,7 +2,8 @@
 `toolgate test`.
 
 A bundle is a folder with a `toolgate.toml`; its test files are collected wherever they stand in it.
-`--toolgate-report FORMAT=FILE` writes the report of all cases that ran, as `toolgate test --format FORMAT` does.
+`--toolgate-report FORMAT=FILE` writes the report of all cases that ran, as `toolgate test --format FORMAT` does. That of several
+bundles is one document of JUnit, and JSON Lines, one bundle a line.
 
 `--toolgate-coverage` tells which policies, clauses and atoms the cases that ran have reached, and
 `--toolgate-min-coverage [MEASURE=]N` fails the run below so many percent. `--toolgate-min-score N` tries the mutants of each
@@ -12,6 +13,7 @@ bundle whose cases all passed, and fails the run if less than N percent of them 
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,8 +97,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     for report in config.getoption("--toolgate-report"):
         form, _, file = report.partition("=")
-        told = [opened[root].run(cases=ids, format=form, root=str(root)) for root, ids in ran.items()]
-        Path(file).write_text("\n".join(told), encoding="utf-8")
+        told = {root: opened[root].run(cases=ids, format=form, root=str(root)) for root, ids in ran.items()}
+        text = _junit(told, config.rootpath) if form == "junit" and len(told) != 1 else "\n".join(told.values())
+        try:
+            Path(file).write_text(text, encoding="utf-8")
+        except OSError as fault:
+            config.stash[_TOLD].append(f"FAIL --toolgate-report {report}: {fault}")
     if not ran and (config.getoption("--toolgate-min-coverage") or config.getoption("--toolgate-min-score") is not None):
         config.stash[_TOLD].append("FAIL no policy test ran, so nothing of what is demanded is shown")
     for root, ids in ran.items():
@@ -123,13 +129,37 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(line)
 
 
+def _junit(reports: dict[Path, str], base: Path) -> str:
+    """The reports of several bundles, or of none, as one document; each suite has its bundle's folder in its name."""
+    whole = ET.Element("testsuites", name="toolgate")
+    counts, time = dict.fromkeys(("tests", "failures", "errors"), 0), 0.0
+    for root, text in reports.items():
+        folder = root.relative_to(base).as_posix() if root.is_relative_to(base) else root.as_posix()
+        own = ET.fromstring(text)
+        for name in counts:
+            counts[name] += int(own.get(name, 0))
+        time += float(own.get("time", 0))
+        for suite in own:
+            for part, name in [(suite, "name"), *((case, "classname") for case in suite)]:
+                part.set(name, f"{folder}/{part.get(name)}")
+            whole.append(suite)
+    for name, count in counts.items():
+        whole.set(name, str(count))
+    whole.set("time", f"{time:.3f}")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(whole, encoding="unicode")}\n'
+
+
 def _covered(config: pytest.Config, suites: Suites, root: Path, cases: list[str]) -> Iterable[str]:
     demands = config.getoption("--toolgate-min-coverage")
     if config.getoption("--toolgate-coverage"):
         yield suites.coverage(cases=cases, format="text", root=str(root)).rstrip()
     if not demands:
         return
-    figures = json.loads(suites.coverage(cases=cases))["coverage"]
+    coverage = json.loads(suites.coverage(cases=cases))
+    if not coverage["policies"]:
+        yield f"FAIL {root}: the bundle has no policy of its own, so nothing of what is demanded is shown"
+        return
+    figures = coverage["coverage"]
     for demand in demands:
         measures, least = _demanded(demand)
         for measure in measures:
