@@ -103,6 +103,14 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// What is wrong, unless it is the standard output itself.
+    pub(crate) fn told(&self) -> Option<&str> {
+        match self {
+            Self::Told(why) => Some(why),
+            Self::Output(_) => None,
+        }
+    }
+
     /// Tells it on the standard error.
     pub(crate) fn tell(&self) {
         let why = match self {

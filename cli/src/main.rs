@@ -11,9 +11,12 @@ mod suites;
 mod verb;
 mod watch;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use exit::Exit;
 
@@ -54,13 +57,18 @@ pub(crate) enum Format {
 
 fn after_help() -> String {
     let codes: String = Exit::ALL.iter().map(|exit| format!("  {:>2}  {}\n", exit.code(), exit.describe())).collect();
-    format!("Exit codes:\n{codes}\nStart with:\n  toolgate init my-bundle --tools github=tools-list.json")
+    format!(
+        "Exit codes:\n{codes}\nWith `--format json`, a run that ends with 2 writes {{\"version\": 1, \"error\": \"…\"}}, unless the command line itself is wrong \
+         or an answer was begun.\n\nStart with:\n  toolgate init my-bundle --tools github=tools-list.json"
+    )
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let json = answers_json(&matches);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // Not locked: `guard` writes to it from other threads.
-    let out = &mut anstream::stdout();
+    let out = &mut Answer { inner: anstream::stdout(), begun: false };
     let result = match cli.verb {
         Verb::Check(args) => verb::check::run(&args, out),
         Verb::Test(args) => verb::test::run(&args, out),
@@ -81,7 +89,34 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(fault) => {
             fault.tell();
+            if let Some(error) = fault.told().filter(|_| json && !out.begun) {
+                // Whoever closed the standard output has the exit code.
+                let _ = writeln!(out, "{}", serde_json::json!({"version": 1, "error": error}));
+            }
             Exit::Usage.into()
         }
+    }
+}
+
+/// Whether a program reads the answer.
+fn answers_json(matches: &ArgMatches) -> bool {
+    let format = matches.subcommand().and_then(|(_, verb)| verb.try_get_raw("format").ok().flatten());
+    format.is_some_and(|mut format| format.next().is_some_and(|name| name == "json"))
+}
+
+/// The standard output, and whether anything of an answer is on it.
+struct Answer<W> {
+    inner: W,
+    begun: bool,
+}
+
+impl<W: Write> Write for Answer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begun = true;
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }

@@ -55,6 +55,9 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     if names.is_empty() {
         let red = styled(RED, "nothing to format:");
         render::note(&format!("{red} `{}` has no `policies/*.cedar`", plain(&args.bundle.display().to_string())));
+        if args.format == Format::Json {
+            writeln!(out, "{}", answer(args.check, &[], &[]))?;
+        }
         return Ok(Exit::Nothing);
     }
     for name in names {
@@ -85,17 +88,19 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
     let names: Vec<_> = changed.iter().map(|(name, _)| *name).collect();
     match args.format {
         Format::Text => text(args.check, &names, &broken, out)?,
-        Format::Json => {
-            let broken: Vec<_> = broken.iter().map(|one| &one.json).collect();
-            let answer = json!({"version": 1, "check": args.check, "changed": names, "diagnostics": broken});
-            writeln!(out, "{answer}")?;
-        }
+        Format::Json => writeln!(out, "{}", answer(args.check, &names, &broken))?,
     }
     Ok(match (broken.is_empty(), args.check && !names.is_empty()) {
         (false, _) => Exit::Invalid,
         (true, true) => Exit::Found,
         (true, false) => Exit::Ok,
     })
+}
+
+/// The answer for programs.
+fn answer(check: bool, changed: &[&str], broken: &[Broken<'_>]) -> Value {
+    let broken: Vec<_> = broken.iter().map(|one| &one.json).collect();
+    json!({"version": 1, "check": check, "changed": changed, "diagnostics": broken})
 }
 
 /// What the formatter makes of a text, if that is something else.

@@ -8,7 +8,9 @@ use crate::bench::{Bench, NOW};
 fn help() {
     let bench = Bench::empty();
     assert_snapshot!("help", bench.run("--help"));
-    for verb in ["check", "test", "mutants", "decide", "explain", "list", "init", "pin", "pack", "fmt", "guard"] {
+    for verb in [
+        "check", "test", "mutants", "decide", "explain", "list", "reach", "diff", "init", "pin", "pack", "fmt", "guard",
+    ] {
         let shown = bench.run(&format!("{verb} --help"));
         assert!(shown.contains("Example"), "{shown}");
         assert_snapshot!(format!("help_{verb}"), shown);
@@ -52,4 +54,36 @@ fn colours() {
     };
     assert!(run(true).contains("\u{1b}["));
     assert!(!run(false).contains("\u{1b}["));
+}
+
+/// Whatever ends a run, a program that asked for JSON gets some.
+#[test]
+fn faults_for_programs() {
+    let bench = Bench::new();
+    bench.write("live.json", "{");
+    bench.write("empty/toolgate.toml", "");
+    let cases = [
+        ("check none", 2),
+        ("test none", 2),
+        ("mutants none", 2),
+        ("decide b --call none.json", 2),
+        ("explain b --call none.json", 2),
+        ("list b --principal bob", 2),
+        ("reach b --server none", 2),
+        ("diff b none", 2),
+        ("pin b --tools notes=live.json", 2),
+        ("init new --tools notes=live.json", 2),
+        ("pack b -o none/b.toolgate", 2),
+        ("fmt none", 2),
+        ("fmt empty", 5),
+    ];
+    for (args, code) in cases {
+        let (ended, out) = bench.out(&format!("{args} --format json"));
+        let answer: serde_json::Value =
+            serde_json::from_str(&out).unwrap_or_else(|error| panic!("{args}: {error}: {out}"));
+        assert_eq!((ended, &answer["version"]), (code, &serde_json::json!(1)), "{args}: {out}");
+        assert_eq!(answer["error"].is_string(), code == 2, "{args}: {out}");
+    }
+    // For people there is nothing but the message.
+    assert_eq!(bench.out("check none"), (2, String::new()));
 }
