@@ -50,6 +50,10 @@ impl Tools {
 pub(super) struct Values<'t> {
     pub(super) principals: Vec<Principal>,
     pub(super) strings: Vec<String>,
+    /// What policies compare `context.transport` with.
+    pub(super) transports: Vec<String>,
+    /// What policies compare `context.session.id` with.
+    pub(super) sessions: Vec<String>,
     numbers: Vec<i64>,
     tools: &'t Tools,
 }
@@ -80,12 +84,18 @@ impl<'t> Values<'t> {
             entity.id.split('/').for_each(|part| strings.put(decoded(part)));
         }
         others.iter().for_each(|policy| constants(&policy.text, &mut strings, &mut numbers));
+        let (mut transports, mut sessions) = (Few::default(), Few::default());
+        for text in texts.iter().copied().chain(others.iter().map(|policy| policy.text.as_str())) {
+            compared(text, &mut transports, &mut sessions);
+        }
         let strangers = PrincipalKind::ALL.map(|kind| Principal::new(kind, "stranger"));
         let principals = (entities.all.iter())
             .filter_map(|one| Some(Principal::new(PrincipalKind::parse(&one.kind)?, one.id.to_string())));
         Self {
             principals: principals.take(MOST).chain(strangers).collect(),
             strings: strings.all.into_iter().filter(|text| text.len() <= 200).take(MOST).collect(),
+            transports: transports.all.into_iter().take(MOST).collect(),
+            sessions: sessions.all.into_iter().take(MOST).collect(),
             numbers: numbers.all.into_iter().take(MOST).collect(),
             tools,
         }
@@ -160,6 +170,22 @@ impl<T: Clone + Ord> Few<T> {
 
 static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#""((?:[^"\\]|\\.)*)""#).ok());
 static DIGITS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\d+").ok());
+
+static COMPARED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"context\.(transport|session\.id)\s*[!=]=\s*"((?:[^"\\]|\\.)+)""#).ok());
+
+/// What a policy compares a call's transport, and the id of its session, with.
+fn compared(text: &str, transports: &mut Few<String>, sessions: &mut Few<String>) {
+    let Some(compared) = &*COMPARED else { return };
+    for found in compared.captures_iter(text) {
+        let (of, word) = (found.get(1).map(|of| of.as_str()), found.get(2).map(|word| word.as_str().to_owned()));
+        match (of, word) {
+            (Some("transport"), Some(word)) => transports.put(word),
+            (_, Some(word)) => sessions.put(word),
+            _ => {}
+        }
+    }
+}
 
 /// The texts and the numbers that stand in a policy, with what lies beside them.
 fn constants(text: &str, strings: &mut Few<String>, numbers: &mut Few<i64>) {

@@ -41,7 +41,12 @@ pub(super) fn each(
     {
         return true;
     }
-    credentials(call, values, now, &mut put) || inputs(call, values, &mut put)
+    let one = |text: &String| Some(text.clone());
+    values.sessions.iter().any(|id| put(&|call| call.session = one(id)))
+        || values.transports.iter().any(|way| put(&|call| call.transport = one(way)))
+        || (!values.transports.is_empty() && call.transport.is_some() && put(&|call| call.transport = None))
+        || credentials(call, values, now, &mut put)
+        || inputs(call, values, &mut put)
 }
 
 type Put<'a> = dyn FnMut(&dyn Fn(&mut ToolCall)) -> bool + 'a;

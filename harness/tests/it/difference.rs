@@ -1,7 +1,9 @@
 //! What two bundles decide otherwise: what is changed is found, and what is not changed is not told.
 
+use std::collections::BTreeSet;
+
 use toolgate::{Ledger, ListRequest, Origin, PolicyBundle, Principal, PrincipalKind, Sources, Timestamp, wire};
-use toolgate_harness::{Bench, Difference, Options, Question, Recorder, Side, actors, diff};
+use toolgate_harness::{Bench, Difference, Options, Question, Recorder, Side, Way, actors, diff};
 
 use crate::notes;
 
@@ -136,6 +138,20 @@ fn what_other_files_say_otherwise() {
     let found = between(sources(), with("toolgate.toml", "effect = \"read\"", "effect = \"destructive\""));
     let tools: Vec<_> = found.tools.iter().map(|one| (one.id.as_str(), one.what.join(", "))).collect();
     assert_eq!(tools, [("notes/read", "effect: read → destructive".to_owned())]);
+}
+
+/// What policies ask of the way that calls come in, and of the session's id, no test has to say.
+#[test]
+fn ways_and_sessions() {
+    let ask = |condition: &str| {
+        let bot = "permit (principal == Agent::\"bot\", action == Action::\"notes/send\", resource)";
+        with(CEDAR, &format!("{bot};"), &format!("{bot} when {{ {condition} }};"))
+    };
+    for fact in ["context.transport", "context.session.id"] {
+        let (old, new) = (ask(&format!("{fact} == \"desk\"")), ask(&format!("{fact} == \"door\"")));
+        let ways: BTreeSet<_> = between(old, new).calls.iter().map(|flip| flip.way).collect();
+        assert_eq!(ways, BTreeSet::from([Way::Widened, Way::Narrowed]), "{fact}");
+    }
 }
 
 #[test]
