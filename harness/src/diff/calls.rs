@@ -35,7 +35,9 @@ pub(super) fn flips(sides: [&Side<'_>; 2], policies: &[Changed], now: Timestamp,
     });
     let mut found = Vec::new();
     for (one, at) in ready.iter().zip(0..) {
-        let cases: Vec<_> = one.suites.iter().flat_map(|loaded| loaded.suite.cases.iter()).collect();
+        // What of a file that is not valid could be read need not be what it says.
+        let valid = one.suites.iter().filter(|loaded| loaded.suite.is_valid());
+        let cases: Vec<_> = valid.flat_map(|loaded| loaded.suite.cases.iter()).collect();
         found.extend(threads::each(cases.len(), jobs, |at| cases.get(at).map(|case| one.played(case))));
         found.push(Some(one.made()));
         let near = Near::of(one.bench, &one.calls);

@@ -154,6 +154,18 @@ fn ways_and_sessions() {
     }
 }
 
+/// Tests of a file that is not valid are not played: it is not run either.
+#[test]
+fn files_that_are_not_valid() {
+    let files = |policies: &str| {
+        let unnamed = "  - {name: 7, call: {extends: ann, tool: notes/send, input: {count: 12}}, expect: allow}\n";
+        notes::sources(policies, &format!("{TESTS}{unnamed}"))
+    };
+    let found = between(files(POLICIES), files(&POLICIES.replace("count > 10", "count > 20")));
+    assert!(!found.calls.is_empty());
+    assert!(found.calls.iter().all(|flip| flip.case.is_none()), "{:?}", found.calls);
+}
+
 #[test]
 fn what_is_the_same_is_not_told() {
     check(CEDAR, "@id(\"few\")", "// few\n@id(\"few\")", &[], &[]);
