@@ -39,6 +39,7 @@ pub(crate) fn load(sources: &Sources) -> (Catalog, Vec<Diagnostic>) {
     let (manifest, mut found) = manifest::read(file, text);
     let pins = manifest.entries.servers.iter().map(|(id, entry)| (id.clone(), pins(entry, sources, &mut found)));
     let pins = pins.gather();
+    found.extend(unused(&manifest.entries, sources));
     let (catalog, wrong) = build(manifest, pins);
     found.extend(wrong);
     (catalog, found)
@@ -77,6 +78,21 @@ pub(crate) fn build(manifest: Manifest, mut pins: BTreeMap<String, Pins>) -> (Ca
         servers,
     };
     (catalog, found)
+}
+
+/// Lists of tools that no server has: whoever put one there counts on its tools.
+#[cfg(feature = "author")]
+fn unused<'a>(entries: &'a Entries, sources: &'a Sources) -> impl Iterator<Item = Diagnostic> + 'a {
+    // One that is not there is told of with the name that is nearest.
+    let missing = entries.servers.iter().any(|(_, entry)| sources.entry(&entry.tools.value).is_none());
+    let taken = move |file: &str| missing || entries.servers.iter().any(|(_, entry)| entry.tools.value == file);
+    let files = sources.folder("tools", "json").filter(move |(file, _)| !taken(file));
+    files.map(|(file, _)| {
+        let id = file.trim_start_matches("tools/").trim_end_matches(".json");
+        let message = format!("no server has the tools of `{file}`");
+        let help = format!("write `[servers.{id}]` into the manifest, or take the file out of the bundle");
+        Diagnostic::warning("tools_unused", message).at(Place::whole(file)).help(help)
+    })
 }
 
 /// The definitions of a server's tools list.

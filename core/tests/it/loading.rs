@@ -722,6 +722,16 @@ fn tools_lists() {
     check("tools_lists", &cases);
 }
 
+/// A list of tools that no server has is told of.
+#[test]
+fn tools_of_no_server() {
+    let mut sources = desk::sources(POLICIES);
+    sources.insert("tools/wiki.json", r#"{"tools": []}"#);
+    let told = told(&sources);
+    assert!(told.contains("[tools_unused] tools/wiki.json:1:1: warning: no server has the tools of"), "{told}");
+    assert!(told.contains("write `[servers.wiki]` into the manifest"), "{told}");
+}
+
 /// Where a list of tools cannot be read, what names its tools is not told as wrong, too.
 #[test]
 fn tools_that_could_not_be_read() {
