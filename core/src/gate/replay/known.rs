@@ -172,9 +172,7 @@ impl World<'_> {
 
     /// The claim that an attribute was read from, or that there was none; nothing if that is not on record.
     fn claimed(&self, hop: &Hop, name: &str, attribute: &Attribute) -> Option<Option<Json>> {
-        if self.looked.principal.at(&[name]).is_none() {
-            return None;
-        }
+        self.looked.principal.at(&[name])?;
         let Some(shown) = hop.attributes.get(name) else { return Some(None) };
         let claim = match attribute.ty {
             AttributeType::Level => {
