@@ -371,7 +371,8 @@ fn choices_that_no_argument_has() {
     {"name": "drop", "inputSchema": {"type": "object", "required": ["how"], "properties": {"how": {"enum": ["remove"]}}}}]}"##;
     let check = |scope: &str, when: &str, expected: &str| {
         let policy = format!("@id(\"p\") forbid (principal, {scope}, resource) when {{ {when} }};");
-        let mut sources = desk::sources(&policy);
+        let mut sources = Sources::default();
+        sources.insert("policies/desk.cedar", policy.as_str());
         let manifest = "[bundle]\nname = \"x\"\nversion = \"1\"\n[servers.pay]\n[tools.\"pay/send\"]\neffect = \"write\"\negress = false\n[tools.\"pay/drop\"]\neffect = \"write\"\negress = false";
         sources.insert("toolgate.toml", manifest);
         sources.insert("tools/pay.json", list);
@@ -422,7 +423,8 @@ fn destinations_in_another_form() {
         {"name": "mail", "inputSchema": {"type": "object", "properties": {"to": {"type": "string"}}}},
         {"name": "note", "inputSchema": {"type": "object", "properties": {"to": {"type": "string"}}}}]}"#;
     let check = |policy: &str, expected: &str| {
-        let mut sources = desk::sources(&format!("@id(\"p\") {policy};"));
+        let mut sources = Sources::default();
+        sources.insert("policies/desk.cedar", format!("@id(\"p\") {policy};"));
         let tool = |name: &str, rest: &str| format!("[tools.\"api/{name}\"]\neffect = \"write\"\n{rest}\n");
         let kind = |kind: &str| format!("destinations = [\"/to\"]\narguments.\"/to\" = {{ kind = \"{kind}\" }}");
         let tools = [
