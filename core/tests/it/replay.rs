@@ -32,23 +32,24 @@ const ANYBODY: &str = r#"@id("anybody") permit (principal, action, resource);"#;
 struct Bundle {
     manifest: String,
     policies: String,
+    entities: String,
 }
 
 impl Bundle {
     fn of(policies: &str) -> Self {
-        Self { manifest: MANIFEST.to_owned(), policies: policies.to_owned() }
+        Self { manifest: MANIFEST.to_owned(), policies: policies.to_owned(), entities: ENTITIES.to_owned() }
     }
 
     fn said(policies: &str, from: &str, to: &str) -> Self {
         assert!(MANIFEST.contains(from), "{from}");
-        Self { manifest: MANIFEST.replace(from, to), policies: policies.to_owned() }
+        Self { manifest: MANIFEST.replace(from, to), ..Self::of(policies) }
     }
 
     fn gate(&self) -> Gate {
         let mut sources = Sources::default();
         sources.insert("toolgate.toml", self.manifest.as_str());
         sources.insert("tools/notes.json", TOOLS);
-        sources.insert("entities.json", ENTITIES);
+        sources.insert("entities.json", self.entities.as_str());
         sources.insert("policies/a.cedar", self.policies.as_str());
         Gate::new(PolicyBundle::load(&sources).unwrap())
     }
@@ -169,16 +170,43 @@ fn what_the_manifest_says_is_of_the_new_one() {
 }
 
 #[test]
+fn what_entities_say_is_of_the_new_ones() {
+    let moved = Bundle { entities: ENTITIES.replace("acme", "globex"), ..Bundle::of(ANYBODY) };
+    // Whether the tenant of the chain changes, and whether it was halted, are other questions then.
+    let why = [
+        "baseline/halted` needs what is not on record: context.halted",
+        "baseline/tenant-mismatch` needs what is not on record: context.delegation.tenant_changes",
+    ];
+    check(&Bundle::of(ANYBODY), &moved, &ann(""), &why.map(|why| format!("the policy `{why}")).join("; "));
+    let more = Bundle { entities: ENTITIES.replace("\"ann\"", "\"bob\""), ..Bundle::of(ANYBODY) };
+    let bob = ann("").replace("\"ann\"", "\"carl\"");
+    check(&Bundle::of(ANYBODY), &more, &bob, "allow anybody -> allow anybody");
+    let tenant = r#"@id("acme") permit (principal, action, resource) when { principal has tenant && principal.tenant == "acme" };"#;
+    check(&Bundle::of(tenant), &Bundle::of(ANYBODY), &ann(""), "allow acme -> allow anybody");
+    check(&Bundle::of(ANYBODY), &Bundle::of(tenant), &ann(""), "allow anybody -> allow acme");
+    let claimed = ann("").replace("\"ann\"", "\"carl\"").replace("\"floor\": 3", "\"floor\": 3, \"tenant\": \"acme\"");
+    check(
+        &Bundle::of(tenant),
+        &Bundle::of(&tenant.replace("acme\")", "other\")")),
+        &claimed,
+        "allow acme -> allow other",
+    );
+    check(
+        &Bundle::of(ANYBODY),
+        &Bundle::of(tenant),
+        &claimed,
+        "the policy `acme` needs what is not on record: User::\"carl\".tenant",
+    );
+}
+
+#[test]
 fn what_a_record_hides_is_not_known() {
     let secret = ann(r#", "input": {"id": "n1", "token": "hunter2"}"#);
-    let narrow = |condition: &str| {
-        Bundle::of(&format!("@id(\"some\") permit (principal, action, resource) when {{ {condition} }};"))
-    };
     let plain = r#"context.input has id && context.input.id == "n1""#;
     let reads = Bundle::of(r#"@id("reads") permit (principal, action == Action::"notes/read", resource);"#);
     let narrow = |condition: &str| {
-        let Bundle { policies, .. } = narrow(condition);
-        Bundle::of(&policies.replace("action,", "action == Action::\"notes/read\","))
+        let scope = "principal, action == Action::\"notes/read\", resource";
+        Bundle::of(&format!("@id(\"some\") permit ({scope}) when {{ {condition} }};"))
     };
     check(&reads, &narrow(plain), &secret, "allow reads -> allow some");
     let why = "the policy `some` needs what is not on record: context.input.token";

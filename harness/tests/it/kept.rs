@@ -44,11 +44,15 @@ const EDITS: [(&str, &str, &str); 14] = [
 
 /// The files of a bundle with another manifest, or with other entities, in each way that makes a difference.
 fn edited(sources: &Sources) -> Vec<Sources> {
-    let changed = EDITS.iter().filter_map(|(file, from, to)| {
-        let text = sources.text(file)?;
+    let changed = EDITS.iter().flat_map(|(file, from, to)| {
+        let text = sources.text(file).unwrap_or_default();
+        let (first, all) = (text.replacen(from, to, 1), text.replace(from, to));
+        [first, all].map(|edited| (edited != text).then_some((*file, edited)))
+    });
+    let changed = changed.flatten().map(|(file, text)| {
         let mut sources = sources.clone();
-        sources.insert(*file, text.replacen(from, to, 1));
-        (text.contains(from)).then_some(sources)
+        sources.insert(file, text);
+        sources
     });
     changed.collect()
 }

@@ -1,7 +1,7 @@
 //! What is known of a call that is on record: from the record itself, from the bundle that decided it, and from the one that
 //! is asked now.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::Same;
 use crate::{
@@ -39,7 +39,7 @@ const PLAIN: [&str; 17] = [
     "environment.server",
 ];
 
-/// Whether a fact of what has happened is as the record has it: of some, the manifest has a part in it.
+/// Whether a fact of what has happened is as the record has it: in some, the manifest or the entities have a part.
 fn holds(name: &str, same: Same) -> bool {
     match name {
         "credential.audience_matches"
@@ -48,6 +48,7 @@ fn holds(name: &str, same: Same) -> bool {
         | "status.credential_seen_elsewhere"
         | "status.environment_matches" => same.server,
         "session.seen" => same.levels,
+        "halted" | "delegation.tenant_changes" => same.tenants,
         _ if name.starts_with("task.covers_") || name.starts_with("status.task_covers_") => same.action,
         _ => true,
     }
@@ -188,11 +189,7 @@ impl World<'_> {
 
     /// The tenant as a claim, where the bundle does not say it; nothing if it is not on record.
     fn tenant(&self, id: &EntityRef, hop: &Hop) -> Option<Option<String>> {
-        let said = |bundle: &PolicyBundle| match bundle.store.get(id)?.attributes.get("tenant")? {
-            Value::String(tenant) => Some(tenant.to_string()),
-            _ => None,
-        };
-        let (old, new) = (said(self.maker), said(self.gate.bundle()));
+        let (old, new) = (tenant(self.maker, id), tenant(self.gate.bundle(), id));
         if self.looked.principal.at(&["tenant"]).is_none() {
             // No claim contradicted the bundle.
             return (new.is_some() && old == new).then_some(None);
@@ -200,7 +197,7 @@ impl World<'_> {
         let Some(shown) = hop.attributes.get("tenant") else { return Some(None) };
         let shown = shown.as_str().filter(|text| !text.contains(REDACTED))?;
         match (old, new) {
-            (_, Some(new)) if new == shown => Some(None),
+            (_, Some(new)) if **new == *shown => Some(None),
             // It was a claim: the bundle did not say it.
             (None, None) => Some(Some(shown.to_owned())),
             _ => None,
@@ -289,6 +286,14 @@ impl World<'_> {
     /// Whether the tool had drifted; nothing if that is not on record.
     fn drifted(&self) -> Option<bool> {
         self.hops.first()?.fact(&["tool", "drifted"])?.as_bool()
+    }
+}
+
+/// The tenant that a bundle says an actor is of.
+pub(super) fn tenant<'b>(bundle: &'b PolicyBundle, id: &EntityRef) -> Option<&'b Arc<str>> {
+    match bundle.store.get(id)?.attributes.get("tenant")? {
+        Value::String(tenant) => Some(tenant),
+        _ => None,
     }
 }
 

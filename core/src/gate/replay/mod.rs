@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::{Gate, passed};
 use crate::{
-    Answer, Decision, Ledger, Policy, PolicyBundle, Reason, ToolCall,
+    Answer, Decision, Ledger, Policy, PolicyBundle, Principal, Reason, ToolCall,
     catalog::{Action, Admission, Admitted, Require, Server},
     decision::{Asked, combine},
     digest::{Digest, Domain},
@@ -58,6 +58,8 @@ struct Same {
     action: bool,
     /// The tool's definition.
     pin: bool,
+    /// The tenants of the actors.
+    tenants: bool,
     /// All that policies may look at.
     all: bool,
 }
@@ -201,6 +203,10 @@ impl<'g> Replayer<'g> {
             server: server(&was) == server(admitted),
             action: action(&was) == action(admitted),
             pin: was.tool.pin == admitted.tool.pin,
+            tenants: call
+                .chain()
+                .map(Principal::entity)
+                .all(|id| known::tenant(maker.bundle, &id) == known::tenant(&self.gate.bundle, &id)),
             all: false,
         };
         let schema = maker.bundle.schema_digest() == self.gate.bundle.schema_digest();
