@@ -9,7 +9,7 @@ use super::{
     PolicyIndex,
     index::Known,
     machine::Machine,
-    program::{Op, Program, Rule, ScopeEntity, Var},
+    program::{Op, Program, Rule, Scope, ScopeEntity, Var},
     source::{Asked, Found, Reading, Source},
     val::Val,
 };
@@ -35,8 +35,8 @@ pub(crate) struct Unsure {
     pub(crate) attributes: BTreeMap<String, Option<Value>>,
     /// Its tags.
     pub(crate) tags: bool,
-    /// The groups it is in, but for these, where it may be in others, too.
-    pub(crate) groups: Option<BTreeSet<EntityRef>>,
+    /// Whether it may be in groups, too, that the call's entities do not say.
+    pub(crate) groups: bool,
 }
 
 /// What came of a policy.
@@ -74,11 +74,11 @@ impl Program {
 
     /// What the principal is in, by the scope of a policy.
     pub(crate) fn scope_group(&self, policy: PolicyIndex) -> Option<&EntityRef> {
-        self.principal_in(self.rules.iter().find(|rule| rule.policy == policy)?)
+        self.within(&self.rules.iter().find(|rule| rule.policy == policy)?.principal)
     }
 
-    fn principal_in(&self, rule: &Rule) -> Option<&EntityRef> {
-        match rule.principal.entity {
+    fn within(&self, scope: &Scope) -> Option<&EntityRef> {
+        match scope.entity {
             ScopeEntity::In(place) => self.entities.get(place as usize),
             _ => None,
         }
@@ -119,28 +119,52 @@ impl<'f> Partly<'_, 'f> {
         self.lacking.entities.get(entity)
     }
 
+    /// Whether an entity may be in a group of which nobody knows: it is in none that is, and in something that may be in
+    /// others.
+    fn is_open(&self, entity: &EntityRef, group: &EntityRef) -> bool {
+        if &*group.kind != "Group" {
+            return false;
+        }
+        let mut walk = Vec::new();
+        self.asked.ancestors(entity, &mut walk);
+        entity != group && !walk.contains(&group) && self.may_be_elsewhere(entity, &walk)
+    }
+
+    fn may_be_elsewhere(&self, entity: &EntityRef, walk: &[&EntityRef]) -> bool {
+        std::iter::once(entity)
+            .chain(walk.iter().copied())
+            .any(|id| self.unsure(id).is_some_and(|unsure| unsure.groups))
+    }
+
     /// What came of a rule; nothing if it does not apply.
     fn came(&self, machine: &mut Machine<'_, 'f, Self>, rule: &Rule) -> Option<Came> {
         if !machine.acts(rule) {
             return None;
         }
-        let principal = self.asked.question.principal;
-        let of_kind = |kind| machine.known(Var::Principal).is_some_and(|known| known.kind == Some(kind));
-        if !rule.principal.kind.is_none_or(of_kind)
-            || !machine.scope(&rule.resource, Var::Resource, None).unwrap_or(true)
-        {
+        let (principal, resource) = (self.asked.question.principal, self.asked.question.resource);
+        let of_kind = |var, kind: Option<u32>| {
+            kind.is_none_or(|kind| machine.known(var).is_some_and(|known| known.kind == Some(kind)))
+        };
+        if !of_kind(Var::Principal, rule.principal.kind) || !of_kind(Var::Resource, rule.resource.kind) {
             return None;
         }
-        let known = self.unsure(principal).and_then(|one| one.groups.as_ref());
-        let is_open = |id: &EntityRef| &*id.kind == "Group" && known.is_some_and(|known| !known.contains(id));
-        let unknown = || Some(Came::Unknown(BTreeSet::from([format!("the groups of {principal}")])));
-        if self.program.mentions(rule).iter().any(is_open) {
-            return unknown();
+        let unknown = |of: &EntityRef| Some(Came::Unknown(BTreeSet::from([format!("the groups of {of}")])));
+        let open =
+            |of: &EntityRef, scope: &Scope| self.program.within(scope).is_some_and(|group| self.is_open(of, group));
+        let in_principal = open(principal, &rule.principal);
+        if !open(resource, &rule.resource) && !machine.scope(&rule.resource, Var::Resource, None).unwrap_or(true) {
+            return None;
         }
-        if self.program.principal_in(rule).is_some_and(is_open) {
+        for of in [principal, resource] {
+            if self.program.mentions(rule).iter().any(|group| self.is_open(of, group)) {
+                return unknown(of);
+            }
+        }
+        if in_principal || open(resource, &rule.resource) {
             // Whoever it is about, its conditions may say no.
-            let fails = matches!(machine.run(rule.code.clone()), Ok(false)) && self.needed.take().is_empty();
-            return if fails { None } else { unknown() };
+            let fails = matches!(machine.run(rule.code.clone()), Ok(false));
+            let fails = self.needed.take().is_empty() && fails;
+            return if fails { None } else { unknown(if in_principal { principal } else { resource }) };
         }
         let came = machine.rule(rule, None);
         let needed = self.needed.take();
@@ -230,10 +254,11 @@ impl<'f> Source<'f> for Partly<'_, 'f> {
     }
 
     fn ancestors(&self, entity: &EntityRef, walk: &mut Vec<&'f EntityRef>) {
-        if self.unsure(entity).is_some_and(|unsure| unsure.groups.is_some()) {
+        let start = walk.len();
+        self.asked.ancestors(entity, walk);
+        if self.may_be_elsewhere(entity, walk.get(start..).unwrap_or_default()) {
             self.needs(format!("the groups of {entity}"));
         }
-        self.asked.ancestors(entity, walk);
     }
 
     fn identify(&self, program: &Program, var: Var, walk: &mut Vec<&'f EntityRef>, known: &mut Known) {

@@ -1,7 +1,10 @@
 //! What is known of a call that is on record: from the record itself, from the bundle that decided it, and from the one that
 //! is asked now.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::Same;
 use crate::{
@@ -49,6 +52,8 @@ fn holds(name: &str, same: Same) -> bool {
         | "status.environment_matches" => same.server,
         "session.seen" => same.levels,
         "halted" | "delegation.tenant_changes" => same.tenants,
+        // The call's own request does not count, and another bundle's is not its own.
+        "usage.pending_approvals" => same.bundle,
         _ if name.starts_with("task.covers_") || name.starts_with("status.task_covers_") => same.action,
         _ => true,
     }
@@ -57,6 +62,10 @@ fn holds(name: &str, same: Same) -> bool {
 /// States of a credential that are `absent` only where there is none.
 const CREDENTIAL: [&str; 4] =
     ["credential_expired", "credential_audience_matches", "credential_bound", "credential_not_yet_valid"];
+
+/// Facts of a credential that are there wherever it is.
+const OF_ANY: [&str; 9] =
+    ["id", "issuer", "audience", "bound", "scopes", "expired", "audience_matches", "revoked", "not_yet_valid"];
 
 /// What is at hand.
 pub(super) struct World<'w> {
@@ -76,10 +85,10 @@ pub(super) fn credential(kept: &KeptRecord, maker: &PolicyBundle) -> Option<Opti
     let there = match state {
         Some(state) => state != "absent",
         None if hop.fact(&["credential"]).is_some() => true,
-        // What policies looked at, and was not there.
+        // What policies looked at, and was not there. Of one that says little, what they looked at may be absent, too.
         None => {
-            let looked = Looked::of(maker, kept.action()?)?.context.at(&["credential"]);
-            looked.map(|_| false)?
+            let looked = Looked::of(maker, kept.action()?)?.context;
+            OF_ANY.iter().find_map(|name| looked.at(&["credential", name])).map(|_| false)?
         }
     };
     Some(there.then(|| Credential {
@@ -116,42 +125,70 @@ impl World<'_> {
         new.attributes == old.attributes && new.groups_claim == old.groups_claim
     }
 
-    /// Gives each actor the claims that can be told, and says what of the actors cannot.
-    pub(super) fn actors(&self, call: &mut ToolCall) -> Lacking {
-        let mut lacking = Lacking::default();
-        let groups_claim = &self.gate.bundle().catalog.principals.groups_claim;
+    /// Gives each actor the claims that can be told. What of the actors cannot, and why nobody knows whether their claims fit
+    /// what this bundle says of them.
+    pub(super) fn actors(&self, call: &mut ToolCall) -> (Lacking, Vec<String>) {
+        let (mut lacking, mut doubts) = (Lacking::default(), Vec::new());
+        let groups_claim = self.gate.bundle().catalog.principals.groups_claim.as_ref();
         for (actor, hop) in std::iter::once(&mut call.principal).chain(&mut call.on_behalf_of).zip(self.hops) {
             let id = actor.entity();
+            let mut doubt = |what: &str| doubts.push(format!("whether {what} of {id} fits what the bundle says"));
             // Every claim is a tag.
-            let mut unsure = Unsure { tags: true, ..Unsure::default() };
-            if let Some(claim) = groups_claim {
-                let groups = self.groups(&id);
-                let names = groups.iter().map(|id| Json::from(&*id.id)).collect();
-                actor.claims.insert(claim.clone(), Json::Array(names));
-                let above = |id| self.gate.bundle().store.upwards(id, usize::MAX);
-                unsure.groups = Some(groups.iter().flat_map(above).cloned().collect());
-            }
+            let mut unsure = Unsure { tags: true, groups: groups_claim.is_some(), ..Unsure::default() };
+            let mut guessed = BTreeMap::new();
             for (name, attribute) in self.declared(actor.kind) {
                 let Some(claim) = &attribute.claim else { continue };
+                let stored = |bundle: &PolicyBundle| bundle.store.get(&id)?.attributes.get(name.as_str()).cloned();
+                let (old, new) = (stored(self.maker), stored(self.gate.bundle()));
                 match self.claimed(hop, name, attribute) {
                     Some(value) => actor.claims.extend(value.map(|value| (claim.clone(), value))),
+                    None if (new.is_some() && old != new) || !self.keeps(attribute) => {
+                        doubt(&format!("the claim `{claim}`"));
+                    }
                     None => {
                         unsure.attributes.insert(name.clone(), None);
-                        // What must be there is there, whatever it is.
-                        let any = attribute.required.then(|| some(attribute, self.gate.bundle()));
-                        actor.claims.extend(any.map(|any| (claim.clone(), any)));
+                        // What must be there is there, whatever it is: what the entities say, where they do.
+                        let any = || new.map_or_else(|| some(attribute, self.gate.bundle()), |known| claim_of(&known));
+                        let twice = attribute.required && guessed.insert(claim.clone(), any()).is_some();
+                        if twice || (attribute.required && ["tenant", "environment"].contains(&claim.as_str())) {
+                            doubt(&format!("the claim `{claim}`"));
+                        }
                     }
                 }
+            }
+            let own = |claim: &String| self.declared(actor.kind).any(|(_, own)| own.claim.as_ref() == Some(claim));
+            if let Some(claim) = groups_claim.filter(|claim| !own(claim)) {
+                let names = self.groups(&id).iter().map(|id| Json::from(&*id.id)).collect();
+                guessed.insert(claim.clone(), Json::Array(names));
             }
             match self.tenant(&id, hop) {
                 Some(tenant) => {
                     actor.claims.extend(tenant.map(|tenant| ("tenant".to_owned(), tenant.as_str().into())));
                 }
+                None if tenant(self.gate.bundle(), &id).is_some() => doubt("the claim `tenant`"),
                 None => drop(unsure.attributes.insert("tenant".to_owned(), None)),
+            }
+            // A claim must be what the tag says that the bundle gives.
+            let tags = |bundle: &PolicyBundle| bundle.store.get(&id).map(|one| one.tags.clone()).unwrap_or_default();
+            let old = tags(self.maker);
+            for (tag, value) in tags(self.gate.bundle()) {
+                if guessed.contains_key(&*tag) || old.get(&*tag) != Some(&value) {
+                    doubt(&format!("the claim `{tag}`"));
+                }
+            }
+            // What is known stays as it is.
+            for (claim, any) in guessed {
+                actor.claims.entry(claim).or_insert(any);
             }
             lacking.entities.insert(id, unsure);
         }
-        lacking
+        (lacking, doubts)
+    }
+
+    /// Whether every level that a claim could name is still one.
+    fn keeps(&self, attribute: &Attribute) -> bool {
+        let [new, old] = [self.gate.bundle(), self.maker].map(|bundle| &bundle.catalog.levels);
+        attribute.ty != AttributeType::Level || old.names().iter().all(|name| new.index(name).is_some())
     }
 
     /// Groups that an actor was in: policies applied to him that are for these.
@@ -174,13 +211,13 @@ impl World<'_> {
     /// The claim that an attribute was read from, or that there was none; nothing if that is not on record.
     fn claimed(&self, hop: &Hop, name: &str, attribute: &Attribute) -> Option<Option<Json>> {
         self.looked.principal.at(&[name])?;
+        if name == "tags" {
+            // A record shows the tags under this name.
+            return None;
+        }
         let Some(shown) = hop.attributes.get(name) else { return Some(None) };
         let claim = match attribute.ty {
-            AttributeType::Level => {
-                let level = level_of(shown)?;
-                self.gate.bundle().catalog.levels.index(&level.id)?;
-                Json::String(level.id.to_string())
-            }
+            AttributeType::Level => Json::String(level_of(shown)?.id.to_string()),
             _ if hides(shown) => return None,
             _ => shown.clone(),
         };
@@ -317,6 +354,18 @@ fn put(context: &mut Record, path: &[&str], value: Option<Value>) {
 fn level_of(shown: &Json) -> Option<EntityRef> {
     let text = shown.as_str().or_else(|| shown.get("id")?.as_str())?;
     EntityRef::parse(text).filter(|id| &*id.kind == "Level")
+}
+
+/// The claim that says what the bundle says.
+fn claim_of(known: &Value) -> Json {
+    match known {
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Long(value) => Json::Number(Number::Int(*value)),
+        Value::String(text) => Json::String(text.to_string()),
+        Value::Entity(id) => Json::String(id.id.to_string()),
+        Value::Set(items) => Json::Array(items.iter().map(claim_of).collect()),
+        _ => Json::Null,
+    }
 }
 
 /// Any claim that fits an attribute.

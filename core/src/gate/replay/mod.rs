@@ -13,7 +13,7 @@ use crate::{
     catalog::{Action, Admission, Admitted, Require, Server},
     decision::{Asked, combine},
     digest::{Digest, Domain},
-    engine::{Came, Evaluation, Partial, PolicyIndex, Question},
+    engine::{Came, Evaluation, Partial, PolicyIndex, Question, Root},
     facts::missing,
     id::EntityRef,
     json::Json,
@@ -56,10 +56,12 @@ struct Same {
     server: bool,
     /// The action, and what the call touches.
     action: bool,
-    /// The tool's definition.
+    /// The tool's definition, and what its arguments are.
     pin: bool,
     /// The tenants of the actors.
     tenants: bool,
+    /// The bundle itself.
+    bundle: bool,
     /// All that policies may look at.
     all: bool,
 }
@@ -115,8 +117,11 @@ impl<'g> Replayer<'g> {
         let why = |why: &str| vec![why.to_owned()];
         // What was never a call is denied by any bundle.
         let Some(asked) = &kept.asked else { return Ok(kept.decision.clone()) };
-        if kept.decision.reasons().contains(&Reason::LimitExceeded) && asked.arguments == Json::Null {
-            return Err(why("it was over a limit, and its arguments are not on record"));
+        match kept.decision.reasons().as_slice() {
+            // Whatever bundle is asked, it looks at the time first.
+            [Reason::ClockBehind] => return Ok(kept.decision.clone()),
+            [Reason::LimitExceeded] => return Err(why("it was over a limit, and its arguments are not on record")),
+            _ => {}
         }
         let credential = known::credential(kept, maker.bundle);
         let (mut call, hidden) = asked.call(credential.clone().flatten()).map_err(|why| vec![why])?;
@@ -129,7 +134,14 @@ impl<'g> Replayer<'g> {
             hops: kept.hops.as_deref().unwrap_or_default(),
             looked: kept.action().and_then(|action| known::Looked::of(maker.bundle, action)).unwrap_or_default(),
         };
-        let lacking = world.actors(&mut call);
+        if kept.hops.as_ref().is_some_and(|hops| hops.len() != asked.chain.len()) {
+            return Err(why("the record has not the facts of each actor"));
+        }
+        // Before anything is done for each actor.
+        if let Err(fault) = gate.within(&call, "call", &ledger, now) {
+            return Ok(Decision::refused(fault, None));
+        }
+        let (lacking, doubts) = world.actors(&mut call);
         let admitted = match gate.admit(&call, &ledger, now) {
             Err(_) if !hidden.is_empty() => return Err(why("the record hides arguments of it")),
             Err(fault) => return Ok(Decision::refused(fault, None)),
@@ -154,6 +166,9 @@ impl<'g> Replayer<'g> {
         if !world.knows_actors() {
             return Err(why("the manifest says otherwise who actors are ([principals], [groups])"));
         }
+        if !doubts.is_empty() {
+            return Err(doubts);
+        }
         let same = self.same(&call, &admitted, maker);
         let rests = same.action && same.pin && rests_on_shown(kept, &admitted);
         if !hidden.is_empty() && !rests {
@@ -173,12 +188,15 @@ impl<'g> Replayer<'g> {
         let (contexts, mut lacking) = world.contexts(&call, (credential, same), &gathered, lacking);
         lacking.context.extend(hidden.into_iter().map(|path| [vec!["input".to_owned()], path].concat()));
         let mut judged = Vec::new();
+        let mut answers = kept.decision.basis().answers.iter();
         for ((principal, _), context) in gathered.hops.iter().zip(&contexts) {
             for resource in &gathered.resources {
+                // One actor may stand in the chain twice, and have two answers.
+                let was = answers.next().filter(|one| one.principal == *principal && one.resource == *resource);
                 let question = Question { principal, action: &gathered.action, resource, context };
                 let source = gate.bundle.asked(&question, &gathered.entities);
                 let partial = gate.bundle.program().partly(&source, &lacking);
-                judged.push(self.judged((principal, resource), partial, kept, (maker, same)));
+                judged.push(self.judged((principal, resource), partial, (kept, was), (maker, same)));
             }
         }
         self.combined(&judged, kept, maker)
@@ -196,21 +214,30 @@ impl<'g> Replayer<'g> {
             let Action { id, effect, egress, .. } = of.action;
             (id.clone(), effect.0, egress.0, of.destinations.clone(), of.resources.clone())
         };
-        let rest =
-            |of: &Admitted<'_>| (of.server.verified, of.tool.owner.clone(), of.tool.purpose.clone(), of.action.level.0);
+        let rest = |of: &Admitted<'_>| {
+            let (server, tool) = (of.server, of.tool);
+            (server.verified, [&server.owner, &tool.owner, &tool.purpose].map(String::clone), of.action.level.0)
+        };
         let same = Same {
             levels: old.levels.names() == new.levels.names(),
             server: server(&was) == server(admitted),
             action: action(&was) == action(admitted),
-            pin: was.tool.pin == admitted.tool.pin,
+            pin: was.tool.pin == admitted.tool.pin && was.tool.kinds == admitted.tool.kinds,
             tenants: call
                 .chain()
                 .map(Principal::entity)
                 .all(|id| known::tenant(maker.bundle, &id) == known::tenant(&self.gate.bundle, &id)),
+            bundle: maker.bundle.digest() == self.gate.bundle.digest(),
             all: false,
         };
         let schema = maker.bundle.schema_digest() == self.gate.bundle.schema_digest();
-        let rest = rest(&was) == rest(admitted) && schema && maker.same_entities;
+        // Without a session, every label counts as seen.
+        let labels = || old.labels().collect::<BTreeSet<_>>() == new.labels().collect();
+        let seen = call.session.is_some() || labels();
+        let pending = ["usage".to_owned(), "pending_approvals".to_owned()];
+        let about = self.gate.bundle.about(&admitted.action.id);
+        let waits = !same.bundle && about.is_none_or(|about| about.reads.touches(Root::Context, &pending));
+        let rest = rest(&was) == rest(admitted) && schema && maker.same_entities && seen && !waits;
         Same { all: rest && same.levels && same.server && same.action && same.pin, ..same }
     }
 
@@ -219,12 +246,10 @@ impl<'g> Replayer<'g> {
         &self,
         (principal, resource): (&'q EntityRef, &'q EntityRef),
         partial: Vec<Partial>,
-        kept: &KeptRecord,
+        (kept, was): (&KeptRecord, Option<&Answer>),
         (maker, same): (&Maker<'_>, Same),
     ) -> Judged<'q> {
         let policies = &self.gate.bundle.policies;
-        let answers = &kept.decision.basis().answers;
-        let was = answers.iter().find(|one| one.principal == *principal && one.resource == *resource);
         // A policy that is as it was says what it said, where all that it may look at is as it was.
         let said = |index: PolicyIndex| {
             let policy = policies.get(index)?;
@@ -246,10 +271,9 @@ impl<'g> Replayer<'g> {
         let in_task = kept.asked.as_ref().is_some_and(|asked| asked.task.is_some());
         for (index, policy) in policies.iter().enumerate().filter(|(_, policy)| in_task && policy.template) {
             match said(index) {
-                Some(was) if was.grants.iter().any(|one| *one.template == *policy.id) => {
-                    judged.applies(index, policy.forbids);
+                Some(was) if was.grants.iter().all(|one| !one.template.is_empty()) => {
+                    judged.as_said(index, policy, was);
                 }
-                Some(was) if was.grants.iter().all(|one| !one.template.is_empty()) => {}
                 _ => judged.open.push((index, "the grants of the task".to_owned())),
             }
         }
@@ -265,8 +289,14 @@ impl<'g> Replayer<'g> {
         let lifted: BTreeSet<_> = answers
             .iter()
             .flat_map(|one| &one.forbids)
-            .filter_map(|id| maker.bundle.policy(id)?.approval.as_deref())
+            .filter_map(|id| Some((&**id, maker.bundle.policy(id)?.approval.as_deref()?)))
             .collect();
+        // A class that approved one policy was not asked about another.
+        let apply = || judged.iter().flat_map(|one| &one.known.forbids).filter_map(|index| policies.get(*index));
+        let approved = |class: &str| {
+            let mut asked = apply().filter(|policy| policy.approval.as_deref() == Some(class));
+            asked.all(|policy| lifted.contains(&(&*policy.id, class)))
+        };
         let decision = |open: fn(&mut Evaluation, PolicyIndex, bool)| {
             let asked: Vec<_> = judged
                 .iter()
@@ -276,7 +306,7 @@ impl<'g> Replayer<'g> {
                     Asked { principal: one.principal, resource: one.resource, evaluation }
                 })
                 .collect();
-            combine(&asked, &[], policies, Digest::of(Domain::Call, &Json::Null), |class| lifted.contains(class))
+            combine(&asked, &[], policies, Digest::of(Domain::Call, &Json::Null), approved)
         };
         // An answer only grows with permits, and only shrinks with forbids: what both ends have in common is sure.
         let least = decision(|evaluation, index, forbids| {
@@ -326,7 +356,8 @@ impl Judged<'_> {
         if let Some((_, why)) = was.errors.iter().find(|(id, _)| *id == policy.id) {
             self.known.errors.push((index, why.clone()));
         }
-        if was.permits.contains(&policy.id) || was.forbids.contains(&policy.id) {
+        let granted = || was.grants.iter().any(|one| one.template == policy.id);
+        if was.permits.contains(&policy.id) || was.forbids.contains(&policy.id) || granted() {
             self.applies(index, policy.forbids);
         }
     }
