@@ -52,8 +52,6 @@ fn holds(name: &str, same: Same) -> bool {
         | "status.environment_matches" => same.server,
         "session.seen" => same.levels,
         "halted" | "delegation.tenant_changes" => same.tenants,
-        // The call's own request does not count, and another bundle's is not its own.
-        "usage.pending_approvals" => same.bundle,
         _ if name.starts_with("task.covers_") || name.starts_with("status.task_covers_") => same.action,
         _ => true,
     }
@@ -324,6 +322,18 @@ impl World<'_> {
     fn drifted(&self) -> Option<bool> {
         self.hops.first()?.fact(&["tool", "drifted"])?.as_bool()
     }
+}
+
+/// The same, with so many more requests that wait for approval; nothing if that cannot be.
+pub(super) fn waiting(mut contexts: Vec<Record>, more: i64) -> Option<Vec<Record>> {
+    for context in &mut contexts {
+        if let Some(Value::Record(usage)) = context.get_mut("usage")
+            && let Some(Value::Long(count)) = usage.get_mut("pending_approvals")
+        {
+            *count = count.checked_add(more).filter(|count| *count >= 0)?;
+        }
+    }
+    Some(contexts)
 }
 
 /// The tenant that a bundle says an actor is of.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::{Gate, passed};
 use crate::{
-    Answer, Decision, Ledger, Policy, PolicyBundle, Principal, Reason, ToolCall,
+    Answer, Decision, Ledger, Obligation, Policy, PolicyBundle, Principal, Reason, ToolCall,
     catalog::{Action, Admission, Admitted, Require, Server},
     decision::{Asked, combine},
     digest::{Digest, Domain},
@@ -60,8 +60,8 @@ struct Same {
     pin: bool,
     /// The tenants of the actors.
     tenants: bool,
-    /// The bundle itself.
-    bundle: bool,
+    /// How many requests wait for approval, as far as policies look.
+    waiting: bool,
     /// All that policies may look at.
     all: bool,
 }
@@ -187,19 +187,30 @@ impl<'g> Replayer<'g> {
         gathered.entities.add(levels.filter_map(|name| Some(gate.bundle.store.find("Level", name)?.entity.clone())));
         let (contexts, mut lacking) = world.contexts(&call, (credential, same), &gathered, lacking);
         lacking.context.extend(hidden.into_iter().map(|path| [vec!["input".to_owned()], path].concat()));
-        let mut judged = Vec::new();
-        let mut answers = kept.decision.basis().answers.iter();
-        for ((principal, _), context) in gathered.hops.iter().zip(&contexts) {
-            for resource in &gathered.resources {
-                // One actor may stand in the chain twice, and have two answers.
-                let was = answers.next().filter(|one| one.principal == *principal && one.resource == *resource);
-                let question = Question { principal, action: &gathered.action, resource, context };
-                let source = gate.bundle.asked(&question, &gathered.entities);
-                let partial = gate.bundle.program().partly(&source, &lacking);
-                judged.push(self.judged((principal, resource), partial, (kept, was), (maker, same)));
+        // A call's own request does not count, and another bundle's is not its own.
+        let others: &[i64] = if same.waiting { &[] } else { &[-1, 1] };
+        let mut told: Option<Decision> = None;
+        for more in std::iter::once(&0).chain(others) {
+            let Some(contexts) = known::waiting(contexts.clone(), *more) else { continue };
+            let mut judged = Vec::new();
+            let mut answers = kept.decision.basis().answers.iter();
+            for ((principal, _), context) in gathered.hops.iter().zip(&contexts) {
+                for resource in &gathered.resources {
+                    // One actor may stand in the chain twice, and have two answers.
+                    let was = answers.next().filter(|one| one.principal == *principal && one.resource == *resource);
+                    let question = Question { principal, action: &gathered.action, resource, context };
+                    let source = gate.bundle.asked(&question, &gathered.entities);
+                    let partial = gate.bundle.program().partly(&source, &lacking);
+                    judged.push(self.judged((principal, resource), partial, (kept, was), (maker, same)));
+                }
             }
+            let decision = self.combined(&judged, kept, maker)?;
+            if told.as_ref().is_some_and(|told| telling(told) != telling(&decision)) {
+                return Err(why("whether its own request waits for approval is not on record"));
+            }
+            told.get_or_insert(decision);
         }
-        self.combined(&judged, kept, maker)
+        told.ok_or_else(|| why("its facts are not on record"))
     }
 
     /// What both bundles say the same of, as far as the call is concerned.
@@ -218,6 +229,8 @@ impl<'g> Replayer<'g> {
             let (server, tool) = (of.server, of.tool);
             (server.verified, [&server.owner, &tool.owner, &tool.purpose].map(String::clone), of.action.level.0)
         };
+        let pending = ["usage".to_owned(), "pending_approvals".to_owned()];
+        let about = self.gate.bundle.about(&admitted.action.id);
         let same = Same {
             levels: old.levels.names() == new.levels.names(),
             server: server(&was) == server(admitted),
@@ -227,17 +240,15 @@ impl<'g> Replayer<'g> {
                 .chain()
                 .map(Principal::entity)
                 .all(|id| known::tenant(maker.bundle, &id) == known::tenant(&self.gate.bundle, &id)),
-            bundle: maker.bundle.digest() == self.gate.bundle.digest(),
+            waiting: maker.bundle.digest() == self.gate.bundle.digest()
+                || about.is_some_and(|about| !about.reads.touches(Root::Context, &pending)),
             all: false,
         };
         let schema = maker.bundle.schema_digest() == self.gate.bundle.schema_digest();
         // Without a session, every label counts as seen.
         let labels = || old.labels().collect::<BTreeSet<_>>() == new.labels().collect();
         let seen = call.session.is_some() || labels();
-        let pending = ["usage".to_owned(), "pending_approvals".to_owned()];
-        let about = self.gate.bundle.about(&admitted.action.id);
-        let waits = !same.bundle && about.is_none_or(|about| about.reads.touches(Root::Context, &pending));
-        let rest = rest(&was) == rest(admitted) && schema && maker.same_entities && seen && !waits;
+        let rest = rest(&was) == rest(admitted) && schema && maker.same_entities && seen && same.waiting;
         Same { all: rest && same.levels && same.server && same.action && same.pin, ..same }
     }
 
@@ -319,11 +330,6 @@ impl<'g> Replayer<'g> {
                 evaluation.permits.push(index);
             }
         });
-        let telling = |decision: &Decision| match decision {
-            Decision::Allow { obligations, .. } => (2, obligations.clone(), Vec::new()),
-            Decision::NeedsApproval { by, .. } => (1, Vec::new(), by.clone()),
-            Decision::Deny { .. } => (0, Vec::new(), Vec::new()),
-        };
         if telling(&least) == telling(&most) {
             return Ok(decision(|_, _, _| {}));
         }
@@ -332,6 +338,15 @@ impl<'g> Replayer<'g> {
             Some(format!("the policy `{}` needs what is not on record: {needed}", policies.get(*index)?.id))
         });
         Err(why.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+}
+
+/// What of a decision is told.
+fn telling(decision: &Decision) -> (u8, &[Obligation], &[String]) {
+    match decision {
+        Decision::Allow { obligations, .. } => (2, obligations, &[]),
+        Decision::NeedsApproval { by, .. } => (1, &[], by),
+        Decision::Deny { .. } => (0, &[], &[]),
     }
 }
 
