@@ -81,27 +81,24 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
 const ACTORS: usize = 100;
 
 /// Keeps as many actors as can be compared: first those that policies name and the strangers, whom policies are about.
-fn bound(mut chains: Vec<Vec<Principal>>, gates: [&Gate; 2]) -> Vec<Vec<Principal>> {
-    let kinds = |chains: &[Vec<Principal>]| -> Vec<_> {
-        let [was, is] = gates.map(|gate| gate.alike(chains, &Ledger::default()));
-        was.into_iter().zip(is).collect()
-    };
+fn bound(chains: Vec<Vec<Principal>>, gates: [&Gate; 2]) -> Vec<Vec<Principal>> {
     let all = chains.len();
-    if kinds(&chains).into_iter().collect::<BTreeSet<_>>().len() <= ACTORS {
+    let [was, is] = gates.map(|gate| gate.alike(&chains, &Ledger::default()));
+    let kinds: Vec<_> = was.into_iter().zip(is).collect();
+    if kinds.iter().collect::<BTreeSet<_>>().len() <= ACTORS {
         return chains;
     }
     let bundles = gates.map(Gate::bundle);
     let listed: BTreeSet<_> = bundles.into_iter().flat_map(PolicyBundle::entities).collect();
     let named: BTreeSet<_> = bundles.into_iter().flat_map(PolicyBundle::named_entities).collect();
-    chains.sort_by_cached_key(|chain| {
+    let mut each: Vec<_> = kinds.into_iter().zip(chains).collect();
+    each.sort_by_cached_key(|(_, chain)| {
         let whose = chain.last().map(Principal::entity);
         whose.is_some_and(|entity| listed.contains(&entity) && !named.contains(&entity))
     });
-    let (mut kinds, mut kept) = (kinds(&chains).into_iter(), BTreeSet::new());
-    chains.retain(|_| {
-        let kind = kinds.next();
-        kept.contains(&kind) || (kept.len() < ACTORS && kept.insert(kind))
-    });
+    let mut kept = BTreeSet::new();
+    each.retain(|(kind, _)| kept.contains(kind) || (kept.len() < ACTORS && kept.insert(*kind)));
+    let chains: Vec<_> = each.into_iter().map(|(_, chain)| chain).collect();
     let why = format!("the reach of {} of {all} actors is compared, those first that policies name", chains.len());
     render::note(&format!("{} {why}", styled(YELLOW, "warning:")));
     chains
