@@ -262,14 +262,20 @@ pub(super) fn ledger(gate: &Gate, path: Option<&Path>) -> Result<Ledger, Fault> 
     Ok(ledger)
 }
 
-pub(super) fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn Read>>>, Fault> {
+/// A file that is read as it comes, or the standard input for `-`.
+pub(super) fn input(path: &Path) -> Result<BufReader<Box<dyn Read>>, Fault> {
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
         Box::new(File::open(path).map_err(|error| at(path, error))?)
     };
+    Ok(BufReader::new(input))
+}
+
+pub(super) fn documents(path: &Path, longest: usize) -> Result<Documents<BufReader<Box<dyn Read>>>, Fault> {
+    let input = input(path)?;
     let lines = path.extension().is_some_and(|found| found == OsStr::new("jsonl") || found == OsStr::new("ndjson"));
-    Ok(Documents::new(BufReader::new(input), longest, lines))
+    Ok(Documents::new(input, longest, lines))
 }
 
 /// Where a document stands, for people.

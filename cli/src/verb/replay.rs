@@ -1,18 +1,19 @@
 //! `toolgate replay`: what a bundle would have answered to calls that are on record.
 
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read as _, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use toolgate::{BUNDLE_FILE, Gate, PolicyBundle, Replayer};
 use toolgate_harness::{Line, Replay};
 
+use super::decide;
 use crate::{
     Format, bundle,
+    calls::{Document, Documents},
     exit::{Exit, Fault, at},
-    render::{self, YELLOW, plain_lines, styled},
+    render::{self, YELLOW, plain, plain_lines, styled},
 };
 
 /// Tell what a bundle would have answered to calls that are on record
@@ -80,31 +81,29 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<Exit, Fault> {
 fn put(path: &Path, replayer: &Replayer<'_>, replay: &mut Replay) -> Result<(), Fault> {
     let standard = path == Path::new("-");
     let name = if standard { "standard input".to_owned() } else { path.display().to_string() };
-    let told = |error: io::Error| Fault::Told(at(path, error));
-    let mut input: Box<dyn BufRead> =
-        if standard { Box::new(io::stdin().lock()) } else { Box::new(BufReader::new(File::open(path).map_err(told)?)) };
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        input.by_ref().take(BUNDLE_FILE as u64).read_until(b'\n', &mut line).map_err(told)?;
-        if line.is_empty() {
-            break;
-        }
-        let text = std::str::from_utf8(&line).map_err(|_| "it is not UTF-8".to_owned());
-        let put = match text.map(|text| text.trim_end_matches(['\n', '\r'])) {
-            Ok("") => continue,
-            Ok(_) if line.len() >= BUNDLE_FILE => Err(format!("it is longer than the {BUNDLE_FILE} bytes allowed")),
-            Ok(text) => replay.put(replayer, text, Line { file: name.clone(), line: number }),
-            Err(why) => Err(why),
-        };
-        match put {
-            Ok(()) => {}
-            Err(_) if !line.ends_with(b"\n") && line.len() < BUNDLE_FILE => {
-                let why = format!("{name}:{number}: the last line was torn by a crash, and is left out");
-                render::note(&format!("{} {why}", styled(YELLOW, "warning:")));
+    for document in Documents::new(decide::input(path)?, BUNDLE_FILE, true) {
+        let (before, document) = document.map_err(|error| at(path, error))?;
+        let line = before + 1;
+        let put = match &document {
+            Document::Whole(text) if !text.ends_with(b"\n") => {
+                // As in a journal: whatever it holds, it was not written to its end.
+                let why = format!(
+                    "{name}:{line}: the last line was torn by a crash, and is left out (a whole one ends with a line feed)"
+                );
+                render::note(&format!("{} {}", styled(YELLOW, "warning:"), plain(&why)));
+                return Ok(());
             }
-            Err(why) => return Err(format!("{name}:{number}: this is no record: {why}").into()),
-        }
+            Document::Whole(text) => match str::from_utf8(text) {
+                Ok(text) => replay.put(replayer, text.trim_ascii_end(), Line { file: name.clone(), line }),
+                Err(_) => Err("it is not UTF-8".to_owned()),
+            },
+            Document::TooLong => Err(format!("it is longer than the {BUNDLE_FILE} bytes allowed")),
+        };
+        put.map_err(|why| {
+            format!(
+                "{name}:{line}: this is no record: {why} (records are lines of `decide --record` or `guard --records`)"
+            )
+        })?;
     }
     Ok(())
 }
