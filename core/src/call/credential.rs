@@ -53,3 +53,18 @@ pub struct Credential {
     /// What it was issued for (`scope`).
     pub scopes: Vec<String>,
 }
+
+impl Credential {
+    /// A token of which nothing is known.
+    pub(crate) const NOTHING: Self = Self {
+        id: None,
+        issuer: None,
+        audience: Vec::new(),
+        expires: None,
+        issued: None,
+        not_before: None,
+        bound: Binding::None,
+        key: None,
+        scopes: Vec::new(),
+    };
+}

@@ -1,5 +1,6 @@
 //! What another bundle would have answered to a call, from its record.
 
+use sha2::{Digest as _, Sha256};
 use toolgate::{
     Approval, Event, Gate, Ledger, Limits, PolicyBundle, Replayed, Replayer, Sources, TaskOpened, Timestamp, wire,
 };
@@ -231,6 +232,32 @@ fn what_other_bundles_decided_needs_them() {
     );
     let Replayed::Decided(now) = Replayer::new(&new, [old.bundle()]).put(&kept) else { panic!("it is at hand") };
     assert_eq!(now.reasons(), [toolgate::Reason::NoPermit]);
+}
+
+/// A record that somebody changed and sealed again.
+fn forged(line: &str, change: impl FnOnce(&mut serde_json::Value)) -> String {
+    let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+    record.as_object_mut().unwrap().remove("digest");
+    change(&mut record);
+    let body = record.to_string();
+    let digest = Sha256::new().chain_update("toolgate/record/v1\0").chain_update(&body).finalize();
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let open = body.strip_suffix('}').unwrap();
+    format!("{open},\"digest\":\"sha256:{digest}\"}}")
+}
+
+#[test]
+fn what_lets_through_without_facts_is_not_the_same() {
+    let check = |place: &str, expected: &str| {
+        let gate = Bundle::of(ANYBODY).gate();
+        let line =
+            forged(&record(&gate, &ann("")), |record| drop(record.pointer_mut(place).map(serde_json::Value::take)));
+        let kept = wire::read_record(&line).unwrap().unwrap();
+        assert_eq!(Replayer::new(&gate, []).put(&kept), Replayed::Untold(vec![expected.to_owned()]), "{line}");
+    };
+    check("/facts/hops", "the record has not the facts of each actor");
+    check("/facts", "it was refused before any policy was asked: no facts are on record");
+    check("/call", "it lets through what was never a call");
 }
 
 #[test]

@@ -9,7 +9,6 @@ use std::{
 use super::Same;
 use crate::{
     Credential, PolicyBundle, PrincipalKind, ToolCall,
-    call::Binding,
     catalog::{Attribute, AttributeType},
     engine::{Lacking, Root, Tree, Unsure, duration},
     facts::{CONTEXT, Fact, FactType, Gathered},
@@ -77,29 +76,16 @@ pub(super) struct World<'w> {
 }
 
 /// Whether the call came with a credential, and one of which nothing is known; nothing if that is not on record.
-pub(super) fn credential(kept: &KeptRecord, maker: &PolicyBundle) -> Option<Option<Credential>> {
+pub(super) fn credential(kept: &KeptRecord, looked: &Looked) -> Option<Option<Credential>> {
     let hop = kept.hops.as_ref()?.first()?;
     let state = CREDENTIAL.iter().find_map(|name| hop.fact(&["status", name])?.as_str());
     let there = match state {
         Some(state) => state != "absent",
         None if hop.fact(&["credential"]).is_some() => true,
         // What policies looked at, and was not there. Of one that says little, what they looked at may be absent, too.
-        None => {
-            let looked = Looked::of(maker, kept.action()?)?.context;
-            OF_ANY.iter().find_map(|name| looked.at(&["credential", name])).map(|_| false)?
-        }
+        None => OF_ANY.iter().find_map(|name| looked.context.at(&["credential", name])).map(|_| false)?,
     };
-    Some(there.then(|| Credential {
-        id: None,
-        issuer: None,
-        audience: Vec::new(),
-        expires: None,
-        issued: None,
-        not_before: None,
-        bound: Binding::None,
-        key: None,
-        scopes: Vec::new(),
-    }))
+    Some(there.then_some(Credential::NOTHING))
 }
 
 /// What the policies of the bundle that decided could look at, so that it is on record, or was not there.
@@ -291,8 +277,8 @@ impl World<'_> {
     /// What a fact was, or that it was absent; nothing if the record does not tell.
     fn value(&self, hop: &Hop, fact: &Fact, path: &[&str]) -> Option<Option<Value>> {
         let Some(shown) = hop.fact(path) else {
-            // Only what may be absent was.
-            return fact.path.contains('?').then_some(None);
+            // Only what may be absent was; that its whole part was absent is settled before.
+            return fact.path.ends_with('?').then_some(None);
         };
         let text = || shown.as_str().filter(|text| !text.contains(REDACTED));
         let value = match fact.ty {

@@ -13,11 +13,12 @@ use crate::{
     catalog::{Action, Admission, Admitted, Require, Server},
     decision::{Asked, combine},
     digest::{Digest, Domain},
-    engine::{Came, Evaluation, Partial, PolicyIndex, Question, Root},
-    facts::missing,
+    engine::{Came, Evaluation, Lacking, Partial, PolicyIndex, Question, Root},
+    facts::{Gathered, missing},
     id::EntityRef,
     json::Json,
     record::{KeptRecord, REDACTED},
+    value::Record,
 };
 
 /// Puts calls that are on record to a gate.
@@ -115,15 +116,19 @@ impl<'g> Replayer<'g> {
 
     fn answer(&self, kept: &KeptRecord, maker: &Maker<'_>) -> Result<Decision, Vec<String>> {
         let why = |why: &str| vec![why.to_owned()];
-        // What was never a call is denied by any bundle.
-        let Some(asked) = &kept.asked else { return Ok(kept.decision.clone()) };
+        let denied = matches!(kept.decision, Decision::Deny { .. });
+        let Some(asked) = &kept.asked else {
+            // What was never a call is denied by any bundle.
+            return if denied { Ok(kept.decision.clone()) } else { Err(why("it lets through what was never a call")) };
+        };
         match kept.decision.reasons().as_slice() {
             // Whatever bundle is asked, it looks at the time first.
             [Reason::ClockBehind] => return Ok(kept.decision.clone()),
             [Reason::LimitExceeded] => return Err(why("it was over a limit, and its arguments are not on record")),
             _ => {}
         }
-        let credential = known::credential(kept, maker.bundle);
+        let looked = kept.action().and_then(|action| known::Looked::of(maker.bundle, action)).unwrap_or_default();
+        let credential = known::credential(kept, &looked);
         let (mut call, hidden) = asked.call(credential.clone().flatten()).map_err(|why| vec![why])?;
         let (gate, now, ledger) = (self.gate, kept.at, Ledger::new());
         let world = known::World {
@@ -132,7 +137,7 @@ impl<'g> Replayer<'g> {
             same_entities: maker.same_entities,
             kept,
             hops: kept.hops.as_deref().unwrap_or_default(),
-            looked: kept.action().and_then(|action| known::Looked::of(maker.bundle, action)).unwrap_or_default(),
+            looked,
         };
         if kept.hops.as_ref().is_some_and(|hops| hops.len() != asked.chain.len()) {
             return Err(why("the record has not the facts of each actor"));
@@ -155,7 +160,7 @@ impl<'g> Replayer<'g> {
             return Ok(Decision::refused(fault, None));
         }
         if kept.hops.is_none() {
-            if maker.bundle.digest() == gate.bundle.digest() {
+            if denied && maker.bundle.digest() == gate.bundle.digest() {
                 return Ok(kept.decision.clone());
             }
             return Err(why("it was refused before any policy was asked: no facts are on record"));
@@ -192,25 +197,35 @@ impl<'g> Replayer<'g> {
         let mut told: Option<Decision> = None;
         for more in std::iter::once(&0).chain(others) {
             let Some(contexts) = known::waiting(contexts.clone(), *more) else { continue };
-            let mut judged = Vec::new();
-            let mut answers = kept.decision.basis().answers.iter();
-            for ((principal, _), context) in gathered.hops.iter().zip(&contexts) {
-                for resource in &gathered.resources {
-                    // One actor may stand in the chain twice, and have two answers.
-                    let was = answers.next().filter(|one| one.principal == *principal && one.resource == *resource);
-                    let question = Question { principal, action: &gathered.action, resource, context };
-                    let source = gate.bundle.asked(&question, &gathered.entities);
-                    let partial = gate.bundle.program().partly(&source, &lacking);
-                    judged.push(self.judged((principal, resource), partial, (kept, was), (maker, same)));
-                }
-            }
-            let decision = self.combined(&judged, kept, maker)?;
+            let decision = self.decided((&gathered, &contexts, &lacking), kept, (maker, same))?;
             if told.as_ref().is_some_and(|told| telling(told) != telling(&decision)) {
                 return Err(why("whether its own request waits for approval is not on record"));
             }
             told.get_or_insert(decision);
         }
         told.ok_or_else(|| why("its facts are not on record"))
+    }
+
+    /// The answer on these facts, if it is the same whatever is not known.
+    fn decided(
+        &self,
+        (gathered, contexts, lacking): (&Gathered, &[Record], &Lacking),
+        kept: &KeptRecord,
+        (maker, same): (&Maker<'_>, Same),
+    ) -> Result<Decision, Vec<String>> {
+        let bundle = &self.gate.bundle;
+        let mut judged = Vec::new();
+        let mut answers = kept.decision.basis().answers.iter();
+        for ((principal, _), context) in gathered.hops.iter().zip(contexts) {
+            for resource in &gathered.resources {
+                // One actor may stand in the chain twice, and have two answers.
+                let was = answers.next().filter(|one| one.principal == *principal && one.resource == *resource);
+                let question = Question { principal, action: &gathered.action, resource, context };
+                let partial = bundle.program().partly(&bundle.asked(&question, &gathered.entities), lacking);
+                judged.push(self.judged((principal, resource), partial, (kept, was), (maker, same)));
+            }
+        }
+        self.combined(&judged, kept, maker)
     }
 
     /// What both bundles say the same of, as far as the call is concerned.

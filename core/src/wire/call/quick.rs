@@ -85,17 +85,7 @@ fn principal(walk: &mut Walk<'_>, begun: (Beginning, usize)) -> Option<Principal
 }
 
 fn credential(walk: &mut Walk<'_>, begun: (Beginning, usize)) -> Option<Credential> {
-    let mut credential = Credential {
-        id: None,
-        issuer: None,
-        audience: Vec::new(),
-        expires: None,
-        issued: None,
-        not_before: None,
-        bound: Binding::None,
-        key: None,
-        scopes: Vec::new(),
-    };
+    let mut credential = Credential::NOTHING;
     walk.members(begun, CREDENTIAL, |walk, name, peek| {
         let list = |walk: &mut Walk<'_>| match peek {
             Beginning::String => Some(vec![owned(walk, peek)?]),
