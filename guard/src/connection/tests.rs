@@ -526,8 +526,6 @@ fn the_end_answers_whoever_waits() {
     assert!(guard.records() >= 3, "{}", guard.records());
 }
 
-/// A server knows the ids of what the guard asks it itself. With them it could ask the user something else under the id of the
-/// guard's question, and the answer would approve.
 /// A server that takes batches would run the call.
 #[test]
 fn no_call_hides_in_an_answer_that_is_a_list() {
@@ -541,6 +539,8 @@ fn no_call_hides_in_an_answer_that_is_a_list() {
     guard.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, &["client 1 result"]);
 }
 
+/// A server knows the ids of what the guard asks it itself. With them it could ask the user something else under the id of the
+/// guard's question, and the answer would approve.
 #[test]
 fn a_server_does_not_know_the_ids_of_the_guards_questions() {
     let mut guard = Guard::new(|_| ());
